@@ -1,1 +1,3 @@
 //! api-gateway
+
+pub mod document;

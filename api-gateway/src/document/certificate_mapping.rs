@@ -1,0 +1,22 @@
+//! `mtls_auth_credentials` and `header_cert_auth_credentials`: names in certificates mapped to consumers by hand.
+
+use uuid::Uuid;
+
+use super::tree::{Located, Place};
+
+/// A certificate's name that stands for a consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateMapping {
+    /// The id, given or derived from its position in the document.
+    pub id: Uuid,
+    /// Where the entity begins.
+    pub place: Place,
+    /// The SAN or common name that must be in the certificate.
+    pub subject_name: Located<String>,
+    /// The CA that must be on the verified path, an id of [`super::Document::ca_certificates`]; `None` for any.
+    pub ca_certificate: Option<Located<Uuid>>,
+    /// The consumer: an id of [`super::Document::consumers`].
+    pub consumer: Uuid,
+    /// Labels.
+    pub tags: Vec<String>,
+}

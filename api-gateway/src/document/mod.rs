@@ -1,0 +1,96 @@
+//! Kong's declarative document: from bytes to typed entities, every problem told at once with its line and column.
+//!
+//! Reading has three steps. [`yaml`] or [`json`] make a tree in which every word knows its place; [`entries`] takes the
+//! tree apart into entities, nested or not, and gives each its id; then each entity's own file reads its fields,
+//! resolves its references and applies Kong's rules. Nothing here opens a file or a socket.
+
+mod acl;
+mod ca_certificate;
+mod certificate;
+mod certificate_mapping;
+mod cloned_plugin;
+mod consumer;
+pub mod plugin;
+mod route;
+mod service;
+mod tree;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use acl::Acl;
+pub use ca_certificate::CaCertificate;
+pub use certificate::{Certificate, KeyPair, Sni};
+pub use certificate_mapping::CertificateMapping;
+pub use cloned_plugin::ClonedPlugin;
+pub use consumer::{Consumer, ConsumerGroup, ConsumerGroupConsumer};
+pub use plugin::{Plugin, PluginConfig, PluginKind, PluginName};
+pub use route::{HeaderPattern, PathHandling, Route, RouteHeader, RoutePath, RouteProtocol};
+pub use service::{Service, ServiceProtocol, TlsSans};
+pub use tree::{Located, Place};
+
+/// A declarative document without an error in it. Every id that an entity refers to is in the collection it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The source's name, as it stands in findings.
+    pub source: Arc<str>,
+    /// `services`
+    pub services: Vec<Service>,
+    /// `routes`
+    pub routes: Vec<Route>,
+    /// `consumers`
+    pub consumers: Vec<Consumer>,
+    /// `consumer_groups`
+    pub consumer_groups: Vec<ConsumerGroup>,
+    /// `consumer_group_consumers`
+    pub consumer_group_consumers: Vec<ConsumerGroupConsumer>,
+    /// `acls`
+    pub acls: Vec<Acl>,
+    /// `ca_certificates`
+    pub ca_certificates: Vec<CaCertificate>,
+    /// `certificates`
+    pub certificates: Vec<Certificate>,
+    /// `snis`
+    pub snis: Vec<Sni>,
+    /// `mtls_auth_credentials`
+    pub mtls_auth_credentials: Vec<CertificateMapping>,
+    /// `header_cert_auth_credentials`
+    pub header_cert_auth_credentials: Vec<CertificateMapping>,
+    /// `cloned_plugins`
+    pub cloned_plugins: Vec<ClonedPlugin>,
+    /// `plugins`
+    pub plugins: Vec<Plugin>,
+}
+
+/// A document that has not been read yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// What findings call it: the path as the operator gave it, or the name of the setting that held it.
+    pub name: &'a str,
+    /// The text.
+    pub bytes: &'a [u8],
+    /// How it is written.
+    pub syntax: Syntax,
+}
+
+/// How a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// JSON if the text begins with `{` and is JSON, else YAML: for `declarative_config_string`.
+    Either,
+}
+
+impl Syntax {
+    /// The syntax that a file's extension stands for, as Kong decides it; `None` if it stands for neither.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "json" => Some(Self::Json),
+            "yml" | "yaml" => Some(Self::Yaml),
+            _ => None,
+        }
+    }
+}
