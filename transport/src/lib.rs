@@ -1,1 +1,24 @@
-//! transport
+//! Bytes, TLS and HTTP: what both doors of Sallyport share. No word of Kong's or of ELB's is in here.
+//!
+//! | part | modules |
+//! |---|---|
+//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `server_verifier`, `forwarded_cert` |
+//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`] |
+//! | configuration | `finding`, `layers`, `telemetry` |
+
+pub mod activity;
+pub mod body;
+pub mod client_tls;
+pub mod drain;
+pub mod hop;
+pub mod lines;
+pub mod listen;
+pub mod probe;
+pub mod serve;
+pub mod server_tls;
+pub mod tunnel;
+pub mod upstream;
+
+pub mod finding;
+pub mod layers;
+pub mod telemetry;

@@ -1,0 +1,392 @@
+//! Bodies on their way through: streamed, never collected, with the back-pressure of the side that reads.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::activity::InFlight;
+use crate::upstream::Lease;
+
+/// A body that could not be passed on.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The side that sends it failed or went away.
+    #[error("the body was cut off: {0}")]
+    CutOff(#[source] hyper::Error),
+    /// The side that sends it fell silent for longer than its timeout.
+    #[error("no byte of the body arrived within {} s", .0.as_secs_f32())]
+    Stalled(Duration),
+    /// Longer than the limit in force.
+    #[error("the body is longer than {0} bytes")]
+    TooLong(u64),
+}
+
+/// What happens to a request's body while the upstream reads it. Read by whoever waits for the answer.
+#[derive(Debug, Default)]
+pub struct Progress {
+    bytes: AtomicU64,
+    stage: AtomicU8,
+}
+
+/// How far a request's body has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum UploadStage {
+    /// More may follow.
+    Streaming = 0,
+    /// The last byte was handed to the upstream's connection.
+    Complete = 1,
+    /// The client failed or went away.
+    CutOff = 2,
+    /// The client fell silent.
+    Stalled = 3,
+    /// The limit on its length was passed.
+    TooLong = 4,
+}
+
+impl Progress {
+    /// Bytes passed on so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// How far it has come.
+    pub fn stage(&self) -> UploadStage {
+        match self.stage.load(Ordering::Acquire) {
+            0 => UploadStage::Streaming,
+            1 => UploadStage::Complete,
+            2 => UploadStage::CutOff,
+            3 => UploadStage::Stalled,
+            _ => UploadStage::TooLong,
+        }
+    }
+
+    fn reach(&self, stage: UploadStage) {
+        self.stage.store(stage as u8, Ordering::Release);
+    }
+}
+
+/// Limits on a body that a client sends.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadLimits {
+    /// Longest silence between two pieces.
+    pub stall: Duration,
+    /// Longest body in bytes; `None` is no limit.
+    pub length: Option<u64>,
+}
+
+/// A request's body, from the client to the upstream. Trailers end here: nothing behind either door reads them, and
+/// they are a second place to forge a header in.
+pub struct RequestBody(Option<Upload>);
+
+struct Upload {
+    incoming: Incoming,
+    progress: Arc<Progress>,
+    limits: UploadLimits,
+    silence: Silence,
+}
+
+impl RequestBody {
+    /// No body.
+    pub fn empty() -> Self {
+        Self(None)
+    }
+
+    /// The client's body. The second value tells how far it has come; `None` where there is no body to wait for.
+    pub fn stream(incoming: Incoming, limits: UploadLimits) -> (Self, Option<Arc<Progress>>) {
+        if incoming.is_end_stream() {
+            return (Self(None), None);
+        }
+        let progress = Arc::new(Progress::default());
+        let upload = Upload {
+            incoming,
+            progress: Arc::clone(&progress),
+            limits,
+            silence: Silence::default(),
+        };
+        (Self(Some(upload)), Some(progress))
+    }
+
+    /// Whether there is nothing to send, so that the request may be repeated.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "RequestBody(stream)"
+        } else {
+            "RequestBody(empty)"
+        })
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(upload) = &mut self.get_mut().0 else {
+            return Poll::Ready(None);
+        };
+        loop {
+            match Pin::new(&mut upload.incoming).poll_frame(cx) {
+                Poll::Pending => {
+                    ready!(upload.silence.poll(upload.limits.stall, cx));
+                    upload.progress.reach(UploadStage::Stalled);
+                    return Poll::Ready(Some(Err(BodyError::Stalled(upload.limits.stall))));
+                }
+                Poll::Ready(None) => {
+                    upload.progress.reach(UploadStage::Complete);
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    upload.progress.reach(UploadStage::CutOff);
+                    return Poll::Ready(Some(Err(BodyError::CutOff(error))));
+                }
+                Poll::Ready(Some(Ok(frame))) => {
+                    upload.silence.broken();
+                    let Ok(data) = frame.into_data() else { continue };
+                    let sent = upload
+                        .progress
+                        .bytes
+                        .fetch_add(data.len() as u64, Ordering::AcqRel)
+                        + data.len() as u64;
+                    if let Some(limit) = upload.limits.length.filter(|limit| sent > *limit) {
+                        upload.progress.reach(UploadStage::TooLong);
+                        return Poll::Ready(Some(Err(BodyError::TooLong(limit))));
+                    }
+                    if upload.incoming.is_end_stream() {
+                        upload.progress.reach(UploadStage::Complete);
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|upload| upload.incoming.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), |upload| upload.incoming.size_hint())
+    }
+}
+
+/// How an answer's body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All of it was handed to the client's connection.
+    Complete,
+    /// The client or the upstream went away before.
+    CutOff,
+}
+
+/// Told once, when the last byte of an answer is handed on or when the answer is given up.
+pub trait Observer: Send + Sync {
+    /// `bytes` of the body were handed on.
+    fn ended(self: Box<Self>, bytes: u64, ending: Ending);
+}
+
+/// An answer's body, from the upstream (or from us) to the client.
+///
+/// What has to happen at the end of an exchange happens when this is dropped, so that a client that goes away is
+/// logged and counted like any other: the connection goes back to its pool, the observer writes its line.
+pub struct ResponseBody {
+    source: Source,
+    sent: u64,
+    in_flight: Option<InFlight>,
+    observer: Option<Box<dyn Observer>>,
+}
+
+enum Source {
+    Full(Bytes),
+    Stream {
+        incoming: Incoming,
+        lease: Option<Lease>,
+        stall: Duration,
+        silence: Silence,
+        ended: bool,
+    },
+}
+
+impl ResponseBody {
+    /// A body of our own; empty for an empty one.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            source: Source::Full(bytes.into()),
+            sent: 0,
+            in_flight: None,
+            observer: None,
+        }
+    }
+
+    /// The upstream's body. `stall` is the longest silence of the upstream between two pieces.
+    pub fn stream(incoming: Incoming, lease: Lease, stall: Duration) -> Self {
+        let source = Source::Stream {
+            incoming,
+            lease: Some(lease),
+            stall,
+            silence: Silence::default(),
+            ended: false,
+        };
+        Self {
+            source,
+            sent: 0,
+            in_flight: None,
+            observer: None,
+        }
+    }
+
+    /// Keeps the request counted as in flight until this body ends.
+    #[must_use]
+    pub fn holding(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = Some(in_flight);
+        self
+    }
+
+    /// Tells `observer` how it ended.
+    #[must_use]
+    pub fn observed(mut self, observer: Box<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    fn is_complete(&self) -> bool {
+        match &self.source {
+            Source::Full(left) => left.is_empty(),
+            Source::Stream { incoming, ended, .. } => *ended || incoming.is_end_stream(),
+        }
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody")
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        match &mut this.source {
+            Source::Full(left) if left.is_empty() => Poll::Ready(None),
+            Source::Full(left) => {
+                let all = std::mem::take(left);
+                this.sent = all.len() as u64;
+                Poll::Ready(Some(Ok(Frame::data(all))))
+            }
+            Source::Stream {
+                incoming,
+                stall,
+                silence,
+                ended,
+                ..
+            } => match Pin::new(incoming).poll_frame(cx) {
+                Poll::Pending => {
+                    ready!(silence.poll(*stall, cx));
+                    Poll::Ready(Some(Err(BodyError::Stalled(*stall))))
+                }
+                Poll::Ready(None) => {
+                    *ended = true;
+                    Poll::Ready(None)
+                }
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::CutOff(error)))),
+                Poll::Ready(Some(Ok(frame))) => {
+                    silence.broken();
+                    this.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    Poll::Ready(Some(Ok(frame)))
+                }
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_complete()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Full(left) => SizeHint::with_exact(left.len() as u64),
+            Source::Stream { incoming, .. } => incoming.size_hint(),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        let complete = self.is_complete();
+        if let Source::Stream { lease, .. } = &mut self.source
+            && let Some(lease) = lease.take()
+            && complete
+        {
+            lease.give_back();
+        }
+        if let Some(observer) = self.observer.take() {
+            observer.ended(
+                self.sent,
+                if complete {
+                    Ending::Complete
+                } else {
+                    Ending::CutOff
+                },
+            );
+        }
+    }
+}
+
+/// Measures a silence. The timer is made when somebody first has to wait, and moved only when it fires: a body that
+/// arrives in one piece costs none.
+#[derive(Default)]
+struct Silence {
+    timer: Option<Pin<Box<Sleep>>>,
+    since: Option<Instant>,
+}
+
+impl Silence {
+    /// Bytes came.
+    fn broken(&mut self) {
+        self.since = None;
+    }
+
+    /// Nothing came yet; ready when that has lasted for `limit`.
+    fn poll(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(since + limit)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= since + limit {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(since + limit);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! TLS towards clients: which certificate is shown, whether one is asked for, and what is never resumed.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SupportedProtocolVersion, version};
+
+/// The lowest TLS version that a listener speaks. The highest is always 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LowestVersion {
+    /// TLS 1.2 with ECDHE and AEAD only: rustls has nothing weaker.
+    #[default]
+    Tls12,
+    /// TLS 1.3 alone.
+    Tls13,
+}
+
+/// Whether a client is asked for a certificate.
+#[derive(Clone, Debug)]
+pub enum ClientAuthentication {
+    /// Not asked. Sessions may be resumed by tickets, whose keys rotate.
+    NotAsked,
+    /// Asked; the verifier says whether one is required and what is judged in the handshake. Nothing is ever resumed:
+    /// a resumed session carries no proof of the key and no fresh judgement (CVE-2025-23419).
+    Asked(Arc<dyn ClientCertVerifier>),
+}
+
+/// HTTP versions offered by ALPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// `h2`, then `http/1.1`.
+    Http2AndHttp1,
+    /// `http/1.1` alone.
+    Http1,
+}
+
+/// The certificates of a listener and the names that they are shown for.
+#[derive(Debug)]
+pub struct CertificateChooser {
+    by_name: HashMap<Box<str>, Keys>,
+    default: Keys,
+}
+
+/// Certificates of different key types for one name; the client's signature schemes choose.
+#[derive(Clone, Default)]
+pub struct Keys(Vec<Arc<CertifiedKey>>);
+
+impl CertificateChooser {
+    /// A chooser that shows `default` to everybody.
+    pub fn new(default: Keys) -> Self {
+        Self {
+            by_name: HashMap::new(),
+            default,
+        }
+    }
+
+    /// Shows `key` for a name: exact, `*.example.com`, `example.*`, or `*` for every name that no other entry has.
+    /// The first certificate of a key type wins.
+    pub fn add(&mut self, name: &str, key: Arc<CertifiedKey>) {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        self.by_name.entry(name.into_boxed_str()).or_default().push(key);
+    }
+
+    /// The certificates for a server name, in the order of Kong's §9.1: the exact name, one label replaced at the left,
+    /// one at the right, `*`, the default. Without a server name it is the default, never `*`.
+    pub fn choose(&self, server_name: Option<&str>) -> &Keys {
+        let Some(name) = server_name.filter(|_| !self.by_name.is_empty()) else {
+            return &self.default;
+        };
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        let left = name
+            .split_once('.')
+            .filter(|(_, rest)| rest.contains('.'))
+            .map(|(_, rest)| format!("*.{rest}"));
+        let right = name.rsplit_once('.').map(|(rest, _)| format!("{rest}.*"));
+        [Some(name), left, right, Some("*".to_owned())]
+            .into_iter()
+            .flatten()
+            .find_map(|candidate| self.by_name.get(candidate.as_str()))
+            .unwrap_or(&self.default)
+    }
+}
+
+impl Keys {
+    /// One certificate.
+    pub fn one(key: Arc<CertifiedKey>) -> Self {
+        Self(vec![key])
+    }
+
+    /// Adds a certificate of, presumably, another key type.
+    pub fn push(&mut self, key: Arc<CertifiedKey>) {
+        self.0.push(key);
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({})", self.0.len())
+    }
+}
+
+impl ResolvesServerCert for CertificateChooser {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let keys = self.choose(hello.server_name());
+        let fitting = keys
+            .0
+            .iter()
+            .find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
+        // If none fits, the first one lets rustls say so in its own words.
+        fitting.or(keys.0.first()).map(Arc::clone)
+    }
+}
+
+/// A listener's TLS configuration.
+pub fn server_config(
+    certificates: Arc<CertificateChooser>,
+    clients: ClientAuthentication,
+    lowest: LowestVersion,
+    offer: Offer,
+) -> Result<ServerConfig, rustls::Error> {
+    let versions: &[&'static SupportedProtocolVersion] = match lowest {
+        LowestVersion::Tls12 => &[&version::TLS13, &version::TLS12],
+        LowestVersion::Tls13 => &[&version::TLS13],
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(versions)?;
+    let mut config = match clients {
+        ClientAuthentication::NotAsked => {
+            let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.ticketer = aws_lc_rs::Ticketer::new()?;
+            config
+        }
+        ClientAuthentication::Asked(verifier) => {
+            let mut config = builder
+                .with_client_cert_verifier(verifier)
+                .with_cert_resolver(certificates);
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            config
+        }
+    };
+    config.ignore_client_order = true;
+    config.max_early_data_size = 0;
+    config.alpn_protocols = match offer {
+        Offer::Http2AndHttp1 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Offer::Http1 => vec![b"http/1.1".to_vec()],
+    };
+    Ok(config)
+}

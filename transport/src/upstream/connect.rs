@@ -1,0 +1,91 @@
+//! Opening a connection: resolve, connect, TLS, HTTP/1.1.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tracing::debug;
+
+use super::pool::Sender;
+use super::{Address, UpstreamError};
+
+/// Heads of answers that are longer are refused, as an ALB does (32 KiB) with room to spare for other fronts.
+const LONGEST_HEAD: usize = 64 * 1024;
+
+pub(super) async fn open(
+    address: &Address,
+    tls: Option<(&Arc<ClientConfig>, &ServerName<'static>)>,
+    limit: Duration,
+) -> Result<Sender, UpstreamError> {
+    let late = || UpstreamError::ConnectTimeout {
+        address: address.clone(),
+        after: limit,
+    };
+    let stream = timeout(limit, tcp(address)).await.map_err(|_| late())??;
+    match tls {
+        None => speak(stream).await,
+        Some((config, name)) => {
+            let handshake = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
+            let stream = timeout(limit, handshake).await.map_err(|_| late())?;
+            speak(stream.map_err(|source| UpstreamError::Tls {
+                address: address.clone(),
+                source,
+            })?)
+            .await
+        }
+    }
+}
+
+/// Connects to the first address of the name that answers.
+async fn tcp(address: &Address) -> Result<TcpStream, UpstreamError> {
+    let unresolved = |source| UpstreamError::Unresolved {
+        host: address.host.clone(),
+        source,
+    };
+    let mut last = unresolved(io::Error::from(io::ErrorKind::NotFound));
+    for candidate in tokio::net::lookup_host((&*address.host, address.port))
+        .await
+        .map_err(unresolved)?
+    {
+        match TcpStream::connect(candidate).await {
+            Ok(stream) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    debug!(%error, "cannot switch off Nagle's algorithm");
+                }
+                return Ok(stream);
+            }
+            Err(source) => {
+                last = UpstreamError::Refused {
+                    address: address.clone(),
+                    source,
+                }
+            }
+        }
+    }
+    Err(last)
+}
+
+async fn speak<S>(stream: S) -> Result<Sender, UpstreamError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(LONGEST_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(UpstreamError::Exchange)?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            debug!(%error, "a connection to an upstream ended");
+        }
+    });
+    Ok(sender)
+}

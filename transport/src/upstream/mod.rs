@@ -1,0 +1,255 @@
+//! The next server on the way: connections to it, kept and shared by requests that may share them.
+//!
+//! One [`Upstream`] is one address with one TLS identity, one trust and one way of verifying. Two upstreams never share
+//! a connection, so a connection that was opened as one client is never used for another; a new configuration makes
+//! new upstreams and with them new pools.
+
+mod connect;
+mod error;
+mod pool;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::time::timeout;
+
+pub use self::error::UpstreamError;
+use self::pool::{Idle, Pool, Sender};
+pub use self::pool::{Lease, PoolLimits};
+use crate::body::{Progress, RequestBody, UploadStage};
+
+/// Where an upstream is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// A name, or an IP address in its text form without brackets.
+    pub host: Box<str>,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// TLS towards an upstream.
+#[derive(Clone, Debug)]
+pub struct UpstreamTls {
+    /// Identity shown, trust and verification.
+    pub config: Arc<ClientConfig>,
+    /// The name sent as SNI and verified, unless a request brings its own.
+    pub server_name: ServerName<'static>,
+}
+
+/// How long an upstream may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// TCP connect; the TLS handshake has the same time again.
+    pub connect: Duration,
+    /// Longest silence while the answer is awaited.
+    pub read: Duration,
+}
+
+/// One address with one identity and one trust, and the idle connections to it.
+#[derive(Debug)]
+pub struct Upstream {
+    address: Address,
+    tls: Option<UpstreamTls>,
+    timeouts: Timeouts,
+    /// How often a connection may be tried again.
+    retries: u32,
+    pool: Arc<Pool>,
+}
+
+/// A request that is ready to be sent.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Method, origin-form URI and headers, `Host` among them.
+    pub request: Request<RequestBody>,
+    /// How far its body has come, where it has one.
+    pub progress: Option<Arc<Progress>>,
+    /// SNI and name to verify where they are not the upstream's own.
+    pub server_name: Option<ServerName<'static>>,
+}
+
+/// The head of an answer, with what is needed to stream the rest.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status, headers, body.
+    pub response: Response<Incoming>,
+    /// Returns the connection to the pool once the body has ended.
+    pub lease: Lease,
+}
+
+impl Upstream {
+    /// An upstream without connections; nothing is opened before the first request.
+    pub fn new(
+        address: Address,
+        tls: Option<UpstreamTls>,
+        timeouts: Timeouts,
+        retries: u32,
+        limits: PoolLimits,
+    ) -> Self {
+        Self {
+            address,
+            tls,
+            timeouts,
+            retries,
+            pool: Arc::new(Pool::new(limits)),
+        }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Longest silence of the upstream, for the body of its answer.
+    pub fn read_timeout(&self) -> Duration {
+        self.timeouts.read
+    }
+
+    /// Sends a request over an idle connection, or a new one, and waits for the head of its answer.
+    ///
+    /// A request is sent twice only if the first connection took no byte of it, or if it was idempotent, had no body
+    /// and met a connection that the upstream closed while it was idle.
+    pub async fn send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
+        let Outgoing {
+            mut request,
+            progress,
+            server_name,
+        } = outgoing;
+        while let Some(idle) = self.pool.take(server_name.as_ref()) {
+            let Idle {
+                mut sender,
+                server_name: idle_name,
+                since,
+                requests,
+            } = idle;
+            if sender.ready().await.is_err() {
+                continue;
+            }
+            let spare = (since.elapsed() > DOUBTFUL && is_repeatable(&request)).then(|| Spare::of(&request));
+            match self.exchange(&mut sender, request, progress.as_deref()).await {
+                Ok(response) => {
+                    let lease = Lease::new(&self.pool, sender, idle_name, requests + 1, progress);
+                    return Ok(Answer { response, lease });
+                }
+                Err(Failed {
+                    unsent: Some(unsent), ..
+                }) => request = *unsent,
+                Err(Failed { error, unsent: None }) => match spare {
+                    Some(spare) if error.is_closed_connection() => request = spare.into_request(),
+                    Some(_) | None => return Err(error),
+                },
+            }
+        }
+        let mut sender = self.connect(server_name.as_ref()).await?;
+        let response = self
+            .exchange(&mut sender, request, progress.as_deref())
+            .await
+            .map_err(|failed| failed.error)?;
+        Ok(Answer {
+            response,
+            lease: Lease::new(&self.pool, sender, server_name, 1, progress),
+        })
+    }
+
+    async fn connect(&self, server_name: Option<&ServerName<'static>>) -> Result<Sender, UpstreamError> {
+        let mut tries = 0;
+        loop {
+            let tls = self
+                .tls
+                .as_ref()
+                .map(|tls| (&tls.config, server_name.unwrap_or(&tls.server_name)));
+            match connect::open(&self.address, tls, self.timeouts.connect).await {
+                Ok(sender) => return Ok(sender),
+                Err(error) if tries >= self.retries => return Err(error),
+                Err(_) => tries += 1,
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        sender: &mut Sender,
+        request: Request<RequestBody>,
+        progress: Option<&Progress>,
+    ) -> Result<Response<Incoming>, Failed> {
+        let mut answer = std::pin::pin!(sender.try_send_request(request));
+        let mut seen = 0;
+        loop {
+            match timeout(self.timeouts.read, answer.as_mut()).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(mut failed)) => {
+                    let unsent = failed.take_message().map(Box::new);
+                    let error =
+                        UpstreamError::of_exchange(failed.into_error(), progress.map(Progress::stage));
+                    return Err(Failed { error, unsent });
+                }
+                // The silence counts only while nothing moves: a long upload is not a silent upstream.
+                Err(_) => match progress {
+                    Some(upload) if upload.bytes() > seen => seen = upload.bytes(),
+                    Some(upload) if upload.stage() == UploadStage::Stalled => {
+                        return Err(Failed {
+                            error: UpstreamError::ClientStalled,
+                            unsent: None,
+                        });
+                    }
+                    Some(_) | None => {
+                        let error = UpstreamError::Silent {
+                            address: self.address.clone(),
+                            after: self.timeouts.read,
+                        };
+                        return Err(Failed { error, unsent: None });
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// A connection that has been idle for longer than this may have been closed by the upstream at this very moment.
+const DOUBTFUL: Duration = Duration::from_secs(1);
+
+struct Failed {
+    error: UpstreamError,
+    /// The request, if no byte of it was written.
+    unsent: Option<Box<Request<RequestBody>>>,
+}
+
+fn is_repeatable(request: &Request<RequestBody>) -> bool {
+    request.body().is_empty()
+        && (request.method().is_idempotent())
+        && !request.headers().contains_key(http::header::UPGRADE)
+}
+
+/// The head of a request without a body, kept so that it can be sent once more.
+struct Spare {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Spare {
+    fn of(request: &Request<RequestBody>) -> Self {
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+        }
+    }
+
+    fn into_request(self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::empty());
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        *request.headers_mut() = self.headers;
+        *request.version_mut() = Version::HTTP_11;
+        request
+    }
+}
+
+/// Time since a request came in, as whole milliseconds for logs and latency headers.
+pub fn milliseconds_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
