@@ -1,3 +1,4 @@
 //! api-gateway
 
 pub mod document;
+pub mod settings;

@@ -1,1 +1,3 @@
 //! edge-proxy
+
+pub mod settings;

@@ -1,0 +1,5 @@
+//! Layered node settings (work in progress: the merge follows).
+
+mod origins;
+
+pub use origins::{Loaded, Origins};
