@@ -22,3 +22,14 @@ pub mod upstream;
 pub mod finding;
 pub mod layers;
 pub mod telemetry;
+
+pub mod certificate;
+pub mod certificate_error;
+pub mod distinguished_name;
+pub mod forwarded_cert;
+pub mod pem;
+pub mod possession;
+pub mod presented;
+
+mod der;
+mod signature;
