@@ -23,6 +23,7 @@
 //! [`tree`] writes the PKI that the demo and the containers run on, [`Store`](tree::Store) issues and revokes in one
 //! that exists.
 
+pub mod command;
 pub mod pki;
 pub mod tree;
 

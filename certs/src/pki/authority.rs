@@ -183,6 +183,11 @@ impl Authority {
         &self.key
     }
 
+    /// The identifier of its key, as it stands in what it issues.
+    pub fn key_identifier(&self) -> &[u8] {
+        &self.key_identifier
+    }
+
     /// Its name in DER, as it stands in its certificate.
     pub fn subject_der(&self) -> &[u8] {
         &self.subject

@@ -15,6 +15,8 @@ pub enum Reason {
     Unspecified,
     /// The key got into other hands.
     KeyCompromise,
+    /// An authority's key got into other hands.
+    CaCompromise,
     /// The holder is no longer what the certificate says.
     AffiliationChanged,
     /// There is a newer one.
@@ -25,6 +27,28 @@ pub enum Reason {
     CertificateHold,
     /// In a delta list: no longer taken back.
     RemoveFromList,
+    /// The holder may no longer do what it may.
+    PrivilegeWithdrawn,
+    /// An attribute authority's key got into other hands.
+    AaCompromise,
+}
+
+impl Reason {
+    /// By its number in a list; numbers that mean nothing give no reason.
+    pub(crate) fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::KeyCompromise,
+            2 => Self::CaCompromise,
+            3 => Self::AffiliationChanged,
+            4 => Self::Superseded,
+            5 => Self::CessationOfOperation,
+            6 => Self::CertificateHold,
+            8 => Self::RemoveFromList,
+            9 => Self::PrivilegeWithdrawn,
+            10 => Self::AaCompromise,
+            _ => Self::Unspecified,
+        }
+    }
 }
 
 /// Which certificates a list is about.
@@ -188,6 +212,9 @@ impl From<Entry> for RevokedCertParams {
                 Reason::CessationOfOperation => Some(RevocationReason::CessationOfOperation),
                 Reason::CertificateHold => Some(RevocationReason::CertificateHold),
                 Reason::RemoveFromList => Some(RevocationReason::RemoveFromCrl),
+                Reason::CaCompromise => Some(RevocationReason::CaCompromise),
+                Reason::PrivilegeWithdrawn => Some(RevocationReason::PrivilegeWithdrawn),
+                Reason::AaCompromise => Some(RevocationReason::AaCompromise),
             },
             invalidity_date: None,
         }

@@ -6,8 +6,6 @@ use time::OffsetDateTime;
 
 /// How far certificates and lists are dated back, so that a peer whose clock is slow accepts them.
 const BACKDATED: Duration = Duration::from_secs(3600);
-/// How long a leaf is valid where nothing is said: over a year, and below the 825 days that Apple's clients allow.
-pub(crate) const LEAF_DAYS: u32 = 730;
 /// Authorities begin a year ago, so that a certificate that has already expired was valid while its issuer was.
 const AUTHORITY_BACKDATED_DAYS: u64 = 365;
 /// How long an authority still is valid.
@@ -24,6 +22,10 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// For how many days a leaf is valid where nothing is said: over a year, and below the 825 that Apple's clients
+    /// allow.
+    pub const LEAF_DAYS: u32 = 730;
+
     /// From an hour ago, for so many days from now.
     pub fn days(days: u32) -> Self {
         let now = now();
@@ -70,7 +72,7 @@ impl Validity {
 
     /// What a leaf gets by default: 730 days.
     pub fn of_leaves() -> Self {
-        Self::days(LEAF_DAYS)
+        Self::days(Self::LEAF_DAYS)
     }
 
     /// What an authority gets by default: from a year ago for ten years.
