@@ -159,12 +159,30 @@ pub async fn http<I, S>(
     protocol: Protocol,
     service: S,
     activity: &Arc<Activity>,
-    (limits, draining): (ConnectionLimits, Draining),
+    (limits, mut draining): (ConnectionLimits, Draining),
 ) -> Result<(), hyper::Error>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
+{
+    http_until(io, protocol, service, activity, (limits, draining.begun())).await
+}
+
+/// [`http`], for a caller that has more reasons than the drain to close a connection gracefully: it does so when `stop`
+/// is ready. Such a caller holds a [`Draining`] itself.
+pub async fn http_until<I, S, F>(
+    io: I,
+    protocol: Protocol,
+    service: S,
+    activity: &Arc<Activity>,
+    (limits, stop): (ConnectionLimits, F),
+) -> Result<(), hyper::Error>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    F: Future<Output = ()>,
 {
     let io = TokioIo::new(io);
     match protocol {
@@ -172,14 +190,14 @@ where
             let connection = http1::Builder::new()
                 .max_buf_size(LONGEST_HEAD)
                 .serve_connection(io, service);
-            until_closed(connection.with_upgrades(), activity, limits, draining).await
+            until_closed(connection.with_upgrades(), activity, limits, stop).await
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
                 .max_concurrent_streams(STREAMS)
                 .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX))
                 .serve_connection(io, service);
-            until_closed(connection, activity, limits, draining).await
+            until_closed(connection, activity, limits, stop).await
         }
     }
 }
@@ -214,12 +232,12 @@ async fn until_closed<C: Closable>(
     connection: C,
     activity: &Arc<Activity>,
     limits: ConnectionLimits,
-    mut draining: Draining,
+    stop: impl Future<Output = ()>,
 ) -> Result<(), hyper::Error> {
     let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return ended,
-        () = draining.begun() => {}
+        () = stop => {}
         () = activity.idle_for(limits.idle) => {}
         () = tokio::time::sleep(limits.lifetime) => {}
     }

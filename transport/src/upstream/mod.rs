@@ -80,6 +80,21 @@ pub struct Answer {
     pub lease: Lease,
 }
 
+/// A request that got no answer.
+#[derive(Debug)]
+pub struct NotAnswered {
+    /// Why.
+    pub error: UpstreamError,
+    /// The request, if there was no connection to send it over.
+    pub unsent: Option<Box<Outgoing>>,
+}
+
+impl From<UpstreamError> for NotAnswered {
+    fn from(error: UpstreamError) -> Self {
+        Self { error, unsent: None }
+    }
+}
+
 impl Upstream {
     /// An upstream without connections; nothing is opened before the first request.
     pub fn new(
@@ -113,6 +128,12 @@ impl Upstream {
     /// A request is sent twice only if the first connection took no byte of it, or if it was idempotent, had no body
     /// and met a connection that the upstream closed while it was idle.
     pub async fn send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
+        self.try_send(outgoing).await.map_err(|not_sent| not_sent.error)
+    }
+
+    /// [`Upstream::send`], for a caller that has another upstream to try: the request comes back if no connection could
+    /// be had for it.
+    pub async fn try_send(&self, outgoing: Outgoing) -> Result<Answer, NotAnswered> {
         let Outgoing {
             mut request,
             progress,
@@ -139,11 +160,24 @@ impl Upstream {
                 }) => request = *unsent,
                 Err(Failed { error, unsent: None }) => match spare {
                     Some(spare) if error.is_closed_connection() => request = spare.into_request(),
-                    Some(_) | None => return Err(error),
+                    Some(_) | None => return Err(error.into()),
                 },
             }
         }
-        let mut sender = self.connect(server_name.as_ref()).await?;
+        let mut sender = match self.connect(server_name.as_ref()).await {
+            Ok(sender) => sender,
+            Err(error) => {
+                let unsent = Outgoing {
+                    request,
+                    progress,
+                    server_name,
+                };
+                return Err(NotAnswered {
+                    error,
+                    unsent: Some(Box::new(unsent)),
+                });
+            }
+        };
         let response = self
             .exchange(&mut sender, request, progress.as_deref())
             .await
