@@ -136,7 +136,7 @@ where
         line.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.insert(
             "message".to_owned(),
-            fields.0.remove("message").unwrap_or_else(|| "".into()),
+            fields.0.shift_remove("message").unwrap_or_else(|| "".into()),
         );
         for (name, value) in fields.0 {
             line.entry(name).or_insert(value);

@@ -47,17 +47,14 @@ impl Origins {
     }
 
     /// Where a key was written. For a key that nobody wrote: the nearest table around it that somebody did write,
-    /// else the file as such, else no place.
+    /// else the file as such, else no place. For an element of a list that was written as one text: that text.
     pub fn of(&self, path: &str) -> Origin {
-        let mut wanted = path;
-        loop {
-            if let Some(origin) = self.written(wanted) {
+        let mut wanted = Some(path);
+        while let Some(path) = wanted {
+            if let Some(origin) = self.owner(path).and_then(|layer| layer.get(path)) {
                 return origin.clone();
             }
-            match wanted.rfind(['.', '[']) {
-                Some(end) => wanted = &wanted[..end],
-                None => break,
-            }
+            wanted = path.rfind(['.', '[']).map(|end| &path[..end]);
         }
         self.file
             .as_ref()
@@ -66,16 +63,13 @@ impl Origins {
 
     /// Whether anybody wrote the key.
     pub fn is_written(&self, path: &str) -> bool {
-        self.written(path).is_some()
+        self.owner(path).is_some_and(|layer| layer.contains_key(path))
     }
 
-    fn written(&self, path: &str) -> Option<&Origin> {
-        // The list that an element belongs to: a layer that has the list hides the elements of the ones before it.
+    /// The last layer that has the key, or the list in which it is: a list hides the elements of the layers before.
+    fn owner(&self, path: &str) -> Option<&BTreeMap<String, Origin>> {
         let list = path.split_once('[').map_or(path, |(list, _)| list);
-        self.layers
-            .iter()
-            .rev()
-            .find_map(|layer| layer.get(path).or_else(|| layer.get(list)))
+        self.layers.iter().rev().find(|layer| layer.contains_key(list))
     }
 }
 
@@ -88,6 +82,10 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str, file: Arc<str>) -> Self {
         Self { text, file }
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        self.text
     }
 
     /// The place of a byte offset; the end of the text for one beyond it.
