@@ -29,6 +29,10 @@ pub(crate) struct Element<'a> {
     pub(crate) whole: &'a [u8],
 }
 
+/// An element that is there and cannot be read, as told from one that is absent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotDer;
+
 /// What is left to read of a run of elements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
@@ -84,11 +88,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element if it has this tag; nothing is consumed if it has another.
-    pub(crate) fn optional(&mut self, tag: u8) -> Option<Option<Element<'a>>> {
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, NotDer> {
         if self.peek() == Some(tag) {
-            self.expect(tag).map(Some)
+            self.expect(tag).map(Some).ok_or(NotDer)
         } else {
-            Some(None)
+            Ok(None)
         }
     }
 }

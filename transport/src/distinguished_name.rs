@@ -169,9 +169,9 @@ fn attributes(raw: &[u8]) -> Option<Vec<Attribute<'_>>> {
             return None; // RFC 5280: a relative name has at least one attribute
         }
         let multi_valued = members.len() > 1;
-        members
-            .iter_mut()
-            .for_each(|member| member.multi_valued = multi_valued);
+        for member in members {
+            member.multi_valued = multi_valued;
+        }
         rdn += 1;
     }
     Some(found)
@@ -231,24 +231,21 @@ impl fmt::Display for Attribute<'_> {
         let name = ATTRIBUTE_NAMES
             .iter()
             .find_map(|(kind, name)| (*kind == self.kind).then_some(*name));
-        let text = match name {
-            Some(name) => {
-                write!(f, "{name}=")?;
-                self.printable()
-            }
-            None => {
-                write!(f, "{}=", Oid::new(self.kind.into()).to_id_string())?;
-                None // RFC 2253 2.4: a type without a short name is followed by its DER
-            }
-        };
-        match text {
+        match name {
+            Some(name) => write!(f, "{name}=")?,
+            None => write!(f, "{}=", Oid::new(self.kind.into()).to_id_string())?,
+        }
+        // RFC 2253 2.4: a type without a short name is followed by its DER, and so is a value that is no string.
+        match self.printable().filter(|_| name.is_some()) {
             Some(text) => write_escaped(f, &text),
-            None => {
-                f.write_str("#")?;
-                self.whole.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
-            }
+            None => write_hex(f, self.whole),
         }
     }
+}
+
+fn write_hex(f: &mut fmt::Formatter<'_>, der: &[u8]) -> fmt::Result {
+    f.write_str("#")?;
+    der.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
 }
 
 fn write_escaped(f: &mut fmt::Formatter<'_>, text: &[u8]) -> fmt::Result {
@@ -348,16 +345,16 @@ mod tests {
 
     #[test]
     fn a_common_name_is_used_only_when_it_is_the_only_one() {
-        let one = attribute(CN, UTF8_STRING, b"alice");
-        let other = attribute(O, UTF8_STRING, b"alice");
-        assert_eq!(name(&[&[other.clone()]]).common_name(), CommonName::Absent);
+        let one = || attribute(CN, UTF8_STRING, b"alice");
+        let other = || attribute(O, UTF8_STRING, b"alice");
+        assert_eq!(name(&[&[other()]]).common_name(), CommonName::Absent);
         assert_eq!(
-            name(&[&[other.clone()], &[one.clone()]]).common_name(),
+            name(&[&[other()], &[one()]]).common_name(),
             CommonName::One("alice")
         );
         for ambiguous in [
-            name(&[&[one.clone()], &[one.clone()]]),
-            name(&[&[one.clone(), other]]),
+            name(&[&[one()], &[one()]]),
+            name(&[&[one(), other()]]),
             name(&[&[attribute(CN, UTF8_STRING, &[0xff])]]),
             name(&[&[attribute(CN, TELETEX_STRING, &[0xe9])]]),
             name(&[&[attribute(CN, INTEGER_TAG, &[1])]]),

@@ -27,9 +27,13 @@ pub mod certificate;
 pub mod certificate_error;
 pub mod distinguished_name;
 pub mod forwarded_cert;
+pub mod handshake_policy;
 pub mod pem;
 pub mod possession;
 pub mod presented;
+pub mod revocation;
+pub mod server_verifier;
+pub mod verify;
 
 mod der;
 mod signature;

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
@@ -110,9 +110,12 @@ pub fn certified_key(
     key: PrivateKeyDer<'static>,
     source: &str,
 ) -> Result<Arc<CertifiedKey>, PemError> {
-    let key = any_supported_type(&key).map_err(|_| PemError::UnusableKey {
-        source_name: source.to_owned(),
-    })?;
+    let provider = aws_lc_rs::default_provider().key_provider;
+    let key = provider
+        .load_private_key(key)
+        .map_err(|_| PemError::UnusableKey {
+            source_name: source.to_owned(),
+        })?;
     let certified = CertifiedKey::new(chain, key);
     certified.keys_match().map_err(|_| PemError::KeyMismatch {
         source_name: source.to_owned(),

@@ -50,10 +50,24 @@ impl PresentedChain {
         })
     }
 
-    /// Takes what rustls hands out after or during a handshake.
+    /// Takes what rustls hands out after a handshake.
     pub fn from_handshake(certificates: &[CertificateDer<'_>]) -> Result<Self, CertificateError> {
+        Self::copied(certificates.iter())
+    }
+
+    /// Takes what rustls hands out during a handshake.
+    pub(crate) fn from_parts(
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+    ) -> Result<Self, CertificateError> {
+        Self::copied(std::iter::once(leaf).chain(rest))
+    }
+
+    fn copied<'a>(
+        certificates: impl Iterator<Item = &'a CertificateDer<'a>>,
+    ) -> Result<Self, CertificateError> {
         // One too many are copied at most, so that the limit is still reported.
-        let copied = certificates.iter().take(MAX_PRESENTED + 1);
+        let copied = certificates.take(MAX_PRESENTED + 1);
         Self::new(copied.map(|der| der.clone().into_owned()).collect())
     }
 

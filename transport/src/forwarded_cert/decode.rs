@@ -216,7 +216,8 @@ mod tests {
         let crlf = LEAF.replace("%0A", "%0D%0A");
         let lower = BOTH.replace("%0A", "%0a");
         let unterminated = BOTH.strip_suffix("%0A").expect("a last line end");
-        let everything_escaped: String = LEAF_PEM.iter().map(|octet| format!("%{octet:02x}")).collect();
+        let escaped = LEAF_PEM.iter().map(|octet| format!("%{octet:02x}"));
+        let everything_escaped = escaped.collect::<Vec<_>>().concat();
         let one_line = {
             let (head, tail) = LEAF.split_at("-----BEGIN%20CERTIFICATE-----%0A".len());
             let (body, end) = tail.split_once("-----END").expect("an end");

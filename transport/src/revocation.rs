@@ -1,0 +1,4 @@
+//! Who is no longer to be believed, by the word of who vouched.
+
+pub mod crl;
+mod list;
