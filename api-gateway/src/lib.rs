@@ -1,4 +1,5 @@
 //! api-gateway
 
 pub mod document;
+pub mod router;
 pub mod settings;
