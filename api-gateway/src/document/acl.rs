@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
+use super::entries::{Collection, Entity};
+use super::reader::Context;
 use super::tree::Place;
+use super::{id, rule};
 
 /// One consumer's ACL group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,4 +20,28 @@ pub struct Acl {
     pub group: String,
     /// Labels.
     pub tags: Vec<String>,
+}
+
+pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Acl> {
+    let consumer = entity.reference("consumer", Collection::Consumers);
+    let tags = entity.tags();
+    let (mut fields, place, id) = entity.parts();
+    let group = fields.required("group", rule::text);
+    let at = fields.at;
+    fields.close();
+    let (consumer, group) = (consumer?.value, group?);
+    let derived = id::of_parts(Collection::Acls, &[&consumer.to_string(), &group]);
+    context.unique_parts(
+        Collection::Acls,
+        &format!("group '{group}' of this consumer"),
+        derived,
+        at,
+    );
+    Some(Acl {
+        id: id.unwrap_or(derived),
+        place,
+        consumer,
+        group,
+        tags,
+    })
 }

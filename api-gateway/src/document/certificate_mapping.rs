@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use super::entries::{Collection, Entity};
+use super::rule;
 use super::tree::{Located, Place};
 
 /// A certificate's name that stands for a consumer.
@@ -19,4 +21,21 @@ pub struct CertificateMapping {
     pub consumer: Uuid,
     /// Labels.
     pub tags: Vec<String>,
+}
+
+pub(super) fn read(mut entity: Entity<'_>) -> Option<CertificateMapping> {
+    let consumer = entity.reference("consumer", Collection::Consumers);
+    let ca_certificate = entity.optional_reference("ca_certificate", Collection::CaCertificates);
+    let tags = entity.tags();
+    let (mut fields, place, id) = entity.parts();
+    let subject_name = fields.required("subject_name", rule::located(rule::text));
+    fields.close();
+    Some(CertificateMapping {
+        id: id?,
+        place,
+        subject_name: subject_name?,
+        ca_certificate,
+        consumer: consumer?.value,
+        tags,
+    })
 }

@@ -2,6 +2,9 @@
 
 use uuid::Uuid;
 
+use super::entries::{Collection, Entity};
+use super::reader::Context;
+use super::rule;
 use super::tree::Place;
 
 /// Somebody that requests are made for. At least one of the two names is set.
@@ -43,4 +46,70 @@ pub struct ConsumerGroupConsumer {
     pub consumer: Uuid,
     /// The group: an id of [`super::Document::consumer_groups`].
     pub consumer_group: Uuid,
+}
+
+pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Consumer> {
+    let tags = entity.tags();
+    let (mut fields, place, id) = entity.parts();
+    let username = fields.optional("username", rule::text);
+    let custom_id = fields.optional("custom_id", rule::text);
+    if !fields.has("username") && !fields.has("custom_id") {
+        fields.at.refuse::<()>(
+            "entity-check",
+            "at least one of these fields must be non-empty: 'custom_id', 'username'",
+        );
+    }
+    if let Some(custom_id) = &custom_id {
+        context.unique(Collection::Consumers, "custom_id", custom_id, fields.at);
+    }
+    fields.close();
+    Some(Consumer {
+        id: id?,
+        place,
+        username,
+        custom_id,
+        tags,
+    })
+}
+
+pub(super) fn read_group(mut entity: Entity<'_>) -> Option<ConsumerGroup> {
+    let tags = entity.tags();
+    let (mut fields, place, id) = entity.parts();
+    let name = fields.required("name", rule::text);
+    fields.close();
+    Some(ConsumerGroup {
+        id: id?,
+        place,
+        name: name?,
+        tags,
+    })
+}
+
+pub(super) fn read_membership(
+    mut entity: Entity<'_>,
+    context: &Context<'_>,
+) -> Option<ConsumerGroupConsumer> {
+    let consumer = entity.reference("consumer", Collection::Consumers);
+    let consumer_group = entity.reference("consumer_group", Collection::ConsumerGroups);
+    entity.tags();
+    let (fields, place, id) = entity.parts();
+    let at = fields.at;
+    fields.close();
+    let (consumer, consumer_group) = (consumer?.value, consumer_group?.value);
+    let derived = super::id::of_parts(
+        Collection::ConsumerGroupConsumers,
+        &[&consumer_group.to_string(), &consumer.to_string()],
+    );
+    context.unique_parts(
+        Collection::ConsumerGroupConsumers,
+        "this consumer and consumer_group",
+        derived,
+        at,
+    );
+    Some(ConsumerGroupConsumer {
+        id: id.unwrap_or(derived),
+        place,
+        consumer,
+        consumer_group,
+    })
 }

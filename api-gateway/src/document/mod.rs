@@ -10,13 +10,34 @@ mod certificate;
 mod certificate_mapping;
 mod cloned_plugin;
 mod consumer;
+mod entries;
+mod host;
+mod id;
+mod json;
+mod name;
+mod path;
+mod pem_text;
 pub mod plugin;
+mod reader;
+mod root;
 mod route;
+mod rule;
+mod scalar;
 mod service;
+mod text;
 mod tree;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+
+use rustls::pki_types::UnixTime;
+use transport::finding::{Finding, Origin};
+
+use self::reader::Log;
 
 pub use acl::Acl;
 pub use ca_certificate::CaCertificate;
@@ -25,7 +46,7 @@ pub use certificate_mapping::CertificateMapping;
 pub use cloned_plugin::ClonedPlugin;
 pub use consumer::{Consumer, ConsumerGroup, ConsumerGroupConsumer};
 pub use plugin::{Plugin, PluginConfig, PluginKind, PluginName};
-pub use route::{HeaderPattern, PathHandling, Route, RouteHeader, RoutePath, RouteProtocol};
+pub use route::{PathHandling, Route, RouteHeader, RouteProtocol};
 pub use service::{Service, ServiceProtocol, TlsSans};
 pub use tree::{Located, Place};
 
@@ -91,6 +112,28 @@ impl Syntax {
             "json" => Some(Self::Json),
             "yml" | "yaml" => Some(Self::Yaml),
             _ => None,
+        }
+    }
+}
+
+/// Reads a document. There is one only if no finding is an error.
+///
+/// `now` is what certificates are compared with.
+pub fn read(source: Source<'_>, now: UnixTime) -> (Option<Document>, Vec<Finding>) {
+    let name: Arc<str> = source.name.into();
+    let log = Log::new(Arc::clone(&name));
+    let document = text::tree(source, &log).and_then(|tree| root::read(&tree, &name, now, &log));
+    let document = document.filter(|_| !log.has_errors());
+    (document, log.into_findings())
+}
+
+impl Document {
+    /// A place of this document as findings have it.
+    pub fn origin(&self, place: Place) -> Origin {
+        Origin::File {
+            file: Arc::clone(&self.source),
+            line: place.line,
+            column: place.column,
         }
     }
 }

@@ -2,10 +2,14 @@
 
 pub mod acl;
 pub mod certificate_auth;
+mod name;
 
 use uuid::Uuid;
 
+use super::entries::{Collection, Entity};
+use super::reader::{At, Context, Fields};
 use super::tree::{Located, Place};
+use super::{id, rule};
 use acl::AclConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 
@@ -103,4 +107,110 @@ pub struct Ordering {
     pub before: Vec<Located<String>>,
     /// This plugin runs after those.
     pub after: Vec<Located<String>>,
+}
+
+const PROTOCOLS: &[(&str, ())] = &[
+    ("grpc", ()),
+    ("grpcs", ()),
+    ("http", ()),
+    ("https", ()),
+    ("ws", ()),
+    ("wss", ()),
+];
+
+pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plugin> {
+    let route = entity.optional_reference("route", Collection::Routes);
+    let service = entity.optional_reference("service", Collection::Services);
+    let consumer = entity.optional_reference("consumer", Collection::Consumers);
+    let consumer_group = entity.optional_reference("consumer_group", Collection::ConsumerGroups);
+    let tags = entity.tags();
+    let (mut fields, place, id) = entity.parts();
+
+    let name = fields.required("name", name::plugin_name);
+    let instance_name = fields.optional("instance_name", super::name::name);
+    let enabled = fields.or("enabled", true, rule::boolean);
+    let ordering = fields.optional("ordering", rule::located(ordering));
+    fields.absent(
+        "condition",
+        "unsupported-field",
+        "conditions on plugins are not supported yet",
+    );
+    // Only the kind of listener counts for Kong, and all of ours are of one kind.
+    fields.optional("protocols", rule::set(rule::one_of(PROTOCOLS)));
+    let config = match &name {
+        Some(name) => fields.record("config", |at| name.kind.read_config(at)),
+        None => {
+            fields.ignored("config");
+            None
+        }
+    };
+    if name.is_some() {
+        // They decide who the consumer is, or need that decided: Kong allows neither to depend on it.
+        for (field, scope) in [("consumer", consumer), ("consumer_group", consumer_group)] {
+            if scope.is_some() {
+                fields.refuse::<()>(field, "must-be-null", "value must be null");
+            }
+        }
+    }
+    if let Some(instance_name) = &instance_name {
+        context.unique(Collection::Plugins, "instance_name", instance_name, fields.at);
+    }
+    let at = fields.at;
+    fields.close();
+
+    let name = name?;
+    let [route, service, consumer, consumer_group] =
+        [route, service, consumer, consumer_group].map(|scope| scope.map(|scope| scope.value));
+    let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    let (on_route, on_service, for_consumer) = (text(route), text(service), text(consumer));
+    let mut parts = vec![name.text.as_str(), &on_route, &on_service, &for_consumer];
+    let for_group = text(consumer_group);
+    if consumer_group.is_some() {
+        parts.push(&for_group);
+    }
+    let derived = id::of_parts(Collection::Plugins, &parts);
+    let shown = format!("name '{}' for this route, service and consumer", name.text);
+    context.unique_parts(Collection::Plugins, &shown, derived, at);
+    Some(Plugin {
+        id: id.unwrap_or(derived),
+        place,
+        name,
+        instance_name,
+        route,
+        service,
+        consumer,
+        consumer_group,
+        config: config?,
+        enabled,
+        ordering,
+        tags,
+    })
+}
+
+impl PluginKind {
+    fn read_config(self, at: At<'_>) -> Option<PluginConfig> {
+        match self {
+            Self::Acl => acl::read(at).map(PluginConfig::Acl),
+            Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
+                .map(Box::new)
+                .map(PluginConfig::HeaderCertAuth),
+            Self::MtlsAuth => certificate_auth::read_mtls_auth(at)
+                .map(Box::new)
+                .map(PluginConfig::MtlsAuth),
+        }
+    }
+}
+
+fn ordering(at: At<'_>) -> Option<Ordering> {
+    let names = |at: At<'_>| {
+        let mut fields = Fields::open(at)?;
+        let names = fields.or("access", Vec::new(), rule::list(rule::located(rule::text)));
+        fields.close();
+        Some(names)
+    };
+    let mut fields = Fields::open(at)?;
+    let before = fields.or("before", Vec::new(), names);
+    let after = fields.or("after", Vec::new(), names);
+    fields.close();
+    Some(Ordering { before, after })
 }

@@ -3,6 +3,8 @@
 //! YAML and JSON are both read into this tree, so that everything above it has one set of rules, and so that a
 //! finding can point at the very word it is about.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// Where something stands in the source text. Both numbers count from one; columns count characters.
@@ -34,6 +36,9 @@ pub struct Located<T> {
     pub place: Place,
 }
 
+/// No document is nested deeper than this: Kong's own format needs nine levels.
+pub(super) const MAX_DEPTH: usize = 64;
+
 /// One value of the tree and the place where it begins.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
@@ -41,7 +46,7 @@ pub(super) struct Node {
     pub(super) value: Value,
 }
 
-/// What a node holds: JSON's seven kinds, with integers told apart from other numbers as Kong's schema does.
+/// What a node holds: JSON's kinds, with integers told apart from other numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Null,
@@ -58,4 +63,85 @@ pub(super) enum Value {
 pub(super) struct Key {
     pub(super) text: Box<str>,
     pub(super) place: Place,
+}
+
+impl Node {
+    /// The value under `name`, if this is a mapping that has it and it is not null.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        let Value::Map(pairs) = &self.value else {
+            return None;
+        };
+        let (_, node) = pairs.iter().find(|(key, _)| &*key.text == name)?;
+        (node.value != Value::Null).then_some(node)
+    }
+
+    /// The text, if this is text and not empty.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A problem of the text itself: what it means could not be made out, or not with certainty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SyntaxProblem {
+    pub(super) place: Place,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) fix: Option<&'static str>,
+}
+
+impl SyntaxProblem {
+    /// The text cannot be parsed; Kong's words before the parser's.
+    pub(super) fn syntax(place: Place, reason: &str) -> Self {
+        Self {
+            place,
+            code: "syntax",
+            message: format!("failed parsing declarative configuration: {reason}"),
+            fix: None,
+        }
+    }
+}
+
+/// Takes the second and later ones of equal keys out of a mapping, one problem for each: which of two values counts
+/// is a question that two readers of the same file may answer differently.
+pub(super) fn refuse_duplicate_keys(pairs: &mut Vec<(Key, Node)>, problems: &mut Vec<SyntaxProblem>) {
+    const FEW: usize = 16;
+    let before = problems.len();
+    if pairs.len() <= FEW {
+        for (index, (key, _)) in pairs.iter().enumerate() {
+            if let Some((first, _)) = pairs.iter().take(index).find(|(other, _)| other.text == key.text) {
+                problems.push(duplicate(key, first.place));
+            }
+        }
+    } else {
+        let mut seen: HashMap<&str, Place> = HashMap::with_capacity(pairs.len());
+        for (key, _) in &*pairs {
+            match seen.entry(&key.text) {
+                Entry::Occupied(first) => problems.push(duplicate(key, *first.get())),
+                Entry::Vacant(slot) => {
+                    slot.insert(key.place);
+                }
+            }
+        }
+    }
+    if problems.len() > before {
+        let refused: HashSet<Place> = problems
+            .iter()
+            .skip(before)
+            .map(|problem| problem.place)
+            .collect();
+        pairs.retain(|(key, _)| !refused.contains(&key.place));
+    }
+}
+
+fn duplicate(key: &Key, first: Place) -> SyntaxProblem {
+    SyntaxProblem {
+        place: key.place,
+        code: "duplicate-key",
+        message: format!("the key '{}' is already given at {first}", key.text),
+        fix: Some("keep one of the two"),
+    }
 }

@@ -1,6 +1,8 @@
 //! `acl`: which groups may pass.
 
-use crate::document::tree::Located;
+use crate::document::reader::{At, Fields};
+use crate::document::rule;
+use crate::document::tree::{Located, Value};
 
 /// The configuration of `acl`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,4 +24,42 @@ pub enum AclRule {
     Allow(Vec<Located<String>>),
     /// Members of any of these do not pass.
     Deny(Vec<Located<String>>),
+}
+
+pub(super) fn read(at: At<'_>) -> Option<AclConfig> {
+    let mut fields = Fields::open(at)?;
+    let groups = || rule::list(rule::located(rule::text));
+    let allow = fields.or("allow", Vec::new(), groups());
+    let deny = fields.or("deny", Vec::new(), groups());
+    let hide_groups_header = fields.or("hide_groups_header", false, rule::boolean);
+    let always_use_authenticated_groups = fields.or("always_use_authenticated_groups", false, rule::boolean);
+    let include_consumer_groups = fields.or("include_consumer_groups", false, rule::boolean);
+    let rule = match (is_filled(&fields, "allow"), is_filled(&fields, "deny")) {
+        (true, false) => Some(AclRule::Allow(allow)),
+        (false, true) => Some(AclRule::Deny(deny)),
+        (true, true) => at.refuse(
+            "entity-check",
+            "exactly one of these fields must be non-empty: 'config.allow', 'config.deny'",
+        ),
+        (false, false) => at.refuse(
+            "entity-check",
+            "at least one of these fields must be non-empty: 'config.allow', 'config.deny'",
+        ),
+    };
+    fields.close();
+    Some(AclConfig {
+        rule: rule?,
+        hide_groups_header,
+        always_use_authenticated_groups,
+        include_consumer_groups,
+    })
+}
+
+/// Whether the list has elements as written, be they right or wrong.
+fn is_filled(fields: &Fields<'_>, name: &str) -> bool {
+    fields
+        .at
+        .node
+        .get(name)
+        .is_some_and(|node| !matches!(&node.value, Value::List(nodes) if nodes.is_empty()))
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use http::HeaderName;
 use uuid::Uuid;
 
-use crate::document::tree::Located;
+use crate::document::entries::{self, Collection};
+use crate::document::reader::{At, Fields};
+use crate::document::rule;
+use crate::document::tree::{Located, Value};
 
 /// What both plugins have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub struct CertificateAuth {
     pub skip_consumer_lookup: bool,
     /// What becomes the authenticated group when the lookup is skipped.
     pub authenticated_group_by: Option<AuthenticatedGroupBy>,
-    /// Which of a consumer's names are compared, in this plugin's own order of trying; empty for neither.
+    /// Which of a consumer's names are compared, in the order of trying; empty for neither.
     pub consumer_by: Vec<ConsumerBy>,
     /// Who a trusted certificate that matches nobody stands for.
     pub default_consumer: Option<Located<NamedConsumer>>,
@@ -129,4 +132,244 @@ pub enum CertificateHeaderFormat {
     Base64Encoded,
     /// Percent-encoded PEM.
     UrlEncoded,
+}
+
+const GROUP_BY: &[(&str, AuthenticatedGroupBy)] = &[
+    ("CN", AuthenticatedGroupBy::CommonName),
+    ("DN", AuthenticatedGroupBy::DistinguishedName),
+];
+
+const CONSUMER_BY: &[(&str, ConsumerBy)] = &[
+    ("username", ConsumerBy::Username),
+    ("custom_id", ConsumerBy::CustomId),
+];
+
+const REVOCATION: &[(&str, RevocationCheckMode)] = &[
+    ("SKIP", RevocationCheckMode::Skip),
+    ("IGNORE_CA_ERROR", RevocationCheckMode::IgnoreCaError),
+    ("STRICT", RevocationCheckMode::Strict),
+];
+
+const HEADER_FORMAT: &[(&str, CertificateHeaderFormat)] = &[
+    ("base64_encoded", CertificateHeaderFormat::Base64Encoded),
+    ("url_encoded", CertificateHeaderFormat::UrlEncoded),
+];
+
+const COMMON_NAME: &[(&str, CommonNameUse)] = &[
+    ("without_san", CommonNameUse::WithoutSan),
+    ("always", CommonNameUse::Always),
+];
+
+pub(super) fn read_mtls_auth(at: At<'_>) -> Option<MtlsAuthConfig> {
+    let mut fields = Fields::open(at)?;
+    let auth = read(&mut fields);
+    let send_ca_dn = fields.or("send_ca_dn", false, rule::boolean);
+    let san_dirname_matcher = fields.or(
+        "san_dirname_matcher",
+        Vec::new(),
+        rule::list(rule::located(rule::text)),
+    );
+    fields.close();
+    Some(MtlsAuthConfig {
+        auth: auth?,
+        send_ca_dn,
+        san_dirname_matcher,
+    })
+}
+
+pub(super) fn read_header_cert_auth(at: At<'_>) -> Option<HeaderCertAuthConfig> {
+    let mut fields = Fields::open(at)?;
+    let auth = read(&mut fields);
+    let certificate_header_name = fields.required("certificate_header_name", rule::located(header_name));
+    let certificate_header_format = fields.required("certificate_header_format", rule::one_of(HEADER_FORMAT));
+    let unset = at.located(true);
+    let secure_source = fields.or("secure_source", unset, rule::located(rule::boolean));
+    fields.close();
+    Some(HeaderCertAuthConfig {
+        auth: auth?,
+        certificate_header_name: certificate_header_name?,
+        certificate_header_format: certificate_header_format?,
+        secure_source,
+    })
+}
+
+fn read(fields: &mut Fields<'_>) -> Option<CertificateAuth> {
+    let ca_certificates = fields.required("ca_certificates", ca_certificates);
+    let skip_consumer_lookup = fields.or("skip_consumer_lookup", false, rule::boolean);
+    let authenticated_group_by = read_group_by(fields);
+    let consumer_by = read_consumer_by(fields);
+    let default_consumer = fields.optional("default_consumer", rule::located(named_consumer));
+    let anonymous = fields.optional("anonymous", rule::located(named_consumer));
+    let allow_partial_chain = fields.or("allow_partial_chain", false, rule::boolean);
+    let revocation_check_mode = read_revocation(fields);
+    let cache_ttl = fields.or("cache_ttl", Duration::from_secs(60), seconds);
+    let common_name = fields.or(
+        "common_name",
+        CommonNameUse::WithoutSan,
+        rule::one_of(COMMON_NAME),
+    );
+
+    let http_timeout = read_fetching(fields, "http_timeout", Duration::from_secs(30), milliseconds);
+    let cert_cache_ttl = read_fetching(fields, "cert_cache_ttl", Duration::from_secs(60), milliseconds);
+    let http_proxy = read_proxy(fields, "http_proxy_host", "http_proxy_port");
+    let https_proxy = read_proxy(fields, "https_proxy_host", "https_proxy_port");
+    let ssl_verify = read_fetching(fields, "ssl_verify", true, rule::boolean);
+    Some(CertificateAuth {
+        ca_certificates: ca_certificates?,
+        skip_consumer_lookup,
+        authenticated_group_by,
+        consumer_by,
+        default_consumer,
+        anonymous,
+        allow_partial_chain,
+        revocation_check_mode,
+        http_timeout,
+        cert_cache_ttl,
+        cache_ttl,
+        http_proxy,
+        https_proxy,
+        ssl_verify,
+        common_name,
+    })
+}
+
+fn ca_certificates(at: At<'_>) -> Option<Vec<Located<Uuid>>> {
+    if matches!(&at.node.value, Value::List(nodes) if nodes.is_empty()) {
+        return at.refuse("invalid-value", "length must be at least 1");
+    }
+    rule::list(entries::id_of(Collection::CaCertificates, "ca_certificates"))(at)
+}
+
+/// Absent means the common name, but a written null means that there is no group.
+fn read_group_by(fields: &mut Fields<'_>) -> Option<AuthenticatedGroupBy> {
+    let is_written = fields.is_written("authenticated_group_by");
+    let group_by = fields.optional("authenticated_group_by", rule::one_of(GROUP_BY));
+    if is_written {
+        group_by
+    } else {
+        Some(AuthenticatedGroupBy::CommonName)
+    }
+}
+
+/// The order of trying is fixed, whatever the order in the list; a written null matches nobody, like an empty list.
+fn read_consumer_by(fields: &mut Fields<'_>) -> Vec<ConsumerBy> {
+    const ALL: [ConsumerBy; 2] = [ConsumerBy::Username, ConsumerBy::CustomId];
+    let default = if fields.is_written("consumer_by") {
+        Vec::new()
+    } else {
+        ALL.to_vec()
+    };
+    let listed = fields.or("consumer_by", default, rule::list(rule::one_of(CONSUMER_BY)));
+    ALL.into_iter().filter(|name| listed.contains(name)).collect()
+}
+
+fn read_revocation(fields: &mut Fields<'_>) -> RevocationCheckMode {
+    let mode = fields.optional("revocation_check_mode", |at| {
+        let mode = rule::one_of(REVOCATION)(at)?;
+        tell_nothing_is_fetched(at, mode);
+        Some(mode)
+    });
+    mode.unwrap_or_else(|| {
+        if !fields.has("revocation_check_mode") {
+            tell_nothing_is_fetched(fields.at, RevocationCheckMode::IgnoreCaError);
+        }
+        RevocationCheckMode::IgnoreCaError
+    })
+}
+
+/// One warning for each mode: its effect is not what Kong's is.
+fn tell_nothing_is_fetched(at: At<'_>, mode: RevocationCheckMode) {
+    match mode {
+        RevocationCheckMode::Skip => {}
+        RevocationCheckMode::IgnoreCaError => at.warn_once(
+            "nothing-fetched",
+            "IGNORE_CA_ERROR",
+            "revocation is judged by the files of `revocation_lists` only: with IGNORE_CA_ERROR (the default) a \
+             certificate of a CA without a list counts as good, no OCSP responder or CRL URL is asked yet",
+        ),
+        RevocationCheckMode::Strict => at.warn_once(
+            "nothing-fetched",
+            "STRICT",
+            "revocation is judged by the files of `revocation_lists` only: with STRICT every CA needs a list there, no \
+             OCSP responder or CRL URL is asked yet",
+        ),
+    }
+}
+
+/// A field that says how revocation data is fetched, which is not built yet: kept, and told where it is not the default.
+fn read_fetching<T: Copy + PartialEq>(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    default: T,
+    rule: impl Fn(At<'_>) -> Option<T>,
+) -> T {
+    fields.or(name, default, |at| {
+        let value = rule(at)?;
+        if value != default {
+            tell_no_effect(at, name);
+        }
+        Some(value)
+    })
+}
+
+fn read_proxy(fields: &mut Fields<'_>, host: &'static str, port: &'static str) -> Option<ProxyAddress> {
+    if fields.has(host) != fields.has(port) {
+        let message = format!("all or none of these fields must be set: 'config.{host}', 'config.{port}'");
+        fields.at.refuse::<()>("entity-check", message);
+    }
+    let host = fields.optional(host, |at| {
+        tell_no_effect(at, host);
+        crate::document::host::host(at)
+    });
+    let port = fields.optional(port, rule::port);
+    Some(ProxyAddress {
+        host: host?,
+        port: port?,
+    })
+}
+
+fn tell_no_effect(at: At<'_>, name: &'static str) {
+    at.warn_once(
+        "nothing-fetched",
+        name,
+        "this has no effect yet: revocation data is not fetched",
+    );
+}
+
+fn named_consumer(at: At<'_>) -> Option<NamedConsumer> {
+    let text = rule::text(at)?;
+    let consumer = at.context.entries.find(Collection::Consumers, &text);
+    if consumer.is_none() {
+        at.warn(
+            "missing-consumer",
+            format!("there is no consumer '{text}': a request that it is needed for is answered 500"),
+        );
+    }
+    Some(NamedConsumer { text, consumer })
+}
+
+fn header_name(at: At<'_>) -> Option<HeaderName> {
+    let text = rule::text(at)?;
+    match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(name) => Some(name),
+        Err(_) => at.refuse("invalid-value", format!("'{text}' is not a valid header name")),
+    }
+}
+
+const LONGEST: f64 = 2_147_483_646.0;
+
+fn milliseconds(at: At<'_>) -> Option<Duration> {
+    bounded(at).map(|number| Duration::from_secs_f64(number / 1000.0))
+}
+
+fn seconds(at: At<'_>) -> Option<Duration> {
+    bounded(at).map(Duration::from_secs_f64)
+}
+
+fn bounded(at: At<'_>) -> Option<f64> {
+    let number = rule::number(at)?;
+    if (0.0..=LONGEST).contains(&number) {
+        return Some(number);
+    }
+    at.refuse("out-of-range", format!("value should be between 0 and {LONGEST}"))
 }

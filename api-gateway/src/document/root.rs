@@ -1,0 +1,145 @@
+//! The top level of a document, and all of its entities in turn.
+
+use std::sync::Arc;
+
+use rustls::pki_types::UnixTime;
+use transport::finding::Finding;
+
+use super::entries::{Collection, Entity, Entries, Entry};
+use super::reader::{At, Context, Fields, Format, Log, Trail};
+use super::tree::{Node, Value};
+use super::{
+    Document, acl, ca_certificate, certificate, certificate_mapping, cloned_plugin, consumer, plugin, route,
+    rule, service,
+};
+
+const FORMATS: &[(&str, Format)] = &[
+    ("1.1", Format::BeforeThree),
+    ("2.1", Format::BeforeThree),
+    ("3.0", Format::Three),
+];
+
+/// Reads all entities, problems or not.
+pub(super) fn read(root: &Node, source: &Arc<str>, now: UnixTime, log: &Log) -> Option<Document> {
+    if !matches!(root.value, Value::Map(_)) {
+        let message = "failed parsing declarative configuration: expected an object";
+        log.push(Finding::error("syntax", log.origin(root.place), "", message));
+        return None;
+    }
+    let entries = Entries::collect(root, log);
+    let clones = cloned_plugin::names(&entries);
+    let format = match root.get("_format_version").and_then(Node::text) {
+        Some("1.1" | "2.1") => Format::BeforeThree,
+        Some(_) | None => Format::Three,
+    };
+    let context = Context::new(log, &entries, now, format, &clones);
+    read_top_level(root, &context);
+
+    let mut document = empty(source);
+    for (index, entry) in entries.iter() {
+        read_entity(&mut document, &context, index, entry);
+    }
+    cloned_plugin::check_number(&context, &document.cloned_plugins);
+    Some(document)
+}
+
+fn read_top_level(root: &Node, context: &Context<'_>) {
+    let trail = Trail::Root;
+    let Some(mut fields) = Fields::open(At {
+        node: root,
+        trail: &trail,
+        context,
+    }) else {
+        return;
+    };
+    fields.required("_format_version", rule::one_of(FORMATS));
+    fields.optional("_transform", rule::boolean);
+    fields.optional("workspaces", only_the_default);
+    for collection in Collection::ALL {
+        fields.ignored(collection.name());
+    }
+    fields.close();
+}
+
+/// The one workspace that every Kong has.
+fn only_the_default(at: At<'_>) -> Option<()> {
+    let names = rule::list(|at| {
+        let mut fields = Fields::open(at)?;
+        let name = fields.required("name", rule::text);
+        for other in ["id", "comment", "config", "created_at", "meta", "updated_at"] {
+            fields.ignored(other);
+        }
+        fields.close();
+        name
+    })(at)?;
+    if names.iter().any(|name| name != "default") {
+        return at.refuse(
+            "unsupported-entity",
+            "workspaces other than 'default' are not supported yet",
+        );
+    }
+    Some(())
+}
+
+/// A document of which nothing is known yet.
+fn empty(source: &Arc<str>) -> Document {
+    Document {
+        source: Arc::clone(source),
+        services: Vec::new(),
+        routes: Vec::new(),
+        consumers: Vec::new(),
+        consumer_groups: Vec::new(),
+        consumer_group_consumers: Vec::new(),
+        acls: Vec::new(),
+        ca_certificates: Vec::new(),
+        certificates: Vec::new(),
+        snis: Vec::new(),
+        mtls_auth_credentials: Vec::new(),
+        header_cert_auth_credentials: Vec::new(),
+        cloned_plugins: Vec::new(),
+        plugins: Vec::new(),
+    }
+}
+
+fn read_entity(document: &mut Document, context: &Context<'_>, index: usize, entry: &Entry<'_>) {
+    let trail = Trail::Entry(context.entries, index);
+    if entry.collection == Collection::Snis {
+        document
+            .snis
+            .extend(certificate::read_sni(context, index, &trail, entry));
+        return;
+    }
+    let Some(entity) = Entity::open(context, index, &trail) else {
+        return;
+    };
+    match entry.collection {
+        Collection::Services => document.services.extend(service::read(entity)),
+        Collection::Routes => document.routes.extend(route::read(entity, context)),
+        Collection::Consumers => document.consumers.extend(consumer::read(entity, context)),
+        Collection::ConsumerGroups => document.consumer_groups.extend(consumer::read_group(entity)),
+        Collection::ConsumerGroupConsumers => {
+            document
+                .consumer_group_consumers
+                .extend(consumer::read_membership(entity, context));
+        }
+        Collection::Acls => document.acls.extend(acl::read(entity, context)),
+        Collection::CaCertificates => document
+            .ca_certificates
+            .extend(ca_certificate::read(entity, context)),
+        Collection::Certificates => document.certificates.extend(certificate::read(entity)),
+        // Read above: it may be a plain name.
+        Collection::Snis => {}
+        Collection::MtlsAuthCredentials => {
+            document
+                .mtls_auth_credentials
+                .extend(certificate_mapping::read(entity));
+        }
+        Collection::HeaderCertAuthCredentials => {
+            document
+                .header_cert_auth_credentials
+                .extend(certificate_mapping::read(entity));
+        }
+        Collection::ClonedPlugins => document.cloned_plugins.extend(cloned_plugin::read(entity)),
+        Collection::Plugins => document.plugins.extend(plugin::read(entity, context)),
+    }
+}

@@ -1,0 +1,152 @@
+//! Rules for single values: what a kind of field accepts, in Kong's words where it does not.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::id;
+use super::reader::{At, Trail};
+use super::tree::{Located, Value};
+
+/// Text that is not empty.
+pub(super) fn text(at: At<'_>) -> Option<String> {
+    match &at.node.value {
+        Value::Text(text) if text.is_empty() => at.refuse("invalid-value", "length must be at least 1"),
+        Value::Text(text) if text.starts_with("{vault://") => {
+            at.refuse("unsupported-value", "vault references are not supported yet")
+        }
+        Value::Text(text) => Some(text.to_string()),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+            at.refuse_with("wrong-type", "expected a string", "put it in quotes")
+        }
+        Value::Null | Value::List(_) | Value::Map(_) => at.refuse("wrong-type", "expected a string"),
+    }
+}
+
+/// True or false.
+pub(super) fn boolean(at: At<'_>) -> Option<bool> {
+    match &at.node.value {
+        Value::Bool(value) => Some(*value),
+        Value::Null | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => {
+            at.refuse("wrong-type", "expected a boolean")
+        }
+    }
+}
+
+/// Any number.
+pub(super) fn number(at: At<'_>) -> Option<f64> {
+    match &at.node.value {
+        // Kong's numbers are doubles.
+        #[expect(clippy::cast_precision_loss)]
+        Value::Int(integer) => Some(*integer as f64),
+        Value::Float(number) => Some(*number),
+        Value::Null | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => {
+            at.refuse("wrong-type", "expected a number")
+        }
+    }
+}
+
+/// A whole number; `80.0` is one, as for Kong.
+pub(super) fn whole(at: At<'_>) -> Option<i64> {
+    match &at.node.value {
+        Value::Int(integer) => Some(*integer),
+        // Saturates far outside of every range that a field has.
+        #[expect(clippy::cast_possible_truncation)]
+        Value::Float(number) if number.is_finite() && number.fract() == 0.0 => Some(*number as i64),
+        Value::Null | Value::Bool(_) | Value::Float(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => {
+            at.refuse("wrong-type", "expected an integer")
+        }
+    }
+}
+
+/// A whole number within a range.
+pub(super) fn between<T: TryFrom<i64>>(range: RangeInclusive<i64>) -> impl Fn(At<'_>) -> Option<T> {
+    move |at| {
+        let integer = whole(at)?;
+        let fitting = range
+            .contains(&integer)
+            .then(|| T::try_from(integer).ok())
+            .flatten();
+        fitting.or_else(|| {
+            let message = format!("value should be between {} and {}", range.start(), range.end());
+            at.refuse("out-of-range", message)
+        })
+    }
+}
+
+/// A whole number of milliseconds within a range.
+pub(super) fn milliseconds(range: RangeInclusive<i64>) -> impl Fn(At<'_>) -> Option<Duration> {
+    move |at| between::<u64>(range.clone())(at).map(Duration::from_millis)
+}
+
+/// A TCP port.
+pub(super) fn port(at: At<'_>) -> Option<u16> {
+    between(0..=65535)(at)
+}
+
+/// A hyphenated UUID.
+pub(super) fn uuid(at: At<'_>) -> Option<Uuid> {
+    let text = text(at)?;
+    id::parse(&text).or_else(|| at.refuse("invalid-value", "expected a valid UUID"))
+}
+
+/// One of a few words.
+pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(At<'_>) -> Option<T> {
+    move |at| {
+        let text = text(at)?;
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, value)) => Some(*value),
+            None => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                at.refuse("invalid-value", format!("expected one of: {}", words.join(", ")))
+            }
+        }
+    }
+}
+
+/// An array of values of one kind.
+pub(super) fn list<T>(rule: impl Fn(At<'_>) -> Option<T>) -> impl Fn(At<'_>) -> Option<Vec<T>> {
+    collection("expected an array", rule)
+}
+
+/// Kong's set: an array in which a repeated value counts once.
+pub(super) fn set<T: PartialEq>(rule: impl Fn(At<'_>) -> Option<T>) -> impl Fn(At<'_>) -> Option<Vec<T>> {
+    let list = collection("expected a set", rule);
+    move |at| {
+        let mut unique = Vec::new();
+        for value in list(at)? {
+            if !unique.contains(&value) {
+                unique.push(value);
+            }
+        }
+        Some(unique)
+    }
+}
+
+fn collection<T>(
+    kind: &'static str,
+    rule: impl Fn(At<'_>) -> Option<T>,
+) -> impl Fn(At<'_>) -> Option<Vec<T>> {
+    move |at| match &at.node.value {
+        Value::List(nodes) => {
+            let values = nodes.iter().enumerate().filter_map(|(index, node)| {
+                let trail = Trail::Index(at.trail, index);
+                rule(At {
+                    node,
+                    trail: &trail,
+                    ..at
+                })
+            });
+            Some(values.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Map(_) => {
+            at.refuse("wrong-type", kind)
+        }
+    }
+}
+
+/// A value with the place where it stands.
+pub(super) fn located<T>(rule: impl Fn(At<'_>) -> Option<T>) -> impl Fn(At<'_>) -> Option<Located<T>> {
+    move |at| rule(at).map(|value| at.located(value))
+}
