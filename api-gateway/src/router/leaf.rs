@@ -1,6 +1,5 @@
 //! Alternatives that share a host pattern and the start of their path. Mostly one or two; where routes differ by header
-//! or SNI alone it can be all of them, and then they are looked up by those. Regexes that begin with the same literal
-//! text share a leaf and are tried one after the other.
+//! or SNI alone it can be all of them, and then they are looked up by those.
 
 use std::collections::HashMap;
 
@@ -8,13 +7,14 @@ use super::alternative::Alternative;
 use super::header_condition::FoldedName;
 use super::lower_case::{LOWER_CASE_BUFFER, lower_case};
 use super::name_index::NameIndex;
+use super::regex_block::RegexBlock;
 use super::{Matched, Names, RequestFacts};
 
 /// Up to this many are simply walked.
 const WALKED: usize = 8;
 
 /// An alternative under one of its hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Position among the alternatives: the smaller, the better.
     pub(super) alternative: usize,
@@ -70,14 +70,13 @@ enum Lookup {
 }
 
 impl Leaf {
+    /// To be called with the best first.
     pub(super) fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
     }
 
-    /// Sorts the entries and builds the lookup, once all are there.
+    /// Builds the lookup, once all entries are there.
     pub(super) fn seal(&mut self, alternatives: &[Alternative]) {
-        self.entries.sort_unstable();
-        self.entries.dedup();
         let some_sni = self
             .entries
             .iter()
@@ -123,7 +122,7 @@ enum Snis {
 struct Keyed {
     snis: NameIndex<Vec<Entry>>,
     headers: Vec<HeaderLookup>,
-    unsifted: Vec<Entry>,
+    unsifted: Vec<RegexBlock>,
 }
 
 #[derive(Debug)]
@@ -136,6 +135,7 @@ struct HeaderLookup {
 impl Keyed {
     fn new(entries: &[Entry], alternatives: &[Alternative], snis: Snis) -> Box<Self> {
         let mut keyed = Self::default();
+        let mut unsifted = Vec::new();
         for entry in entries {
             let conditions = &alternatives[entry.alternative].conditions;
             let exact_header = conditions.headers.iter().find(|header| header.is_exact());
@@ -151,9 +151,10 @@ impl Keyed {
                     .iter()
                     .for_each(|value| by_value.entry(value.clone()).or_default().push(*entry));
             } else {
-                keyed.unsifted.push(*entry);
+                unsifted.push(*entry);
             }
         }
+        keyed.unsifted = RegexBlock::cut(&unsifted, alternatives);
         Box::new(keyed)
     }
 
@@ -181,6 +182,17 @@ impl Keyed {
                 }
             }
         }
-        search.walk(&self.unsifted);
+        for block in &self.unsifted {
+            if block
+                .entries
+                .first()
+                .is_none_or(|first| first.alternative >= search.best)
+            {
+                return;
+            }
+            if block.may_match(search.facts.path) {
+                search.walk(&block.entries);
+            }
+        }
     }
 }

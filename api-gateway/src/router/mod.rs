@@ -34,6 +34,7 @@ pub mod path;
 mod path_pattern;
 mod prefix_trie;
 mod priority;
+mod regex_block;
 pub mod upstream_path;
 
 #[cfg(test)]

@@ -131,6 +131,9 @@ fn paths_tell_how_much_they_took() {
         let found = router.find(&TestRequest::get(request).facts());
         assert_eq!(found.map(|matched| matched.path), expected, "{paths:?} {request}");
     }
+    // all of a route's paths are one candidate
+    let router = Router::compile(&[route().with_paths(&["/", "/r", "~/r"])]).unwrap();
+    assert_eq!(router.candidates(&TestRequest::get("/route").facts()).count(), 1);
     let router = Router::compile(&[route().with_hosts(&["example.com"])]).unwrap();
     assert_eq!(router.find(&get().facts()).unwrap().path, MatchedPath::Nothing);
 }

@@ -166,10 +166,46 @@ fn of_few_routes() {
 
 #[test]
 fn of_routes_spread_over_hosts_and_paths() {
-    compare(10_000..10_150, 40, 1);
+    compare(10_000..10_100, 40, 1);
 }
 
 #[test]
 fn of_routes_told_apart_by_headers_and_snis() {
-    compare(20_000..20_150, 60, 8);
+    compare(20_000..20_100, 60, 8);
+}
+
+/// All under the literal beginning `/v`, more than fit a block, so that blocks are skipped and entered.
+#[test]
+fn of_many_regexes_that_begin_alike() {
+    for seed in 30_000..30_010 {
+        let mut random = Rng::with_seed(seed);
+        let regex = |random: &mut Rng| {
+            let tail = ["", "$", "/x", "(?<rest>.*)", "\\pL"][random.usize(..5)];
+            format!("~/v\\d+/s{}{tail}", random.usize(..40))
+        };
+        let mut routes = Vec::new();
+        for _ in 0..random.usize(1..150) {
+            routes.push(RouteMatchers {
+                paths: vec![regex(&mut random)],
+                ..random_route(&mut random, 9)
+            });
+        }
+        let router = Router::compile(&routes).unwrap();
+        for _ in 0..40 {
+            let tail = ["", "/x", "a", "/"][random.usize(..4)];
+            let path = format!("/v{}/s{}{tail}", random.u8(..), random.usize(..45));
+            let request = TestRequest {
+                path,
+                ..random_request(&mut random)
+            };
+            let found = router
+                .find(&request.facts())
+                .map(|matched| (matched.route, matched.path));
+            assert_eq!(
+                found,
+                reference::find(&routes, &request),
+                "seed {seed}\n{request:?}\n{routes:#?}"
+            );
+        }
+    }
 }
