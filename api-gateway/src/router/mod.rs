@@ -116,8 +116,9 @@ pub struct RouteProblem {
     pub message: String,
 }
 
-/// A compiled, immutable set of routes. Looking a request up takes no lock, and allocates only for a host or a header
-/// value that is both in upper case and longer than 256 octets.
+/// A compiled, immutable set of routes. Looking a request up takes no lock of ours, and allocates only for a host or a
+/// header value that is both in upper case and longer than 256 octets. (A regex keeps scratch memory per thread, which
+/// `regex` hands out from a pool and fills on first use.)
 #[derive(Debug, Default)]
 pub struct Router {
     /// Best first; the index refers to positions.
