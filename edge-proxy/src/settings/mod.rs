@@ -15,6 +15,15 @@
 //! | `not-yet` | an ELB feature that this edge does not have: accepted at its default only |
 //! | `no-effect` (warning) | a key that nothing reads in this mode |
 
+mod build;
+mod listener;
+mod policy;
+mod raw;
+mod schema;
+mod target_group;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
@@ -45,8 +54,14 @@ pub struct Settings {
 impl Settings {
     /// Reads the node file and merges the layers. Settings are there, with what could be read, even beside errors, so
     /// that a check can go on; `run` must look at the report first.
-    pub fn load(_file: &Path, _environment: &[(String, String)]) -> (Option<Loaded<Self>>, Report) {
-        (None, Report::new())
+    ///
+    /// Settings are absent only where the file cannot be read or is no TOML. A listener or target group that lacks
+    /// something is left out of them.
+    pub fn load(file: &Path, environment: &[(String, String)]) -> (Option<Loaded<Self>>, Report) {
+        match transport::layers::read(file) {
+            Ok(text) => build::settings(file, &text, environment),
+            Err(finding) => build::unusable(*finding),
+        }
     }
 }
 

@@ -204,6 +204,15 @@ impl Layers {
     }
 }
 
+/// Reads a node file. The error is the finding about a file that cannot be read.
+pub fn read(file: &Path) -> Result<String, Box<Finding>> {
+    std::fs::read_to_string(file).map_err(|error| {
+        let name = named(file);
+        let message = format!("cannot read {name}: {error}");
+        Box::new(Finding::error("unreadable", Origin::Whole(name), "", message))
+    })
+}
+
 #[derive(Clone, Copy)]
 enum Source {
     File,
@@ -237,6 +246,16 @@ impl Merged {
                 error.kind.to_string(),
             ))
         })
+    }
+
+    /// A finding at the place of a key.
+    pub fn error(&self, code: &'static str, path: &str, message: impl Into<String>) -> Finding {
+        Finding::error(code, self.origins.of(path), path, message)
+    }
+
+    /// A warning at the place of a key.
+    pub fn warning(&self, code: &'static str, path: &str, message: impl Into<String>) -> Finding {
+        Finding::warning(code, self.origins.of(path), path, message)
     }
 
     /// Whether somebody wrote the key, but wrongly: it has been reported and is not missing.

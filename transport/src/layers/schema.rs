@@ -110,7 +110,8 @@ impl Key {
         }
     }
 
-    pub(super) fn default(&self) -> Option<&'static str> {
+    /// Its default, in the form of the environment.
+    pub fn default(&self) -> Option<&'static str> {
         match self.presence {
             Presence::Default(text) => Some(text),
             Presence::Required | Presence::Optional => None,
