@@ -21,6 +21,7 @@ use thiserror::Error;
 pub use authority::Authority;
 pub use ca::Ca;
 pub use contents::{Serial, Usage};
+pub(crate) use issued::hex;
 pub use issued::{Chain, Issued};
 pub use key::{KeyKind, WeakKey};
 pub use leaf::Leaf;

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use transport::certificate::{AlternativeName, Certificate, PublicKey};
 use x509_parser::{
-    certificate::X509Certificate, extensions::ExtendedKeyUsage, prelude::FromDer,
+    certificate::X509Certificate,
+    extensions::{ExtendedKeyUsage, KeyUsage},
+    prelude::FromDer,
     revocation_list::CertificateRevocationList,
 };
 
@@ -86,7 +88,7 @@ fn certificate(der: CertificateDer<'static>, source_name: &str) -> Result<Shown,
         .key_usage()
         .ok()
         .flatten()
-        .map(|usage| usage.value.to_string())
+        .map(|usage| key_usages(*usage.value))
         .unwrap_or_default();
     let purposes = raw
         .extended_key_usage()
@@ -94,7 +96,6 @@ fn certificate(der: CertificateDer<'static>, source_name: &str) -> Result<Shown,
         .flatten()
         .map(|usage| purposes(usage.value))
         .unwrap_or_default();
-    let usages: Vec<&str> = usages.split(", ").filter(|usage| !usage.is_empty()).collect();
     let facts = vec![
         ("subject", parsed.subject().to_string().into()),
         ("issuer", parsed.issuer().to_string().into()),
@@ -103,7 +104,7 @@ fn certificate(der: CertificateDer<'static>, source_name: &str) -> Result<Shown,
         ("not_after", date(parsed.not_after())),
         ("names", names.into()),
         ("key", key(parsed.public_key()).into()),
-        ("key_usage", json!(usages)),
+        ("key_usage", usages.into()),
         ("extended_key_usage", purposes.into()),
         ("ca", parsed.is_ca().into()),
         ("self_signed", parsed.is_self_signed().into()),
@@ -112,7 +113,7 @@ fn certificate(der: CertificateDer<'static>, source_name: &str) -> Result<Shown,
             json!(parsed.revocation_list_uris().unwrap_or_default()),
         ),
         ("ocsp_urls", json!(parsed.ocsp_uris())),
-        ("sha256", hex(&parsed.sha256()).into()),
+        ("sha256", crate::pki::hex(&parsed.sha256()).into()),
     ];
     Ok(Shown {
         kind: "certificate",
@@ -226,6 +227,25 @@ fn key(key: PublicKey) -> String {
     }
 }
 
+/// As RFC 5280 4.2.1.3 spells them.
+fn key_usages(usage: KeyUsage) -> Vec<&'static str> {
+    let known = [
+        (usage.digital_signature(), "digitalSignature"),
+        (usage.non_repudiation(), "nonRepudiation"),
+        (usage.key_encipherment(), "keyEncipherment"),
+        (usage.data_encipherment(), "dataEncipherment"),
+        (usage.key_agreement(), "keyAgreement"),
+        (usage.key_cert_sign(), "keyCertSign"),
+        (usage.crl_sign(), "cRLSign"),
+        (usage.encipher_only(), "encipherOnly"),
+        (usage.decipher_only(), "decipherOnly"),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(present, name)| present.then_some(name))
+        .collect()
+}
+
 fn purposes(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     let known = [
         (usage.any, "anyExtendedKeyUsage"),
@@ -241,7 +261,7 @@ fn purposes(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
         .filter(|(present, _)| *present)
         .map(|(_, name)| name.to_owned());
     named
-        .chain(usage.other.iter().map(|identifier| identifier.to_id_string()))
+        .chain(usage.other.iter().map(x509_parser::der_parser::Oid::to_id_string))
         .collect()
 }
 
@@ -252,10 +272,6 @@ fn date(time: UnixTime) -> Value {
 
 fn rfc3339(time: OffsetDateTime) -> Value {
     time.format(&Rfc3339).map_or(Value::Null, Value::String)
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn unreadable(source_name: &str, problem: &str) -> CommandError {

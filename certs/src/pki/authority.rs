@@ -93,7 +93,8 @@ impl Authority {
 
     /// A certificate for the key of another one: a renewal, or the same key under two names.
     pub fn reissue(&self, leaf: Leaf, other: &Issued) -> Result<Issued, PkiError> {
-        self.sign_leaf(&leaf.0, Arc::clone(other.shared_key()))
+        let Leaf(contents) = leaf;
+        self.sign_leaf(&contents, Arc::clone(other.shared_key()))
     }
 
     /// A certificate for somebody's public key (the DER of a SubjectPublicKeyInfo), such as a
@@ -194,8 +195,12 @@ impl Authority {
     }
 
     pub(crate) fn from_parts(chain: Chain, key: Arc<KeyPair>) -> Result<Self, PkiError> {
-        let (subject, label, stated) = facts(chain.certificate())?;
-        let key_identifier = stated.unwrap_or_else(|| identifier_of(&key));
+        let Facts {
+            subject,
+            label,
+            key_identifier,
+        } = Facts::read(chain.certificate())?;
+        let key_identifier = key_identifier.unwrap_or_else(|| identifier_of(&key));
         Ok(Self {
             chain,
             key,
@@ -289,22 +294,31 @@ fn identifier_of(key: &KeyPair) -> Vec<u8> {
     CertificateParams::default().key_identifier(key)
 }
 
-/// Subject in DER, something to call it by, and its key identifier if it states one.
-fn facts(certificate: &CertificateDer<'_>) -> Result<(Vec<u8>, String, Option<Vec<u8>>), PkiError> {
-    let (_, parsed) =
-        X509Certificate::from_der(certificate).map_err(|_| PkiError::Malformed("certificate"))?;
-    let stated = parsed.extensions().iter().find_map(|extension| {
-        if let ParsedExtension::SubjectKeyIdentifier(identifier) = extension.parsed_extension() {
-            Some(identifier.0.to_vec())
-        } else {
-            None
-        }
-    });
-    Ok((
-        parsed.subject().as_raw().to_vec(),
-        parsed.subject().to_string(),
-        stated,
-    ))
+/// What an authority's certificate says of it.
+struct Facts {
+    subject: Vec<u8>,
+    label: String,
+    key_identifier: Option<Vec<u8>>,
+}
+
+impl Facts {
+    fn read(certificate: &CertificateDer<'_>) -> Result<Self, PkiError> {
+        let (_, parsed) =
+            X509Certificate::from_der(certificate).map_err(|_| PkiError::Malformed("certificate"))?;
+        let key_identifier = parsed.extensions().iter().find_map(|extension| {
+            if let ParsedExtension::SubjectKeyIdentifier(identifier) = extension.parsed_extension() {
+                Some(identifier.0.to_vec())
+            } else {
+                None
+            }
+        });
+        let subject = parsed.subject();
+        Ok(Self {
+            subject: subject.as_raw().to_vec(),
+            label: subject.to_string(),
+            key_identifier,
+        })
+    }
 }
 
 #[cfg(test)]

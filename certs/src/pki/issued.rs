@@ -76,14 +76,7 @@ impl Chain {
 
     /// SHA-256 of the certificate, lower-case hex.
     pub fn sha256_hex(&self) -> String {
-        use std::fmt::Write as _;
-        digest(&SHA256, &self.certificate)
-            .as_ref()
-            .iter()
-            .fold(String::new(), |mut text, octet| {
-                let _ = write!(text, "{octet:02x}"); // writing to a String cannot fail
-                text
-            })
+        hex(digest(&SHA256, &self.certificate).as_ref())
     }
 
     /// The same certificate with one bit of the signature turned.
@@ -169,6 +162,17 @@ impl AsRef<Self> for Chain {
 
 pub(crate) fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
     PrivatePkcs8KeyDer::from(key.serialized_der().to_vec()).into()
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    use std::fmt::Write as _;
+    octets
+        .iter()
+        .fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+            let _ = write!(text, "{octet:02x}"); // writing to a String cannot fail
+            text
+        })
 }
 
 /// The signature is what ends a certificate and a list.

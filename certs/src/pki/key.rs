@@ -2,8 +2,9 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{KeyPair, RsaKeySize};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use super::PkiError;
+use super::{PkiError, der};
 
 /// What kind of key a certificate is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,13 +32,27 @@ impl KeyKind {
             Self::P256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
             Self::P384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
             Self::P521 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512),
-            Self::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519),
+            Self::Ed25519 => return ed25519(),
             Self::Rsa2048 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048),
             Self::Rsa3072 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_3072),
             Self::Rsa4096 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_4096),
         };
         made.map_err(PkiError::Key)
     }
+}
+
+/// In PKCS#8 version 1: version 2, which holds the public key as well, is more than OpenSSL 3 reads.
+fn ed25519() -> Result<KeyPair, PkiError> {
+    let made = KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(PkiError::Key)?;
+    let malformed = || PkiError::Malformed("private key");
+    let (outer, _) = der::element(made.serialized_der()).ok_or_else(malformed)?;
+    let fields = der::elements(outer.content).ok_or_else(malformed)?;
+    let [_, algorithm, key, ..] = fields.as_slice() else {
+        return Err(malformed());
+    };
+    let version_1 = [&[0x02, 0x01, 0x00], algorithm.whole, key.whole].concat();
+    let version_1 = PrivatePkcs8KeyDer::from(der::write(der::SEQUENCE, &version_1));
+    KeyPair::from_pkcs8_der_and_sign_algo(&version_1, &rcgen::PKCS_ED25519).map_err(PkiError::Key)
 }
 
 /// Public keys that a verifier must refuse and that no library here would make. Nobody has the private halves.

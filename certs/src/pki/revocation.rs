@@ -146,7 +146,7 @@ impl Revocations {
     /// Should have been replaced an hour ago.
     #[must_use]
     pub fn stale(self) -> Self {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let now = validity::now();
         self.valid(Validity {
             not_before: now - 24 * hour,

@@ -72,9 +72,9 @@ pub(crate) fn certificate(
     }
     body.extend_from_slice(edits.public_key.unwrap_or(public_key.whole));
     if edits.version == Version::V3 {
-        extensions
-            .iter()
-            .for_each(|extension| body.extend_from_slice(extension.whole));
+        for extension in extensions {
+            body.extend_from_slice(extension.whole);
+        }
     }
     sign(&body, algorithm, key)
 }
@@ -96,9 +96,9 @@ pub(crate) fn list(layout: &[u8], edits: &ListEdits<'_>, key: &KeyPair) -> Resul
         return Err(malformed());
     };
     let mut body = [version.whole, signature.whole, edits.issuer].concat();
-    middle
-        .iter()
-        .for_each(|field| body.extend_from_slice(field.whole));
+    for field in middle {
+        body.extend_from_slice(field.whole);
+    }
     let (listed, _) = der::element(extensions.content).ok_or_else(malformed)?;
     let all = [listed.content, &edits.extensions.concat()].concat();
     body.extend(der::write(extensions.tag, &der::write(der::SEQUENCE, &all)));

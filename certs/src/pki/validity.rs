@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 /// How far certificates and lists are dated back, so that a peer whose clock is slow accepts them.
-const BACKDATED: Duration = Duration::from_secs(3600);
+const BACKDATED: Duration = Duration::from_hours(1);
 /// Authorities begin a year ago, so that a certificate that has already expired was valid while its issuer was.
 const AUTHORITY_BACKDATED_DAYS: u64 = 365;
 /// How long an authority still is valid.

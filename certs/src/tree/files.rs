@@ -93,15 +93,17 @@ impl Directory {
         Ok(())
     }
 
-    /// The files in those sub-directories that are not among `known`.
-    pub(super) fn others(&self, directories: &[&str], known: &[PathBuf]) -> Result<Vec<PathBuf>, TreeError> {
+    /// What lies beside `known`: anything in the directories of the tree, and pairs that `issue` wrote elsewhere.
+    pub(super) fn others(&self, own: &[&str], known: &[PathBuf]) -> Result<Vec<PathBuf>, TreeError> {
         let mut found = Vec::new();
-        for name in directories {
-            let directory = self.path.join(name);
-            for entry in fs::read_dir(&directory).map_err(failed("read", &directory))? {
-                let entry = entry.map_err(failed("read", &directory))?;
-                let relative = Path::new(name).join(entry.file_name());
-                if !known.contains(&relative) {
+        for directory in entries(&self.path)?.into_iter().filter(|path| path.is_dir()) {
+            let ours = directory
+                .file_name()
+                .is_some_and(|name| own.iter().any(|own| name == *own));
+            for path in entries(&directory)? {
+                let relative = path.strip_prefix(&self.path).unwrap_or(&path).to_owned();
+                let issued = ISSUED.iter().any(|name| relative.ends_with(name));
+                if (ours || issued) && !known.contains(&relative) {
                     found.push(relative);
                 }
             }
@@ -109,6 +111,16 @@ impl Directory {
         found.sort();
         Ok(found)
     }
+}
+
+/// What `issue` writes below a directory of its own.
+const ISSUED: [&str; 4] = ["server.pem", "server.key", "client.pem", "client.key"];
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, TreeError> {
+    let listed = fs::read_dir(directory).map_err(failed("read", directory))?;
+    let entries: Result<Vec<PathBuf>, io::Error> =
+        listed.map(|entry| entry.map(|entry| entry.path())).collect();
+    entries.map_err(failed("read", directory))
 }
 
 /// The staging directory; gone with the value, whatever happened.
