@@ -265,3 +265,74 @@ fn hex(octets: &[u8]) -> String {
 fn malformed(what: &'static str) -> CertificateError {
     CertificateError::Malformed(what.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distinguished_name::CommonName;
+    use crate::pem::certificates_in;
+
+    fn vector() -> Certificate {
+        let pem = include_bytes!("../tests/vectors/leaf.pem");
+        Certificate::parse(certificates_in(pem, "leaf").expect("a vector").remove(0)).expect("a certificate")
+    }
+
+    #[test]
+    fn the_facts_of_a_certificate() {
+        let leaf = vector();
+        assert_eq!(leaf.serial(), "03A5B1C2D3E4F506");
+        assert_eq!(
+            leaf.raw_serial(),
+            [0x03, 0xa5, 0xb1, 0xc2, 0xd3, 0xe4, 0xf5, 0x06]
+        );
+        assert_eq!(leaf.subject().common_name(), CommonName::One("alice"));
+        assert_eq!(iso8601(leaf.not_after()), "2036-01-02T03:04:05Z");
+        assert_eq!(leaf.public_key(), PublicKey::P256);
+        assert!(!leaf.is_ca() && !leaf.is_self_signed());
+        let names = [
+            AlternativeName::Email("alice@example.com".to_owned()),
+            AlternativeName::Dns("client1.example.com".to_owned()),
+            AlternativeName::Uri("spiffe://example.com/ns/payments/sa/alice".to_owned()),
+        ];
+        assert_eq!(leaf.alternative_names(), Some(&names[..]));
+        let digest = include_str!("../tests/vectors/leaf.cloudflare.Cf-Client-Cert-Sha256.txt");
+        assert_eq!(hex(&leaf.sha256()).to_lowercase(), digest);
+    }
+
+    #[test]
+    fn serials_are_printed_without_the_sign_octet() {
+        for (raw, printed) in [
+            (&[0x05][..], "05"),
+            (&[0x00], "00"),
+            (&[0x00, 0xfe], "FE"),
+            (&[0x00, 0x00, 0xfe], "00FE"),
+            (&[0x01, 0x00], "0100"),
+            (&[0xfe], "FE"),
+        ] {
+            assert_eq!(printed_serial(raw).as_deref(), Ok(printed), "{raw:02x?}");
+        }
+        assert!(printed_serial(&[]).is_err());
+    }
+
+    #[test]
+    fn octets_of_an_attacker_make_no_panic_and_the_whole_input_is_consumed() {
+        let good = vector().der().to_vec();
+        for at in 0..good.len() {
+            for octet in [0, 1, 0x30, 0x7f, 0x80, 0x81, 0x84, 0xff] {
+                let mut altered = good.clone();
+                altered[at] = octet;
+                if let Ok(certificate) = Certificate::parse(altered.into()) {
+                    let printed = format!(
+                        "{certificate:?}{}{}",
+                        certificate.issuer(),
+                        certificate.validity()
+                    );
+                    assert!(printed.is_ascii(), "{printed}");
+                }
+            }
+            assert!(Certificate::parse(good[..at].to_vec().into()).is_err());
+        }
+        let trailing = [&good[..], &[0]].concat();
+        assert!(Certificate::parse(trailing.into()).is_err());
+    }
+}

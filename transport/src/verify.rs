@@ -180,17 +180,17 @@ impl TrustStore {
                 PartialChain::Allowed => true,
                 PartialChain::Refused => certificate.is_self_signed(),
             };
-            if !ends_a_path {
-                offered.push(Arc::clone(certificate));
-                continue;
-            }
             let anchor =
                 anchor_from_trusted_cert(certificate.der()).map_err(|error| TrustStoreError::Unreadable {
                     position: index + 1,
                     cause: CertificateError::Malformed(format!("{error}").into()),
                 })?;
-            trust_anchors.push(anchor.to_owned());
-            anchors.push(Arc::clone(certificate));
+            if ends_a_path {
+                trust_anchors.push(anchor.to_owned());
+                anchors.push(Arc::clone(certificate));
+            } else {
+                offered.push(Arc::clone(certificate));
+            }
         }
         Ok(Self {
             policy,

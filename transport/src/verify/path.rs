@@ -76,7 +76,11 @@ fn build_time(store: &TrustStore, leaf: &Certificate, now: UnixTime) -> UnixTime
 fn hints<'a>(store: &'a TrustStore, presented: &'a [CertificateDer<'static>]) -> Vec<CertificateDer<'a>> {
     let mut hints: Vec<CertificateDer<'a>> = Vec::with_capacity(presented.len() + store.offered.len());
     for der in presented {
-        let leads_on = EndEntityCert::try_from(der).is_ok_and(|read| read.subject() != read.issuer());
+        let leads_on = match EndEntityCert::try_from(der) {
+            Ok(read) => read.subject() != read.issuer(),
+            // The builder refuses it, and so the refusal says why.
+            Err(error) => error == webpki::Error::UnsupportedCriticalExtension,
+        };
         let is_known = hints.contains(der) || listed(store, der).is_some();
         if leads_on && !is_known {
             hints.push(CertificateDer::from(&**der));
