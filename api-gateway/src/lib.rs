@@ -1,5 +1,27 @@
-//! api-gateway
+//! The inner door: a certificate becomes a consumer, ACLs judge it, and the request goes to its upstream by mTLS.
+//!
+//! | part | modules |
+//! |---|---|
+//! | as written | [`settings`] (the node), [`document`] (Kong's entities) |
+//! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
+//! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses |
+//! | who it is | [`identity`] (of a connection, of a certificate), [`consumer`], [`exchange`] |
+//! | for operators | [`status`] |
 
+pub mod compile;
+pub mod consumer;
 pub mod document;
+pub mod error_body;
+pub mod exchange;
+pub mod gateway;
+pub mod handshake;
+pub mod identity;
+pub mod load;
+pub mod plugin;
+pub mod proxy;
+pub mod rejection;
 pub mod router;
+mod self_signed;
 pub mod settings;
+pub mod snapshot;
+pub mod status;

@@ -39,7 +39,7 @@ enum KeptCommonName {
 
 impl DistinguishedName {
     /// Reads a DER `Name`; `None` if it is not one, whole and nothing else.
-    pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
+    pub fn parse(raw: &[u8]) -> Option<Self> {
         let mut common_name = KeptCommonName::Absent;
         for attribute in attributes(raw)? {
             if attribute.kind == COMMON_NAME {
@@ -62,6 +62,11 @@ impl DistinguishedName {
             KeptCommonName::One(name) => CommonName::One(name),
             KeptCommonName::Ambiguous => CommonName::Ambiguous,
         }
+    }
+
+    /// The values of all attributes that are text, in the order of the encoding.
+    pub fn values(&self) -> Vec<String> {
+        attributes(&self.raw).unwrap_or_default().iter().filter_map(Attribute::text).collect()
     }
 
     /// The DER of the name, SEQUENCE header included.

@@ -1,0 +1,145 @@
+//! Document and node settings → snapshot: everything that can be decided before a request comes is decided here, and
+//! every problem is told at once.
+//!
+//! Codes of the findings made here:
+//!
+//! | code | says |
+//! |---|---|
+//! | `unreadable-file` | a file that a key names cannot be read or holds something else |
+//! | `revocation-list` | a CRL file cannot be used |
+//! | `invalid-reference` | an id in the document leads nowhere |
+//! | `trust-store` | certificates that cannot vouch for anybody |
+//! | `no-secure-source` | a `header-cert-auth` that nobody could feed |
+//! | `insecure-source` (warning) | `secure_source: false` |
+//! | `unstripped-header` | a certificate header that edges do not strip |
+//! | `shared-authority` | one CA for edges and for clients in headers |
+//! | `mtls-behind-edge` (warning) | a global `mtls-auth` will see the edge's certificate, not the clients' |
+//! | `unverified-upstream` (warning) | `tls_verify: false` |
+//! | `name-constraints` (warning) | a CA whose constraints refuse everybody |
+//! | `stale-revocation-list` (warning) | a CRL that is stale already |
+//! | `nothing-fetched` (warning) | a revocation mode that would fetch, judged by files alone |
+//! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
+
+mod consumers;
+mod edges;
+mod handshakes;
+mod plugins;
+mod routes;
+mod services;
+mod trust;
+
+use std::cell::RefCell;
+
+use rustls::pki_types::UnixTime;
+use transport::finding::{Finding, Origin};
+
+use crate::document::{Document, Place};
+use crate::identity::HeaderSources;
+use crate::proxy::client_address::RealIp;
+use crate::proxy::owned_headers::OwnedHeaders;
+use crate::settings::{Loaded, Settings};
+use crate::snapshot::{RequestLimits, Snapshot};
+
+/// Which generation a snapshot is.
+#[derive(Debug)]
+pub struct Generation {
+    /// Counts up.
+    pub number: u64,
+    /// Of the document's bytes.
+    pub hash: Box<str>,
+    /// When it is made: dates are judged by it.
+    pub now: UnixTime,
+}
+
+/// What every step of the compilation looks at, and where it puts its findings.
+struct Compilation<'a> {
+    node: &'a Loaded<Settings>,
+    document: &'a Document,
+    now: UnixTime,
+    findings: RefCell<Vec<Finding>>,
+}
+
+impl Compilation<'_> {
+    fn settings(&self) -> &Settings {
+        &self.node.settings
+    }
+
+    fn report(&self, finding: Finding) {
+        self.findings.borrow_mut().push(finding);
+    }
+
+    fn has_errors(&self) -> bool {
+        self.findings
+            .borrow()
+            .iter()
+            .any(|finding| finding.severity == transport::finding::Severity::Error)
+    }
+
+    /// An error about a key of the node settings.
+    fn node_error(&self, code: &'static str, path: &str, message: impl Into<String>) {
+        self.report(Finding::error(code, self.node.origin(path), path, message));
+    }
+
+    fn at(&self, place: Place) -> Origin {
+        self.document.origin(place)
+    }
+}
+
+/// Compiles. There is a snapshot only if no finding is an error.
+pub fn compile(
+    node: &Loaded<Settings>,
+    document: &Document,
+    generation: Generation,
+) -> (Option<Snapshot>, Vec<Finding>) {
+    let compilation = Compilation {
+        node,
+        document,
+        now: generation.now,
+        findings: RefCell::default(),
+    };
+    let snapshot = build(&compilation, generation);
+    let snapshot = snapshot.filter(|_| !compilation.has_errors());
+    (snapshot, compilation.findings.into_inner())
+}
+
+/// Every step runs, whatever the ones before have found; `None` only where nothing could be built.
+fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapshot> {
+    let settings = compilation.settings();
+    let consumers = consumers::compile(compilation);
+    let authorities = trust::Authorities::compile(compilation);
+    let edges = edges::compile(compilation);
+    edges::check(compilation);
+    let plugins = plugins::compile(compilation, &consumers, &authorities);
+    let services = services::compile(compilation, &authorities);
+    let table = routes::compile(compilation, &plugins, &services);
+    let handshakes = handshakes::compile(compilation, &plugins, edges.as_ref());
+    let validities = trust::validities(compilation, &authorities);
+    let table = table?;
+    Some(Snapshot {
+        generation: generation.number,
+        configuration_hash: generation.hash,
+        router: table.router,
+        routes: table.routes,
+        consumers,
+        sources: HeaderSources {
+            edges,
+            addresses: settings.trusted_ips.clone().into(),
+        },
+        real_ip: RealIp {
+            header: settings.real_ip_header.clone(),
+            recursive: settings.real_ip_recursive,
+        },
+        owned: OwnedHeaders::with(plugins.certificate_headers()),
+        handshakes: handshakes?,
+        limits: RequestLimits {
+            header_line: settings.large_client_header_buffers.line,
+            head: settings.large_client_header_buffers.total,
+            body: settings.client_max_body_size,
+        },
+        response_headers: settings.headers,
+        upstream_headers: settings.headers_upstream,
+        warnings: Box::default(),
+        validities,
+    })
+}

@@ -1,0 +1,125 @@
+//! Routes, each with the chain that judges its requests, and the router that finds them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::StatusCode;
+use transport::finding::Finding;
+use uuid::Uuid;
+
+use super::Compilation;
+use super::plugins::{Plugins, applying};
+use crate::document::{self, RouteProtocol};
+use crate::plugin::{Chain, Slot};
+use crate::router::upstream_path::StripPath;
+use crate::router::{RouteMatchers, Router};
+use crate::snapshot::{HostSent, Route, Service};
+
+/// The router, and the routes by its index.
+pub(super) struct RouteTable {
+    pub(super) router: Router,
+    pub(super) routes: Box<[Route]>,
+}
+
+pub(super) fn compile(
+    compilation: &Compilation<'_>,
+    plugins: &Plugins<'_>,
+    services: &HashMap<Uuid, Arc<Service>>,
+) -> Option<RouteTable> {
+    let disabled: Vec<Uuid> = compilation
+        .document
+        .services
+        .iter()
+        .filter(|service| !service.enabled)
+        .map(|service| service.id)
+        .collect();
+    let live: Vec<&document::Route> = compilation
+        .document
+        .routes
+        .iter()
+        .filter(|route| route.service.is_none_or(|service| !disabled.contains(&service)))
+        .collect();
+    let matchers: Vec<RouteMatchers> = live.iter().map(|route| matchers(route)).collect();
+    let router = match Router::compile(&matchers) {
+        Ok(router) => router,
+        Err(problems) => {
+            for problem in problems {
+                let Some(route) = live.get(problem.route) else {
+                    continue;
+                };
+                let place = match problem.field {
+                    "paths" => route.paths.get(problem.index).map(|path| path.place),
+                    "hosts" => route.hosts.get(problem.index).map(|host| host.place),
+                    "snis" => route.snis.get(problem.index).map(|sni| sni.place),
+                    "headers" => route.headers.get(problem.index).map(|header| header.name.place),
+                    _ => None,
+                };
+                let origin = compilation.at(place.unwrap_or(route.place));
+                compilation.report(Finding::error(
+                    "bad-value",
+                    origin,
+                    format!("routes.{}", problem.field),
+                    problem.message,
+                ));
+            }
+            return None;
+        }
+    };
+    let routes = live
+        .iter()
+        .map(|route| compile_route(route, plugins, services))
+        .collect();
+    Some(RouteTable { router, routes })
+}
+
+fn matchers(route: &document::Route) -> RouteMatchers {
+    let texts = |list: &[document::Located<String>]| list.iter().map(|item| item.value.clone()).collect();
+    RouteMatchers {
+        id: route.id,
+        methods: route.methods.clone(),
+        hosts: texts(&route.hosts),
+        paths: texts(&route.paths),
+        headers: route
+            .headers
+            .iter()
+            .map(|header| (header.name.value.clone(), texts(&header.values)))
+            .collect(),
+        snis: texts(&route.snis),
+        regex_priority: i64::from(route.regex_priority),
+    }
+}
+
+fn compile_route(
+    route: &document::Route,
+    plugins: &Plugins<'_>,
+    services: &HashMap<Uuid, Arc<Service>>,
+) -> Route {
+    let slots = applying(plugins, route.id, route.service)
+        .into_values()
+        .map(|(entity, plugin)| Slot {
+            name: entity.name.text.as_str().into(),
+            priority: entity.name.priority,
+            plugin: Arc::clone(plugin),
+        });
+    let chain = Chain::new(slots.collect());
+    let takes = |protocol| route.protocols.contains(&protocol);
+    let redirect =
+        StatusCode::from_u16(route.https_redirect_status_code).unwrap_or(StatusCode::UPGRADE_REQUIRED);
+    Route {
+        name: route.name.clone().unwrap_or_else(|| route.id.to_string()).into(),
+        wants_certificate: chain.wants_certificate(),
+        chain,
+        https_only: (takes(RouteProtocol::Https) && !takes(RouteProtocol::Http)).then_some(redirect),
+        strip: if route.strip_path {
+            StripPath::Strip
+        } else {
+            StripPath::Keep
+        },
+        host: if route.preserve_host {
+            HostSent::Requests
+        } else {
+            HostSent::Services
+        },
+        service: route.service.and_then(|id| services.get(&id)).cloned(),
+    }
+}

@@ -1,0 +1,170 @@
+//! Certificate authorities of the document, revocation lists, and the trust stores made of both.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use transport::certificate::{Certificate, iso8601};
+use transport::finding::{Finding, Origin};
+use transport::revocation::crl::RevocationLists;
+use transport::verify::{Policy, TrustStore};
+use uuid::Uuid;
+
+use super::Compilation;
+use crate::document::{CaCertificate, Located};
+use crate::status::Validity;
+
+/// The CA entities of the document and the revocation lists of the node.
+pub(super) struct Authorities<'a> {
+    by_id: HashMap<Uuid, &'a CaCertificate>,
+    /// From the SHA-256 of a CA's certificate to its entity.
+    pub(super) by_digest: Arc<HashMap<[u8; 32], Uuid>>,
+    /// `revocation_lists`.
+    pub(super) lists: Arc<RevocationLists>,
+}
+
+impl<'a> Authorities<'a> {
+    pub(super) fn compile(compilation: &Compilation<'a>) -> Self {
+        let entities = &compilation.document.ca_certificates;
+        let all: Vec<_> = entities.iter().map(|ca| ca.certificate.value.clone()).collect();
+        let files = &compilation.settings().revocation_lists;
+        Self {
+            by_id: entities.iter().map(|ca| (ca.id, ca)).collect(),
+            by_digest: Arc::new(entities.iter().map(|ca| (ca.digest, ca.id)).collect()),
+            lists: revocation_lists(compilation, "revocation_lists", files, &all),
+        }
+    }
+
+    /// The certificates that a field names by id; one that leads nowhere is an error at its place.
+    pub(super) fn named(
+        &self,
+        compilation: &Compilation<'_>,
+        path: &str,
+        ids: &[Located<Uuid>],
+    ) -> Vec<CertificateDer<'static>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.by_id.get(&id.value) {
+                Some(ca) => found.push(ca.certificate.value.clone()),
+                None => {
+                    let message = format!(
+                        "invalid reference '{path}: {}' (no such entry in 'ca_certificates')",
+                        id.value
+                    );
+                    compilation.report(
+                        Finding::error("invalid-reference", compilation.at(id.place), path, message)
+                            .with_fix("name an entry of ca_certificates by its id"),
+                    );
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Reads revocation lists, each verified against the authorities that may have issued it.
+pub(super) fn revocation_lists(
+    compilation: &Compilation<'_>,
+    key: &str,
+    files: &[PathBuf],
+    authorities: &[CertificateDer<'static>],
+) -> Arc<RevocationLists> {
+    match RevocationLists::load(files, authorities, compilation.now) {
+        Ok(lists) => {
+            for stale in lists.stale(compilation.now) {
+                let message = format!(
+                    "the revocation list of {} is stale since {}: every certificate that it covers is refused",
+                    stale.issuer(),
+                    iso8601(stale.next_update())
+                );
+                compilation.report(
+                    Finding::warning(
+                        "stale-revocation-list",
+                        compilation.node.origin(key),
+                        key,
+                        message,
+                    )
+                    .with_fix("install the current list and reload"),
+                );
+            }
+            lists
+        }
+        Err(problems) => {
+            for problem in problems {
+                compilation.node_error("revocation-list", key, problem.to_string());
+            }
+            RevocationLists::none()
+        }
+    }
+}
+
+/// A trust store, or a finding at `origin` that says why there is none. Warns of CAs that can vouch for nobody.
+pub(super) fn store(
+    compilation: &Compilation<'_>,
+    (origin, path): (Origin, &str),
+    authorities: Vec<CertificateDer<'static>>,
+    policy: Policy,
+    lists: &Arc<RevocationLists>,
+) -> Option<TrustStore> {
+    match TrustStore::new(authorities, policy, Arc::clone(lists)) {
+        Ok(store) => {
+            for ca in store.name_constrained() {
+                let message = format!(
+                    "the CA {} has name constraints that the path builder cannot evaluate: it refuses every certificate below it",
+                    ca.subject()
+                );
+                compilation.report(Finding::warning(
+                    "name-constraints",
+                    origin.clone(),
+                    path,
+                    message,
+                ));
+            }
+            if !store.has_anchor() {
+                let message = "none of these CAs is self-signed, so no path can end: list the root, or set allow_partial_chain";
+                compilation.report(Finding::warning("trust-store", origin, path, message));
+            }
+            Some(store)
+        }
+        Err(error) => {
+            compilation.report(Finding::error("trust-store", origin, path, error.to_string()));
+            None
+        }
+    }
+}
+
+/// How long everything with a date is valid, for `/status`.
+pub(super) fn validities(compilation: &Compilation<'_>, authorities: &Authorities<'_>) -> Box<[Validity]> {
+    let mut all = Vec::new();
+    for ca in &compilation.document.ca_certificates {
+        let until = Certificate::parse(ca.certificate.value.clone())
+            .ok()
+            .map(|ca| iso8601(ca.not_after()));
+        all.push(Validity {
+            kind: "ca_certificate",
+            name: ca.id.to_string(),
+            until,
+        });
+    }
+    for entity in &compilation.document.certificates {
+        let leaf = entity.pair.chain().first().cloned();
+        let until = leaf
+            .and_then(|leaf| Certificate::parse(leaf).ok())
+            .map(|leaf| iso8601(leaf.not_after()));
+        all.push(Validity {
+            kind: "certificate",
+            name: entity.id.to_string(),
+            until,
+        });
+    }
+    for list in authorities.lists.iter() {
+        let until = Some(iso8601(list.next_update()));
+        all.push(Validity {
+            kind: "revocation_list",
+            name: list.issuer().to_string(),
+            until,
+        });
+    }
+    all.into()
+}

@@ -1,0 +1,106 @@
+//! Broken input: whatever is done to a document, reading it ends, and ends with words.
+
+use super::{CA_ID, PKI, ca_entry, quoted, read_as};
+use crate::document::Syntax;
+
+fn good() -> String {
+    format!(
+        "_format_version: \"3.0\"
+_ignore: [&t [a, \"b\"]]
+{}certificates:
+- cert: {}
+  key: {}
+  snis: [a.test]
+services:
+- name: s
+  url: https://h:8443/p
+  tags: *t
+  routes:
+  - name: r
+    hosts: ['*.a.test']
+    paths: [/a, ~/b\\d+]
+    headers: {{x-a: [b]}}
+    plugins:
+    - name: mtls-auth
+      config: {{ca_certificates: [{CA_ID}], cache_ttl: 1.5}}
+    - {{name: acl_1595, config: {{allow: [g]}}}}
+consumers:
+- username: a
+  acls: [{{group: g}}]
+",
+        ca_entry(),
+        quoted(&PKI.server.chain_pem()),
+        quoted(&PKI.server.key_pem()),
+    )
+}
+
+/// Reads it, and holds that there is a document or a reason why not.
+fn ends(syntax: Syntax, bytes: &[u8]) {
+    let (document, found) = read_as(syntax, bytes);
+    let has_error = found.iter().any(|finding| finding.contains(" error["));
+    assert_eq!(document.is_none(), has_error, "{found:#?}");
+}
+
+#[test]
+fn the_document_to_be_broken_is_whole() {
+    let (document, found) = read_as(Syntax::Yaml, good().as_bytes());
+    assert!(document.is_some(), "{found:#?}");
+}
+
+#[test]
+fn a_document_may_end_anywhere() {
+    let good = good();
+    for end in 0..good.len() {
+        ends(Syntax::Yaml, &good.as_bytes()[..end]);
+        ends(Syntax::Json, &good.as_bytes()[..end]);
+    }
+    let json = r#"{"_format_version":"3.0","consumers":[{"username":"é\n","acls":[{"group":"g"}],"custom_id":null}]}"#;
+    for end in 0..=json.len() {
+        ends(Syntax::Either, &json.as_bytes()[..end]);
+    }
+}
+
+#[test]
+fn any_byte_may_be_another() {
+    let good = good();
+    let mut broken = good.clone().into_bytes();
+    for position in 0..broken.len() {
+        let kept = broken[position];
+        for byte in *b"\0\t\n :-[]{}\"'&*!|>%@~#,?<\xff0" {
+            // A long PEM is only sampled.
+            if position % 7 == 0 || position < 120 || position > good.len() - 700 {
+                broken[position] = byte;
+                ends(Syntax::Yaml, &broken);
+            }
+        }
+        broken[position] = kept;
+    }
+}
+
+#[test]
+fn any_line_may_be_missing_or_repeated() {
+    let good = good();
+    let lines: Vec<&str> = good.lines().collect();
+    for index in 0..lines.len() {
+        let mut fewer = lines.clone();
+        fewer.remove(index);
+        ends(Syntax::Yaml, fewer.join("\n").as_bytes());
+        let mut more = lines.clone();
+        more.insert(index, lines[index]);
+        ends(Syntax::Yaml, more.join("\n").as_bytes());
+        let indented = format!("  {}", lines[index]);
+        more[index] = &indented;
+        ends(Syntax::Yaml, more.join("\n").as_bytes());
+    }
+}
+
+#[test]
+fn a_flood_of_problems_is_cut_off() {
+    let text = format!("_format_version: '3.0'\nconsumers: [{}]", "{x: 1}, ".repeat(5000));
+    let (_, found) = read_as(Syntax::Yaml, text.as_bytes());
+    assert_eq!(found.len(), 1001);
+    assert_eq!(
+        found[1000],
+        "k.yaml:1:1: error[too-many-problems]: 9000 further problems are not shown"
+    );
+}

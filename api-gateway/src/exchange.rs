@@ -1,0 +1,142 @@
+//! One request on its way through the plugins: what is known of it, and what is to be written upstream.
+
+use std::sync::Arc;
+
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use rustls::pki_types::UnixTime;
+
+use crate::consumer::{Consumer, ConsumerKey, Consumers};
+use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, Evidence, HeaderSources};
+use crate::proxy::owned_headers as name;
+
+/// A request, its connection, and whom it has been found to come from so far.
+#[derive(Debug)]
+pub struct Exchange<'r> {
+    /// The connection it came by.
+    pub connection: &'r Connection,
+    /// The standing of that connection's peer.
+    pub carrier: &'r Carrier,
+    /// Where certificate headers may come from.
+    pub sources: &'r HeaderSources,
+    /// All consumers.
+    pub consumers: &'r Consumers,
+    /// Certificate headers, set aside at entry.
+    pub carried: CarriedCertificates,
+    /// Method, URI and the client's headers.
+    pub head: Parts,
+    /// When it came.
+    pub now: UnixTime,
+    /// Whom it comes from.
+    pub caller: Caller,
+    /// Headers to write upstream, in the order they were stamped; a later one of a name replaces an earlier one.
+    stamps: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Whom a request comes from, as far as it is known at a plugin's turn. Kong keeps the last word only; so does this,
+/// and beside it every principal stays on record for the log.
+#[derive(Debug, Default)]
+pub struct Caller {
+    /// The consumer, if one was found.
+    pub consumer: Option<ConsumerKey>,
+    /// The credential that proved it. Absent for an anonymous consumer.
+    pub credential: Option<Credential>,
+    /// Groups that the credential itself named. An empty list is not the same as none.
+    pub authenticated_groups: Option<Vec<Box<str>>>,
+    /// Everybody who was authenticated, in order.
+    pub principals: Vec<Principal>,
+}
+
+/// What proved the caller.
+#[derive(Clone, Debug, Default)]
+pub struct Credential {
+    /// `X-Credential-Identifier`.
+    pub identifier: Option<HeaderValue>,
+}
+
+/// One authentication that succeeded.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// The plugin's name as configured.
+    pub plugin: Arc<str>,
+    /// Whom it found.
+    pub consumer: Option<ConsumerKey>,
+    /// What it rests on.
+    pub evidence: Evidence,
+    /// The certificate.
+    pub identity: Arc<ClientIdentity>,
+}
+
+impl<'r> Exchange<'r> {
+    /// A request at entry, from nobody yet.
+    pub fn new(
+        connection: &'r Connection,
+        (carrier, sources): (&'r Carrier, &'r HeaderSources),
+        consumers: &'r Consumers,
+        (head, carried): (Parts, CarriedCertificates),
+        now: UnixTime,
+    ) -> Self {
+        let caller = Caller::default();
+        Self {
+            connection,
+            carrier,
+            sources,
+            consumers,
+            carried,
+            head,
+            now,
+            caller,
+            stamps: Vec::new(),
+        }
+    }
+
+    /// Writes a header upstream.
+    pub fn stamp(&mut self, name: HeaderName, value: HeaderValue) {
+        self.stamps.push((name, value));
+    }
+
+    /// Makes `key` the consumer, with its headers. Kong lets the later of two authentications overwrite the earlier.
+    pub fn authenticate(&mut self, key: ConsumerKey, credential: Option<Credential>) {
+        self.caller.consumer = Some(key);
+        self.caller.credential = credential;
+    }
+
+    /// Writes what is known of the caller, and every stamp, into the headers that go upstream.
+    pub fn write_headers(&mut self) {
+        let headers = &mut self.head.headers;
+        if let Some(consumer) = self.caller.consumer.and_then(|key| self.consumers.get(key)) {
+            headers.insert(name::CONSUMER_ID, consumer.id_header.clone());
+            if let Some(username) = &consumer.username {
+                headers.insert(name::CONSUMER_USERNAME, username.header.clone());
+            }
+            if let Some(custom_id) = &consumer.custom_id {
+                headers.insert(name::CONSUMER_CUSTOM_ID, custom_id.header.clone());
+            }
+            match &self.caller.credential {
+                Some(credential) => {
+                    if let Some(identifier) = &credential.identifier {
+                        headers.insert(name::CREDENTIAL_IDENTIFIER, identifier.clone());
+                    }
+                }
+                None => {
+                    headers.insert(name::ANONYMOUS_CONSUMER, HeaderValue::from_static("true"));
+                }
+            }
+        }
+        for (name, value) in self.stamps.drain(..) {
+            headers.insert(name, value);
+        }
+    }
+
+    /// The consumer, if one was found.
+    pub fn consumer(&self) -> Option<&'r Consumer> {
+        self.caller.consumer.and_then(|key| self.consumers.get(key))
+    }
+}
+
+impl Caller {
+    /// Whether an authentication has succeeded: a plugin with `anonymous` set then leaves the request alone.
+    pub fn is_authenticated(&self) -> bool {
+        self.credential.is_some() || !self.principals.is_empty()
+    }
+}

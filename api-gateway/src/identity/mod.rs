@@ -1,0 +1,38 @@
+//! Who is on the other end: of the connection, and of the certificate that somebody carried.
+//!
+//! What a peer *presented* and what was *verified* are different types, and so are a certificate whose key was proved
+//! on this socket and one that came in a header. A [`ClientIdentity`] comes out of the verifier and from nowhere else.
+
+mod carried;
+mod carrier;
+mod client;
+mod connection;
+mod remembered;
+
+pub use carried::{CarriedCertificates, Claim};
+pub(crate) use carrier::later;
+pub use carrier::{Carrier, EdgeIdentity, HeaderSources, SourceRule, TrustedEdges};
+pub(crate) use client::hexadecimal;
+pub use client::{ClientIdentity, IdentityError, UseOfCommonName};
+pub(crate) use connection::address_header;
+pub use connection::{Connection, ConnectionId};
+pub use remembered::{Digest, Remembered};
+
+/// What a certificate was proved by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The client proved on this connection that it has the key.
+    Socket,
+    /// Somebody who may carry certificates for others said so. The key was proved to them, not to us.
+    Header,
+}
+
+impl Evidence {
+    /// The word in the log line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Header => "header",
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! From files and environment to something that can be run, every problem at once. `check`, `run` and a reload all come
+//! through here, so that what `check` accepts is what starts.
+
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::UnixTime;
+use transport::finding::{Finding, Origin, Report};
+
+use crate::compile::{self, Generation};
+use crate::document::{self, Document, Source, Syntax};
+use crate::settings::{DocumentSource, Settings};
+use crate::snapshot::Snapshot;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The node file.
+    pub file: Option<PathBuf>,
+    /// The environment, as it was when the program started.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A configuration without errors.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Of the node.
+    pub settings: Settings,
+    /// What is executed.
+    pub snapshot: Snapshot,
+}
+
+impl Inputs {
+    /// Reads and compiles everything. There is a result only if no finding is an error.
+    pub fn load(&self, generation: u64) -> (Option<Loaded>, Report) {
+        let now = UnixTime::now();
+        let (node, mut report) = Settings::load(self.file.as_deref(), &self.environment);
+        let Some(node) = node else { return (None, report) };
+        let read = match read_document(&node.settings, &|path| node.origin(path), now, &mut report) {
+            Ok(read) => read,
+            Err(Unreadable) => return (None, report),
+        };
+        let generation = Generation {
+            number: generation,
+            hash: read.hash.into(),
+            now,
+        };
+        let (snapshot, findings) = compile::compile(&node, &read.document, generation);
+        findings.into_iter().for_each(|finding| report.push(finding));
+        if report.has_errors() {
+            return (None, report);
+        }
+        let loaded = snapshot.map(|mut snapshot| {
+            snapshot.warnings = report.iter().cloned().collect();
+            Loaded {
+                settings: node.settings,
+                snapshot,
+            }
+        });
+        (loaded, report)
+    }
+}
+
+struct ReadDocument {
+    document: Document,
+    hash: String,
+}
+
+/// The findings say why.
+struct Unreadable;
+
+fn read_document(
+    settings: &Settings,
+    origin: &dyn Fn(&str) -> Origin,
+    now: UnixTime,
+    report: &mut Report,
+) -> Result<ReadDocument, Unreadable> {
+    let (name, bytes, syntax) = match &settings.declarative_config {
+        Some(DocumentSource::File(path)) => {
+            let bytes = std::fs::read(path).map_err(|error| {
+                let message = format!("cannot read the declarative document {}: {error}", path.display());
+                report.push(Finding::error(
+                    "unreadable-file",
+                    origin("declarative_config"),
+                    "declarative_config",
+                    message,
+                ));
+                Unreadable
+            })?;
+            (path.display().to_string(), bytes, syntax_of(path))
+        }
+        Some(DocumentSource::Inline(text)) => (
+            "declarative_config_string".to_owned(),
+            text.clone().into_bytes(),
+            Syntax::Either,
+        ),
+        None => (
+            "(no declarative_config)".to_owned(),
+            b"{\"_format_version\": \"3.0\"}".to_vec(),
+            Syntax::Json,
+        ),
+    };
+    let hash =
+        crate::identity::hexadecimal(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes).as_ref());
+    let (document, findings) = document::read(
+        Source {
+            name: &name,
+            bytes: &bytes,
+            syntax,
+        },
+        now,
+    );
+    findings.into_iter().for_each(|finding| report.push(finding));
+    document
+        .map(|document| ReadDocument { document, hash })
+        .ok_or(Unreadable)
+}
+
+fn syntax_of(path: &Path) -> Syntax {
+    Syntax::of_file(path).unwrap_or(Syntax::Either)
+}

@@ -1,0 +1,189 @@
+//! Arguments in, exit code out.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use api_gateway::gateway::Gateway;
+use api_gateway::load::Inputs;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::error;
+use transport::finding::Report;
+use transport::probe;
+use transport::telemetry::{self, LogFormat};
+
+/// Exit code of a command that ran and found something wrong.
+const FAILED: u8 = 1;
+
+#[derive(Parser)]
+#[command(name = "api-gateway", version, about, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+struct Command {
+    /// How log lines are written on standard error; what is logged is up to RUST_LOG
+    #[arg(long, global = true, default_value = "text", value_name = "text|json")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    action: Action,
+}
+
+const LONG_ABOUT: &str = "\
+The inner door: finds the consumer that a client certificate names (from the connection, or from the header that a \
+proven edge carried), judges it by ACLs, and speaks mTLS to each upstream service.
+
+It reads Kong's words: proxy_listen, trusted_ips, declarative_config, … from a file (.toml, or .conf as kong.conf), \
+from KONG_<KEY> and API_GATEWAY_<KEY> in the environment, and the services, routes, consumers and plugins from Kong's \
+declarative document.";
+
+const EXAMPLES: &str = "\
+Examples:
+  api-gateway check --config gateway.toml        every problem at once, with file, line and column
+  api-gateway run --config gateway.toml          serve until SIGTERM; SIGHUP reads the configuration again
+  KONG_PROXY_LISTEN=127.0.0.1:8000 KONG_DECLARATIVE_CONFIG=kong.yaml api-gateway run
+  curl -s http://127.0.0.1:8007/status           what is in force
+  RUST_LOG=debug api-gateway run …               what happens below the request log";
+
+#[derive(Subcommand)]
+enum Action {
+    /// Serve requests until SIGTERM or SIGINT, then drain and exit with 0. SIGHUP reloads
+    Run(NodeFile),
+    /// Read everything that `run` would read, print every problem, start nothing. Exits with 1 if there is an error
+    Check {
+        #[command(flatten)]
+        node: NodeFile,
+        /// Print an array of {severity, code, file, line, column, path, message, fix}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the running gateway's own /status/ready; exits with 0 if it is ready. For containers without a shell
+    Health(NodeFile),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+struct NodeFile {
+    /// The node file, .toml or .conf. Without one, the environment alone configures the gateway
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl NodeFile {
+    fn inputs(self) -> Inputs {
+        // A variable that is no text cannot be one of ours.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Inputs {
+            file: self.config,
+            environment,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    telemetry::init(command.log_format);
+    match command.action {
+        Action::Run(node) => run(node.inputs()),
+        Action::Check { node, json } => check(&node.inputs(), json),
+        Action::Health(node) => health(&node.inputs()),
+        Action::Completions { shell } => {
+            clap_complete::generate(shell, &mut Command::command(), "api-gateway", &mut io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn check(inputs: &Inputs, json: bool) -> ExitCode {
+    let (_, report) = inputs.load(1);
+    let text = if json {
+        format!("{:#}", report.json())
+    } else {
+        report.to_string()
+    };
+    if writeln!(io::stdout(), "{}", text.trim_end()).is_err() || report.has_errors() {
+        return ExitCode::from(FAILED);
+    }
+    ExitCode::SUCCESS
+}
+
+fn print_report(report: &Report) {
+    if report.iter().next().is_some() {
+        // Standard error is gone: there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{}", report.to_string().trim_end());
+    }
+}
+
+fn run(inputs: Inputs) -> ExitCode {
+    let (loaded, report) = inputs.load(1);
+    print_report(&report);
+    let Some(loaded) = loaded else {
+        return ExitCode::from(FAILED);
+    };
+    with_runtime(async move {
+        let gateway = match Gateway::bind(inputs, loaded) {
+            Ok(gateway) => gateway,
+            Err(error) => return fail(&error),
+        };
+        let (reload, reloads) = mpsc::channel(1);
+        let (mut terminate, mut interrupt, mut hangup) = match (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        ) {
+            (Ok(terminate), Ok(interrupt), Ok(hangup)) => (terminate, interrupt, hangup),
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => return fail(&error),
+        };
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                // A full queue means that a reload is about to start anyhow.
+                let _ = reload.try_send(());
+            }
+        });
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        gateway.run(shutdown, reloads).await;
+        ExitCode::SUCCESS
+    })
+}
+
+fn health(inputs: &Inputs) -> ExitCode {
+    let (loaded, report) = api_gateway::settings::Settings::load(inputs.file.as_deref(), &inputs.environment);
+    let Some(node) = loaded else {
+        print_report(&report);
+        return ExitCode::from(FAILED);
+    };
+    let Some(listen) = node.settings.status_listen.first() else {
+        return fail(
+            &"status_listen is off: there is nobody to ask; set it to an address such as 127.0.0.1:8007",
+        );
+    };
+    let address = listen.address;
+    with_runtime(async move {
+        match probe::ask(address, "/status/ready").await {
+            Ok((status, _)) if status.is_success() => ExitCode::SUCCESS,
+            Ok((status, body)) => fail(&format!("not ready: {status} {body}")),
+            Err(error) => fail(&error),
+        }
+    })
+}
+
+fn with_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => fail(&format!("cannot start the runtime: {error}")),
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    error!("{error}");
+    ExitCode::from(FAILED)
+}

@@ -1,0 +1,345 @@
+//! What `mtls-auth` and `header-cert-auth` have in common: from a chain that was presented to a consumer.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use rustls::pki_types::UnixTime;
+use transport::certificate_error::CertificateError;
+use transport::presented::PresentedChain;
+use transport::verify::TrustStore;
+use uuid::Uuid;
+
+use crate::consumer::{CertifiedName, ConsumerKey, Consumers, Found, NameIndex};
+use crate::exchange::{Credential, Exchange, Principal};
+use crate::identity::{ClientIdentity, Digest, Evidence, IdentityError, Remembered, UseOfCommonName, later};
+use crate::proxy::owned_headers::{CLIENT_CERT_DN, CLIENT_CERT_SAN};
+use crate::rejection::Rejection;
+
+/// Chains that an instance remembers as verified.
+const REMEMBERED_CHAINS: usize = 4096;
+/// Chains that an instance remembers as refused, in a table of their own: who sends rubbish displaces rubbish.
+const REMEMBERED_REFUSALS: usize = 64;
+/// How long a refusal is remembered. Short: the cause may be mended without a reload.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+
+/// Trust, look-up and fall-backs of one plugin instance.
+#[derive(Debug)]
+pub struct CertificateAuth {
+    store: TrustStore,
+    lookup: Lookup,
+    anonymous: Option<Fallback>,
+    verified: Remembered<Known>,
+    refused: Remembered<RefusedBefore>,
+}
+
+/// How a verified certificate becomes a caller.
+#[derive(Debug)]
+pub enum Lookup {
+    /// By its names, to a consumer.
+    Consumer(ConsumerLookup),
+    /// `skip_consumer_lookup`: no consumer; the certificate itself names a group.
+    Group(GroupBy),
+}
+
+/// `authenticated_group_by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupBy {
+    /// The common name.
+    CommonName,
+    /// The whole subject.
+    DistinguishedName,
+    /// No group.
+    Nothing,
+}
+
+/// Consumer matching, in Kong's order: mappings that name the CA, mappings that do not, then consumers by name.
+#[derive(Debug)]
+pub struct ConsumerLookup {
+    /// Mappings made by hand, shared by all instances of a kind.
+    pub mappings: Arc<Mappings>,
+    /// The CA entities of the document, by the SHA-256 of their certificates.
+    pub authorities: Arc<HashMap<[u8; 32], Uuid>>,
+    /// Whether usernames are tried.
+    pub by_username: bool,
+    /// Whether custom ids are tried.
+    pub by_custom_id: bool,
+    /// Whether the common name is tried beside alternative names.
+    pub common_name: UseOfCommonName,
+    /// `default_consumer`.
+    pub default: Option<ConsumerKey>,
+}
+
+/// `mtls_auth_credentials`, or those of `header-cert-auth`: names in certificates mapped to consumers by hand.
+#[derive(Debug, Default)]
+pub struct Mappings {
+    /// For certificates with this CA on their verified path.
+    pub by_authority: HashMap<Uuid, NameIndex<MappingKey>>,
+    /// For certificates of any CA that the plugin trusts.
+    pub by_any: NameIndex<MappingKey>,
+}
+
+/// A mapping: its consumer, and its id as the credential's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappingKey {
+    /// The consumer it leads to.
+    pub consumer: ConsumerKey,
+    /// `X-Credential-Identifier`.
+    pub id: Uuid,
+}
+
+/// What is known of a chain that passed: the answer for every request that brings it, until it runs out.
+#[derive(Debug)]
+pub struct Known {
+    identity: Arc<ClientIdentity>,
+    outcome: Outcome,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Consumer {
+        key: ConsumerKey,
+        credential: Credential,
+    },
+    Groups(Vec<Box<str>>, HeaderValue),
+}
+
+#[derive(Debug, Clone)]
+enum RefusedBefore {
+    Certificate(CertificateError),
+    Identity(IdentityError),
+    NotFound(Box<str>),
+}
+
+/// `anonymous`: who a caller is that could not be authenticated.
+#[derive(Debug)]
+pub struct Fallback {
+    /// As configured.
+    pub name: Box<str>,
+    /// `None`: no such consumer, and a request that needs it is an error.
+    pub consumer: Option<ConsumerKey>,
+}
+
+impl CertificateAuth {
+    /// An instance that trusts `store` and nothing else.
+    pub fn new(store: TrustStore, lookup: Lookup, anonymous: Option<Fallback>) -> Self {
+        let (verified, refused) = (
+            Remembered::new(REMEMBERED_CHAINS),
+            Remembered::new(REMEMBERED_REFUSALS),
+        );
+        Self {
+            store,
+            lookup,
+            anonymous,
+            verified,
+            refused,
+        }
+    }
+
+    /// The names of the CAs that it trusts, for the certificate request.
+    pub fn subjects(&self) -> Vec<rustls::DistinguishedName> {
+        self.store.subjects()
+    }
+
+    /// With `anonymous` set, an authentication that already succeeded is good enough.
+    pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
+        self.anonymous.is_some() && exchange.caller.is_authenticated()
+    }
+
+    /// Judges the certificate of the connection.
+    pub fn judge_connection(&self, exchange: &Exchange<'_>) -> Result<Arc<Known>, Rejection> {
+        let presented = exchange
+            .connection
+            .presented()
+            .ok_or(Rejection::CertificateMissing)?;
+        let (digest, chain) = presented.map_err(|error| Rejection::CertificateRefused(error.clone()))?;
+        self.judge(digest, exchange, || Ok(Cow::Borrowed(chain)))
+    }
+
+    /// Judges the chain that `digest` stands for; `chain` is asked only if the answer is not known yet.
+    pub fn judge<'c>(
+        &self,
+        digest: Digest,
+        exchange: &Exchange<'_>,
+        chain: impl FnOnce() -> Result<Cow<'c, PresentedChain>, Rejection>,
+    ) -> Result<Arc<Known>, Rejection> {
+        if let Some(known) = self.verified.recall(&digest, exchange.now) {
+            return Ok(known);
+        }
+        if let Some(before) = self.refused.recall(&digest, exchange.now) {
+            return Err((*before).clone().into());
+        }
+        let chain = chain()?;
+        match self.find_out(&chain, exchange.consumers, exchange.now) {
+            Ok(known) => {
+                let known = Arc::new(known);
+                self.verified
+                    .keep(digest, known.identity.valid_until, Arc::clone(&known));
+                Ok(known)
+            }
+            Err(refusal) => {
+                self.refused.keep(
+                    digest,
+                    later(exchange.now, REFUSED_FOR),
+                    Arc::new(refusal.clone()),
+                );
+                Err(refusal.into())
+            }
+        }
+    }
+
+    fn find_out(
+        &self,
+        chain: &PresentedChain,
+        consumers: &Consumers,
+        now: UnixTime,
+    ) -> Result<Known, RefusedBefore> {
+        let path = self
+            .store
+            .verify(chain, now)
+            .map_err(RefusedBefore::Certificate)?;
+        let identity = Arc::new(ClientIdentity::of(&path));
+        let outcome = match &self.lookup {
+            Lookup::Group(by) => by.outcome(&identity)?,
+            Lookup::Consumer(lookup) => lookup.outcome(&identity, consumers)?,
+        };
+        Ok(Known { identity, outcome })
+    }
+
+    /// Makes the caller whoever the certificate names.
+    pub fn admit(&self, exchange: &mut Exchange<'_>, plugin: &Arc<str>, known: &Known, evidence: Evidence) {
+        let consumer = match &known.outcome {
+            Outcome::Consumer { key, credential } => {
+                exchange.authenticate(*key, Some(credential.clone()));
+                Some(*key)
+            }
+            Outcome::Groups(groups, subject) => {
+                if !groups.is_empty() || exchange.caller.authenticated_groups.is_none() {
+                    exchange.caller.authenticated_groups = Some(groups.clone());
+                }
+                exchange.stamp(CLIENT_CERT_DN, subject.clone());
+                if let Some(names) = &known.identity.alternative_names_header {
+                    exchange.stamp(CLIENT_CERT_SAN, names.clone());
+                }
+                None
+            }
+        };
+        let identity = Arc::clone(&known.identity);
+        exchange.caller.principals.push(Principal {
+            plugin: Arc::clone(plugin),
+            consumer,
+            evidence,
+            identity,
+        });
+    }
+
+    /// Refuses, or lets the caller go on as the anonymous consumer.
+    pub fn fall_back(&self, exchange: &mut Exchange<'_>, rejection: Rejection) -> Result<(), Rejection> {
+        match &self.anonymous {
+            Some(anonymous) if rejection.may_be_anonymous() => {
+                let Some(consumer) = anonymous.consumer else {
+                    return Err(Rejection::AnonymousMissing {
+                        name: anonymous.name.clone(),
+                    });
+                };
+                exchange.authenticate(consumer, None);
+                Ok(())
+            }
+            Some(_) | None => Err(rejection),
+        }
+    }
+}
+
+impl GroupBy {
+    fn outcome(self, identity: &ClientIdentity) -> Result<Outcome, RefusedBefore> {
+        let group = match self {
+            Self::CommonName => identity
+                .common_name()
+                .map_err(RefusedBefore::Identity)?
+                .map(Into::into),
+            Self::DistinguishedName => Some(identity.subject.clone()),
+            Self::Nothing => None,
+        };
+        // The subject's text form is ASCII with everything else escaped, so it always fits into a header.
+        let subject =
+            HeaderValue::from_str(&identity.subject).unwrap_or_else(|_| HeaderValue::from_static(""));
+        Ok(Outcome::Groups(group.into_iter().collect(), subject))
+    }
+}
+
+impl ConsumerLookup {
+    fn outcome(&self, identity: &ClientIdentity, consumers: &Consumers) -> Result<Outcome, RefusedBefore> {
+        match self.find(identity, consumers).map_err(RefusedBefore::Identity)? {
+            Some((key, identifier)) => Ok(Outcome::Consumer {
+                key,
+                credential: Credential {
+                    identifier: HeaderValue::try_from(identifier).ok(),
+                },
+            }),
+            None => match self.default {
+                Some(key) => Ok(Outcome::Consumer {
+                    key,
+                    credential: Credential::default(),
+                }),
+                None => Err(RefusedBefore::NotFound(identity.subject.clone())),
+            },
+        }
+    }
+
+    /// The consumer, and the credential's identifier: a mapping's id, or the value that matched (decision 9).
+    fn find(
+        &self,
+        identity: &ClientIdentity,
+        consumers: &Consumers,
+    ) -> Result<Option<(ConsumerKey, String)>, IdentityError> {
+        let names: Vec<CertifiedName> = identity.names(self.common_name).collect::<Result<_, _>>()?;
+        let by_authority = || {
+            let indexes = identity
+                .issuers
+                .iter()
+                .filter_map(|digest| self.authorities.get(digest));
+            indexes
+                .filter_map(|id| self.mappings.by_authority.get(id))
+                .collect::<Vec<_>>()
+        };
+        let by_hand = by_authority();
+        for index in by_hand.into_iter().chain([&self.mappings.by_any]) {
+            for name in &names {
+                if let Some(mapping) = one(index.find(name))? {
+                    return Ok(Some((mapping.consumer, mapping.id.to_string())));
+                }
+            }
+        }
+        for name in &names {
+            for (tried, index) in [
+                (self.by_username, consumers.by_username()),
+                (self.by_custom_id, consumers.by_custom_id()),
+            ] {
+                if tried && let Some(key) = one(index.find(name))? {
+                    return Ok(Some((key, name.as_str().to_owned())));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn one<T>(found: Found<T>) -> Result<Option<T>, IdentityError> {
+    match found {
+        Found::Nobody => Ok(None),
+        Found::One(value) => Ok(Some(value)),
+        Found::Ambiguous => Err(IdentityError::Consumers),
+    }
+}
+
+impl From<RefusedBefore> for Rejection {
+    fn from(refusal: RefusedBefore) -> Self {
+        match refusal {
+            RefusedBefore::Certificate(error) => Self::CertificateRefused(error),
+            RefusedBefore::Identity(error) => Self::IdentityAmbiguous(error),
+            RefusedBefore::NotFound(subject) => Self::ConsumerNotFound { subject },
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `header-cert-auth`: the consumer that a certificate in a header names.
+//!
+//! A header proves nothing by itself. It is looked at only if whoever carried it may carry certificates for others;
+//! from anybody else it is as if it were absent.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::HeaderName;
+use tracing::warn;
+use transport::forwarded_cert::{HeaderFormat, decode};
+
+use super::certificate_auth::{CertificateAuth, Known};
+use crate::exchange::Exchange;
+use crate::identity::{Claim, Digest, Evidence, SourceRule};
+use crate::rejection::{HeaderFault, Rejection};
+
+/// A compiled `header-cert-auth`.
+#[derive(Debug)]
+pub struct HeaderCertAuth {
+    /// Trust, look-up and what happens on failure.
+    pub auth: CertificateAuth,
+    /// The header, in lower case.
+    pub header: HeaderName,
+    /// How the certificate is written in it.
+    pub format: HeaderFormat,
+    /// From whom it counts.
+    pub source: SourceRule,
+}
+
+impl HeaderCertAuth {
+    /// Authenticates by the header. Only where it was accepted does it go on upstream.
+    pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
+        if self.auth.stands_back(exchange) {
+            return Ok(());
+        }
+        match self.judge(exchange) {
+            Ok(known) => {
+                if let Claim::One(value) = exchange.carried.claim(&self.header) {
+                    let value = value.clone();
+                    exchange.stamp(self.header.clone(), value);
+                }
+                self.auth.admit(exchange, name, &known, Evidence::Header);
+                Ok(())
+            }
+            Err(rejection) => self.auth.fall_back(exchange, rejection),
+        }
+    }
+
+    fn judge(&self, exchange: &Exchange<'_>) -> Result<Arc<Known>, Rejection> {
+        let claim = exchange.carried.claim(&self.header);
+        if claim == Claim::Absent {
+            return Err(Rejection::CertificateMissing);
+        }
+        if !exchange.sources.admits(exchange.carrier, self.source) {
+            let peer = exchange.connection.peer;
+            warn!(%peer, header = %self.header, "a certificate header came from somebody who may not carry one");
+            return Err(Rejection::HeaderUntrustedSource);
+        }
+        let value = match claim {
+            Claim::One(value) => value.as_bytes(),
+            Claim::Absent | Claim::Contradictory => {
+                return Err(Rejection::HeaderMalformed(HeaderFault::Contradictory));
+            }
+        };
+        let digest = Digest::of(value);
+        self.auth.judge(digest, exchange, || {
+            decode(self.format, value)
+                .map(Cow::Owned)
+                .map_err(|error| Rejection::HeaderMalformed(HeaderFault::Undecodable(error)))
+        })
+    }
+}

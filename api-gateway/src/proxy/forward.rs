@@ -1,0 +1,234 @@
+//! The last step: the request as the upstream gets it.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Uri, Version};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use rustls::pki_types::ServerName;
+use transport::body::{RequestBody, UploadLimits};
+use transport::hop::{self, Upgrade};
+use transport::upstream::{Answer, Outgoing};
+
+use super::{Record, Target};
+use crate::exchange::Exchange;
+use crate::identity::{Carrier, Connection};
+use crate::rejection::Rejection;
+use crate::router::MatchedPath;
+use crate::router::upstream_path::{stripped_prefix, upstream_path};
+use crate::snapshot::{HostSent, Route, Service, Snapshot};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_PATH: HeaderName = HeaderName::from_static("x-forwarded-path");
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// The request's id, in the answer and upstream.
+pub(super) const X_KONG_REQUEST_ID: HeaderName = HeaderName::from_static("x-kong-request-id");
+
+/// How long a client may be silent in the middle of its body (nginx's client_body_timeout).
+const CLIENT_BODY_STALL: Duration = Duration::from_secs(60);
+
+/// An upstream's answer.
+#[derive(Debug)]
+pub(super) struct Forwarded {
+    /// Its head and the connection's lease.
+    pub(super) answer: Answer,
+    /// Longest silence in its body.
+    pub(super) stall: Duration,
+
+    /// The client's side, where the client asked for a WebSocket.
+    pub(super) on_upgrade: Option<OnUpgrade>,
+}
+
+/// What is known of a request that may go on.
+pub(super) struct Outbound<'r> {
+    pub(super) route: &'r Route,
+    pub(super) service: &'r Service,
+    pub(super) matched: MatchedPath,
+    /// The normalised path.
+    pub(super) path: &'r str,
+    pub(super) target: &'r Target,
+    pub(super) upgrade: Upgrade,
+}
+
+impl Outbound<'_> {
+    pub(super) async fn send(
+        &self,
+        exchange: Exchange<'_>,
+        snapshot: &Snapshot,
+        record: &mut Record,
+        (body, on_upgrade): (Incoming, OnUpgrade),
+    ) -> Result<Forwarded, Rejection> {
+        let Exchange {
+            connection,
+            carrier,
+            mut head,
+            ..
+        } = exchange;
+        self.write_forwarded(
+            &mut head.headers,
+            (connection, carrier),
+            &head.uri,
+            record.client_ip(),
+        );
+        write_via(&mut head.headers, head.version);
+        if snapshot.upstream_headers.request_id {
+            head.headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
+        } else {
+            head.headers.remove(X_KONG_REQUEST_ID);
+        }
+        let host = self.write_host(&mut head.headers);
+        match self.upgrade {
+            Upgrade::WebSocket => hop::write_websocket(&mut head.headers),
+            Upgrade::None => {
+                head.headers
+                    .insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+            }
+        }
+        head.uri = self.uri(&head.uri)?;
+        head.version = Version::HTTP_11;
+
+        let limits = UploadLimits {
+            stall: CLIENT_BODY_STALL,
+            length: snapshot.limits.body,
+        };
+        let (body, progress) = RequestBody::stream(body, limits);
+        record.upload(progress.clone());
+        let server_name = match self.route.host {
+            HostSent::Requests if self.service.is_tls => server_name(&host),
+            HostSent::Requests | HostSent::Services => None,
+        };
+        let sent = Instant::now();
+        record.sent(sent);
+        let outgoing = Outgoing {
+            request: Request::from_parts(head, body),
+            progress,
+            server_name,
+        };
+        let answer = self.service.upstream.send(outgoing).await?;
+        record.answered();
+        let on_upgrade = (self.upgrade == Upgrade::WebSocket).then_some(on_upgrade);
+        Ok(Forwarded {
+            answer,
+            stall: self.service.upstream.read_timeout(),
+            on_upgrade,
+        })
+    }
+
+    fn uri(&self, original: &Uri) -> Result<Uri, Rejection> {
+        let path = upstream_path(
+            self.service.path.as_deref(),
+            self.path,
+            self.matched,
+            self.route.strip,
+        );
+        let query = original
+            .path_and_query()
+            .and_then(|both| both.as_str().split_once('?'))
+            .map(|(_, query)| query);
+        match query {
+            // The common case: nothing was rewritten, so the parsed URI goes on as it is.
+            _ if path == original.path() && original.authority().is_none() => Ok(original.clone()),
+            Some(query) => Uri::try_from(format!("{path}?{query}")),
+            None => Uri::try_from(path.into_owned()),
+        }
+        .map_err(|_| Rejection::BadRequest("the path cannot be sent upstream".into()))
+    }
+
+    fn write_host(&self, headers: &mut HeaderMap) -> HeaderValue {
+        let host = match (self.route.host, self.target) {
+            (HostSent::Services, _) | (HostSent::Requests, Target::None) => self.service.host_header.clone(),
+            (HostSent::Requests, Target::Host(host)) => host.clone(),
+            (HostSent::Requests, Target::Authority(authority)) => {
+                HeaderValue::from_str(authority.as_str()).unwrap_or_else(|_| self.service.host_header.clone())
+            }
+        };
+        headers.insert(header::HOST, host.clone());
+        host
+    }
+
+    /// `X-Forwarded-*` and `X-Real-IP`: ours, unless a carrier that is believed has already said it.
+    fn write_forwarded(
+        &self,
+        headers: &mut HeaderMap,
+        (connection, carrier): (&Connection, &Carrier),
+        uri: &Uri,
+        client: IpAddr,
+    ) {
+        append_address(headers, &connection.peer_header);
+        let believed = carrier.speaks_for_others();
+        let mut write = |name: HeaderName, value: &dyn Fn() -> Option<HeaderValue>| {
+            if believed && headers.contains_key(&name) {
+                return;
+            }
+            match value() {
+                Some(value) => headers.insert(name, value),
+                None => headers.remove(name),
+            };
+        };
+        let scheme = if connection.tls.is_some() { "https" } else { "http" };
+        write(X_FORWARDED_PROTO, &|| Some(HeaderValue::from_static(scheme)));
+        write(X_FORWARDED_HOST, &|| {
+            HeaderValue::from_str(without_port(self.target.text())).ok()
+        });
+        write(X_FORWARDED_PORT, &|| {
+            Some(HeaderValue::from(connection.local.port()))
+        });
+        write(X_FORWARDED_PATH, &|| HeaderValue::from_str(uri.path()).ok());
+        write(X_FORWARDED_PREFIX, &|| {
+            stripped_prefix(self.path, self.matched, self.route.strip)
+                .and_then(|prefix| HeaderValue::from_str(prefix).ok())
+        });
+        let real = if client == connection.peer.ip() {
+            connection.peer_header.clone()
+        } else {
+            crate::identity::address_header(client)
+        };
+        headers.insert(X_REAL_IP, real);
+    }
+}
+
+fn append_address(headers: &mut HeaderMap, peer: &HeaderValue) {
+    let mut lines = headers.get_all(X_FORWARDED_FOR).iter();
+    let joined = match lines.next() {
+        None => peer.clone(),
+        Some(first) => {
+            let mut text = first.as_bytes().to_vec();
+            for part in lines.chain([peer]) {
+                text.extend_from_slice(b", ");
+                text.extend_from_slice(part.as_bytes());
+            }
+            HeaderValue::from_bytes(&text).unwrap_or_else(|_| peer.clone())
+        }
+    };
+    headers.insert(X_FORWARDED_FOR, joined);
+}
+
+/// `Via`, after what is there already.
+pub(super) fn write_via(headers: &mut HeaderMap, received: Version) {
+    let own = match received {
+        Version::HTTP_2 => "2 api-gateway",
+        Version::HTTP_10 => "1.0 api-gateway",
+        _ => "1.1 api-gateway",
+    };
+    headers.append(header::VIA, HeaderValue::from_static(own));
+}
+
+/// A host without its port; an IPv6 address keeps its brackets.
+pub(super) fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
+        Some(_) | None => host,
+    }
+}
+
+/// The name that an https upstream has to have a certificate for, where the request's own host is sent.
+fn server_name(host: &HeaderValue) -> Option<ServerName<'static>> {
+    let name = without_port(host.to_str().ok()?);
+    ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned()).ok()
+}

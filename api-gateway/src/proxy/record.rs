@@ -1,0 +1,242 @@
+//! What the log line of a request will say, gathered on the way. The line is written when this is dropped, so that a
+//! client that goes away leaves one too.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use hyper::body::Incoming;
+use transport::body::{Ending, Observer, Progress, ResponseBody};
+
+use super::access_log;
+use crate::consumer::ConsumerKey;
+use crate::error_body::Preference;
+use crate::exchange::{Caller, Principal};
+use crate::gateway::Shared;
+use crate::identity::Connection;
+use crate::plugin::Refused;
+use crate::rejection::Rejection;
+use crate::snapshot::{Route, Snapshot};
+
+/// nginx's code for a client that went away before it was answered; it is only ever logged.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// One request, as far as it has come.
+#[derive(Debug)]
+pub(super) struct Record {
+    gateway: Arc<Shared>,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) time: SystemTime,
+    pub(super) start: Instant,
+    pub(super) request_id: RequestId,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) preference: Preference,
+    pub(super) host: Box<str>,
+    client: Option<IpAddr>,
+    route: Option<usize>,
+    pub(super) consumer: Option<ConsumerKey>,
+    pub(super) principals: Vec<Principal>,
+    pub(super) decision: Decision,
+    upload: Option<Arc<Progress>>,
+    sent: Option<Instant>,
+    answered: Option<Instant>,
+    status: Option<StatusCode>,
+    pub(super) source: AnswerSource,
+    response_bytes: u64,
+}
+
+/// 128 random bits, as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestId(u128);
+
+impl RequestId {
+    fn header(self) -> HeaderValue {
+        HeaderValue::try_from(self.to_string()).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    }
+}
+
+impl std::fmt::Display for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Who decided, and why.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Decision {
+    /// `None`: routing, or the upstream.
+    pub(super) plugin: Option<Arc<str>>,
+    /// `None`: allowed.
+    pub(super) reason: Option<&'static str>,
+    /// For the operator, beside the reason.
+    pub(super) cause: Option<String>,
+}
+
+/// Who made the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnswerSource {
+    Gateway,
+    Upstream,
+}
+
+impl Record {
+    pub(super) fn begin(
+        gateway: &Arc<Shared>,
+        snapshot: &Arc<Snapshot>,
+        connection: &Arc<Connection>,
+        request: &Request<Incoming>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            gateway: Arc::clone(gateway),
+            snapshot: Arc::clone(snapshot),
+            connection: Arc::clone(connection),
+            time: SystemTime::now(),
+            start: Instant::now(),
+            request_id: RequestId(fastrand::u128(..)),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            preference: Preference::of(request.headers()),
+            host: Box::default(),
+            client: None,
+            route: None,
+            consumer: None,
+            principals: Vec::new(),
+            decision: Decision::default(),
+            upload: None,
+            sent: None,
+            answered: None,
+            status: None,
+            source: AnswerSource::Gateway,
+            response_bytes: 0,
+        })
+    }
+
+    pub(super) fn host(&mut self, host: &str) {
+        if self.gateway.lines.is_on() {
+            self.host = host.into();
+        }
+    }
+
+    pub(super) fn client(&mut self, address: IpAddr) {
+        self.client = Some(address);
+    }
+
+    pub(super) fn client_ip(&self) -> IpAddr {
+        self.client.unwrap_or_else(|| self.connection.peer.ip())
+    }
+
+    pub(super) fn route(&mut self, index: usize) {
+        self.route = Some(index);
+    }
+
+    pub(super) fn matched_route(&self) -> Option<&Route> {
+        self.snapshot.routes.get(self.route?)
+    }
+
+    /// Notes what the chain decided, and whom it found.
+    pub(super) fn judged(
+        &mut self,
+        caller: &mut Caller,
+        judged: Result<Option<Arc<str>>, Refused>,
+    ) -> Result<(), Rejection> {
+        self.consumer = caller.consumer;
+        self.principals = std::mem::take(&mut caller.principals);
+        match judged {
+            Ok(plugin) => {
+                self.decision.plugin = plugin;
+                Ok(())
+            }
+            Err(Refused { plugin, rejection }) => {
+                self.decision.plugin = Some(plugin);
+                Err(rejection)
+            }
+        }
+    }
+
+    pub(super) fn upload(&mut self, progress: Option<Arc<Progress>>) {
+        self.upload = progress;
+    }
+
+    pub(super) fn sent(&mut self, at: Instant) {
+        self.sent = Some(at);
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.answered = Some(Instant::now());
+    }
+
+    pub(super) fn refused(&mut self, rejection: &Rejection) {
+        self.status = Some(rejection.status());
+        self.decision.reason = Some(rejection.reason());
+        self.decision.cause = rejection.cause();
+        if matches!(rejection, Rejection::Upstream(_) | Rejection::NoService) {
+            self.decision.plugin = None;
+        }
+    }
+
+    pub(super) fn proxied(&mut self, status: StatusCode) {
+        self.status = Some(status);
+        self.source = AnswerSource::Upstream;
+    }
+
+    pub(super) fn request_id_header(&self) -> HeaderValue {
+        self.request_id.header()
+    }
+
+    /// Milliseconds from the request's arrival until it was sent upstream.
+    pub(super) fn proxy_latency(&self) -> u64 {
+        self.sent.map_or(0, |sent| milliseconds(self.start, sent))
+    }
+
+    /// Milliseconds from sending it upstream until the head of the answer came.
+    pub(super) fn upstream_latency(&self) -> Option<u64> {
+        Some(milliseconds(self.sent?, self.answered?))
+    }
+
+    /// Milliseconds since the request came.
+    pub(super) fn latency(&self) -> u64 {
+        milliseconds(self.start, Instant::now())
+    }
+
+    pub(super) fn status_code(&self) -> u16 {
+        self.status
+            .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16())
+    }
+
+    pub(super) fn request_bytes(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |upload| upload.bytes())
+    }
+
+    pub(super) fn response_bytes(&self) -> u64 {
+        self.response_bytes
+    }
+
+    /// Lets the line be written when the body has ended.
+    pub(super) fn observe(self: Box<Self>, body: ResponseBody) -> ResponseBody {
+        body.observed(self)
+    }
+}
+
+fn milliseconds(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Observer for Record {
+    fn ended(mut self: Box<Self>, bytes: u64, _ending: Ending) {
+        self.response_bytes = bytes;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.gateway
+            .counters
+            .count(self.status_code(), self.decision.reason);
+        if self.gateway.lines.is_on() {
+            self.gateway.lines.write(access_log::line(self));
+        }
+    }
+}

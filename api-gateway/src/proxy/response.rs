@@ -1,0 +1,96 @@
+//! The answer as the client gets it: the upstream's, or a refusal of ours.
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode, Version};
+use hyper::upgrade::OnUpgrade;
+use transport::body::ResponseBody;
+use transport::hop;
+
+use super::forward::{Forwarded, X_KONG_REQUEST_ID, write_via};
+use super::record::Record;
+use crate::rejection::Rejection;
+
+const X_KONG_UPSTREAM_LATENCY: HeaderName = HeaderName::from_static("x-kong-upstream-latency");
+const X_KONG_PROXY_LATENCY: HeaderName = HeaderName::from_static("x-kong-proxy-latency");
+const X_KONG_RESPONSE_LATENCY: HeaderName = HeaderName::from_static("x-kong-response-latency");
+const X_KONG_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-kong-upstream-status");
+
+/// The two ends of a WebSocket: the client's, the upstream's.
+pub(super) type Tunnel = Option<(OnUpgrade, OnUpgrade)>;
+
+/// Passes an upstream's answer on. A granted WebSocket comes back as its two ends.
+pub(super) fn of_upstream(forwarded: Forwarded, record: &mut Record) -> (Response<ResponseBody>, Tunnel) {
+    let Forwarded {
+        answer,
+        stall,
+        on_upgrade,
+        ..
+    } = forwarded;
+    let mut response = answer.response;
+    record.proxied(response.status());
+    let upstream_upgrade = hyper::upgrade::on(&mut response);
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let received = response.version();
+    let headers = response.headers_mut();
+    hop::strip_response(headers);
+    write_via(headers, received);
+    let wanted = record.snapshot.response_headers;
+    if wanted.upstream_status {
+        headers.insert(X_KONG_UPSTREAM_STATUS, HeaderValue::from(record.status_code()));
+    }
+    if wanted.upstream_latency {
+        headers.insert(
+            X_KONG_UPSTREAM_LATENCY,
+            HeaderValue::from(record.upstream_latency().unwrap_or(0)),
+        );
+    }
+    if wanted.proxy_latency {
+        headers.insert(X_KONG_PROXY_LATENCY, HeaderValue::from(record.proxy_latency()));
+    }
+    if wanted.request_id {
+        headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
+    }
+    let tunnel = on_upgrade
+        .filter(|_| switching)
+        .map(|client| (client, upstream_upgrade));
+    if tunnel.is_some() {
+        hop::write_websocket(response.headers_mut());
+        let (head, _) = response.into_parts();
+        return (Response::from_parts(head, ResponseBody::full("")), tunnel);
+    }
+    let lease = answer.lease;
+    let mut response = response.map(|body| ResponseBody::stream(body, lease, stall));
+    // The version is that of the upstream's connection; the client's is hyper's to write.
+    *response.version_mut() = Version::HTTP_11;
+    (response, None)
+}
+
+/// Writes a refusal.
+pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Response<ResponseBody> {
+    record.refused(rejection);
+    let id = record.request_id.to_string();
+    let body = record
+        .preference
+        .write(rejection.form(), &rejection.to_string(), &id);
+    let mut response = Response::new(ResponseBody::full(body.text));
+    *response.status_mut() = rejection.status();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, body.content_type);
+    let wanted = record.snapshot.response_headers;
+    if wanted.response_latency {
+        headers.insert(X_KONG_RESPONSE_LATENCY, HeaderValue::from(record.latency()));
+    }
+    if wanted.request_id {
+        headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
+    }
+    if let Rejection::HttpsRequired(redirect) = rejection {
+        match &redirect.location {
+            Some(location) => headers.insert(header::LOCATION, location.clone()),
+            None => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+                headers.insert(header::UPGRADE, HeaderValue::from_static("TLS/1.2, HTTP/1.1"))
+            }
+        };
+    }
+    response
+}

@@ -1,0 +1,272 @@
+//! Why a request was refused, in one enum: the status and the text for the client, the reason and the cause for the log.
+//!
+//! The texts are Kong's, word for word. Reasons never reach the client.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use transport::certificate_error::CertificateError;
+use transport::forwarded_cert::DecodeError;
+use transport::upstream::UpstreamError;
+
+use crate::identity::IdentityError;
+
+/// A request that gets no answer from an upstream. `Display` is what the client reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// A path that could mean another one to a reader behind us, or no `Host`, or a request target that is no path.
+    #[error("Bad request")]
+    BadRequest(Cow<'static, str>),
+    /// `CONNECT` and `TRACE`.
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    /// A header line above the limit.
+    #[error("Request header or cookie too large")]
+    HeaderTooLarge,
+    /// A body above `client_max_body_size`.
+    #[error("Payload too large")]
+    BodyTooLarge,
+    /// The client fell silent, or went away, in the middle of its body.
+    #[error("Request timeout")]
+    ClientStalled(#[source] UpstreamError),
+    /// No route matches.
+    #[error("no Route matched with those values")]
+    NoRoute,
+    /// The route has no service.
+    #[error("no Service found with those values")]
+    NoService,
+    /// The route wants https and the request came by http.
+    #[error("Please use HTTPS protocol")]
+    HttpsRequired(HttpsRedirect),
+    /// The route wants a certificate and this handshake did not ask for one; another handshake would have.
+    #[error("Misdirected request")]
+    Misdirected,
+    /// No certificate came.
+    #[error("No required TLS certificate was sent")]
+    CertificateMissing,
+    /// A certificate header came from somebody who may not carry one. To the client it is as if none came.
+    #[error("No required TLS certificate was sent")]
+    HeaderUntrustedSource,
+    /// A certificate header came from a carrier, but not as it should.
+    #[error("Bad request")]
+    HeaderMalformed(#[source] HeaderFault),
+    /// The verifier refused it.
+    #[error("TLS certificate failed verification")]
+    CertificateRefused(#[source] CertificateError),
+    /// It is valid, but whom it names cannot be said.
+    #[error("TLS certificate failed verification")]
+    IdentityAmbiguous(#[source] IdentityError),
+    /// It is valid, and names nobody we know.
+    #[error("TLS certificate failed verification")]
+    ConsumerNotFound {
+        /// The subject, for the log.
+        subject: Box<str>,
+    },
+    /// `anonymous` names a consumer that does not exist.
+    #[error("An unexpected error occurred")]
+    AnonymousMissing {
+        /// As configured.
+        name: Box<str>,
+    },
+    /// `acl`: nobody is authenticated.
+    #[error("Unauthorized")]
+    AclUnauthenticated,
+    /// `acl`: the wrong groups.
+    #[error("You cannot consume this service")]
+    AclDenied,
+    /// The upstream gave no answer.
+    #[error("{}", upstream_text(.0))]
+    Upstream(#[source] UpstreamError),
+}
+
+/// What is wrong with a certificate header.
+#[derive(Debug, thiserror::Error)]
+pub enum HeaderFault {
+    /// More than one line, counting spellings that fold to the name.
+    #[error("the certificate header came more than once, or in another spelling")]
+    Contradictory,
+    /// It cannot be decoded.
+    #[error(transparent)]
+    Undecodable(#[from] DecodeError),
+}
+
+/// How a client is sent to https.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpsRedirect {
+    /// 426, or a redirect.
+    pub status: StatusCode,
+    /// Where to, for a redirect.
+    pub location: Option<http::HeaderValue>,
+}
+
+/// How a refusal is written (Kong has both).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As `Accept` asks, with the request id (kong.response.error).
+    Negotiated,
+    /// As nginx writes its own errors: `Accept`, else the request's type, else plain text.
+    NegotiatedByType,
+    /// `{"message":"…"}`, as older plugins exit.
+    Message,
+}
+
+fn upstream_text(error: &UpstreamError) -> &'static str {
+    match upstream_status(error) {
+        StatusCode::GATEWAY_TIMEOUT => "The upstream server is timing out",
+        StatusCode::SERVICE_UNAVAILABLE => "name resolution failed",
+        _ => "An invalid response was received from the upstream server",
+    }
+}
+
+fn upstream_status(error: &UpstreamError) -> StatusCode {
+    match error {
+        UpstreamError::ConnectTimeout { .. } | UpstreamError::Silent { .. } => StatusCode::GATEWAY_TIMEOUT,
+        UpstreamError::Unresolved { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Refused { .. } | UpstreamError::Tls { .. } | UpstreamError::Exchange(_) => {
+            StatusCode::BAD_GATEWAY
+        }
+        UpstreamError::ClientCutOff | UpstreamError::ClientStalled => StatusCode::REQUEST_TIMEOUT,
+        UpstreamError::BodyTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+    }
+}
+
+impl From<UpstreamError> for Rejection {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::ClientCutOff | UpstreamError::ClientStalled => Self::ClientStalled(error),
+            UpstreamError::BodyTooLong => Self::BodyTooLarge,
+            UpstreamError::Unresolved { .. }
+            | UpstreamError::Refused { .. }
+            | UpstreamError::ConnectTimeout { .. }
+            | UpstreamError::Tls { .. }
+            | UpstreamError::Exchange(_)
+            | UpstreamError::Silent { .. } => Self::Upstream(error),
+        }
+    }
+}
+
+impl Rejection {
+    /// The status code.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::HeaderMalformed(_) => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ClientStalled(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoService => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HttpsRequired(redirect) => redirect.status,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::CertificateMissing
+            | Self::HeaderUntrustedSource
+            | Self::CertificateRefused(_)
+            | Self::IdentityAmbiguous(_)
+            | Self::ConsumerNotFound { .. }
+            | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
+            Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::AclDenied => StatusCode::FORBIDDEN,
+            Self::Upstream(error) => upstream_status(error),
+        }
+    }
+
+    /// The word in the log line and in metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "request_malformed",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::HeaderTooLarge => "header_too_large",
+            Self::BodyTooLarge => "body_too_large",
+            Self::ClientStalled(_) => "client_stalled",
+            Self::NoRoute => "no_route",
+            Self::NoService => "no_service",
+            Self::HttpsRequired(_) => "https_required",
+            Self::Misdirected | Self::CertificateMissing => "certificate_missing",
+            Self::HeaderUntrustedSource => "header_untrusted_source",
+            Self::HeaderMalformed(_) => "header_malformed",
+            Self::CertificateRefused(error) => error.reason(),
+            Self::IdentityAmbiguous(_) => "identity_ambiguous",
+            Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
+            Self::AclUnauthenticated => "acl_unauthenticated",
+            Self::AclDenied => "acl_denied",
+            Self::Upstream(error) => upstream_reason(error),
+        }
+    }
+
+    /// How it is written.
+    pub fn form(&self) -> Form {
+        match self {
+            Self::CertificateMissing
+            | Self::HeaderUntrustedSource
+            | Self::CertificateRefused(_)
+            | Self::IdentityAmbiguous(_)
+            | Self::ConsumerNotFound { .. } => Form::Message,
+            Self::NoRoute
+            | Self::NoService
+            | Self::HttpsRequired(_)
+            | Self::AnonymousMissing { .. }
+            | Self::AclUnauthenticated
+            | Self::AclDenied => Form::Negotiated,
+            Self::BadRequest(_)
+            | Self::MethodNotAllowed
+            | Self::HeaderTooLarge
+            | Self::BodyTooLarge
+            | Self::ClientStalled(_)
+            | Self::Misdirected
+            | Self::HeaderMalformed(_)
+            | Self::Upstream(_) => Form::NegotiatedByType,
+        }
+    }
+
+    /// Whether the failure is that of a credential, which an `anonymous` consumer may stand in for. An error is not an
+    /// absence: a contradiction or an undecodable header from a carrier stays refused (decision 12).
+    pub fn may_be_anonymous(&self) -> bool {
+        match self {
+            Self::CertificateMissing
+            | Self::HeaderUntrustedSource
+            | Self::CertificateRefused(_)
+            | Self::IdentityAmbiguous(_)
+            | Self::ConsumerNotFound { .. } => true,
+            Self::BadRequest(_)
+            | Self::MethodNotAllowed
+            | Self::HeaderTooLarge
+            | Self::BodyTooLarge
+            | Self::ClientStalled(_)
+            | Self::NoRoute
+            | Self::NoService
+            | Self::HttpsRequired(_)
+            | Self::Misdirected
+            | Self::HeaderMalformed(_)
+            | Self::AnonymousMissing { .. }
+            | Self::AclUnauthenticated
+            | Self::AclDenied
+            | Self::Upstream(_) => false,
+        }
+    }
+
+    /// What the log says beside the reason: the cause, for the operator.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::BadRequest(what) => Some(what.to_string()),
+            Self::ConsumerNotFound { subject } => {
+                Some(format!("no consumer matches the certificate of {subject}"))
+            }
+            Self::AnonymousMissing { name } => Some(format!(
+                "anonymous consumer {name} is configured but does not exist"
+            )),
+            _ => std::error::Error::source(self).map(ToString::to_string),
+        }
+    }
+}
+
+fn upstream_reason(error: &UpstreamError) -> &'static str {
+    match error {
+        UpstreamError::Unresolved { .. } | UpstreamError::Refused { .. } | UpstreamError::Exchange(_) => {
+            "upstream_unreachable"
+        }
+        UpstreamError::Tls { .. } => "upstream_tls",
+        UpstreamError::ConnectTimeout { .. } | UpstreamError::Silent { .. } => "upstream_timeout",
+        UpstreamError::ClientCutOff | UpstreamError::ClientStalled => "client_stalled",
+        UpstreamError::BodyTooLong => "body_too_large",
+    }
+}
