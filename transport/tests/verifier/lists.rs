@@ -91,11 +91,12 @@ fn with_extension(root: &Authority, extension: &[u8]) -> Vec<u8> {
     })
 }
 
+type Expected = fn(&CrlProblem) -> bool;
+
 #[test]
 fn extensions_are_understood_or_refuse() {
     let root = Authority::root("Root");
     let issuing_point = |field: &[u8]| extension(28, true, &element(0x30, field));
-    type Expected = fn(&CrlProblem) -> bool;
     let scope: Expected = |problem| matches!(problem, CrlProblem::Scope(_));
     let malformed: Expected = |problem| *problem == CrlProblem::Malformed;
     let cases: [(Vec<u8>, Option<Expected>); 13] = [
@@ -181,7 +182,7 @@ fn a_serial_is_matched_octet_for_octet() {
         let der = root.leaf("alice").der;
         let serial = element(0x02, serial);
         parsed(&crate::pki::altered(&der, root.issuer.key(), |fields| {
-            fields[1] = serial
+            fields[1] = serial;
         }))
     };
     let listed: Vec<u8> = [&[0x05][..], &[0x00, 0x80], &[0x7f, 0x01], &[0x05]]
@@ -300,7 +301,7 @@ fn half_a_million_entries_are_looked_up_by_serial() {
         .concat();
         let leaf = root.leaf("alice").der;
         let leaf = crate::pki::altered(&leaf, root.issuer.key(), |fields| {
-            fields[1] = element(0x02, &octets)
+            fields[1] = element(0x02, &octets);
         });
         assert_eq!(
             lists.status(&parsed(&leaf), &issuer, now()) == Status::Revoked,

@@ -152,7 +152,7 @@ fn issuers_must_be_authorities_that_may_issue() {
     let as_leaf = root.intermediate_but("No authority", |params| params.is_ca = IsCa::ExplicitNoCa);
     let silent = root.intermediate_but("No extension", |params| params.is_ca = IsCa::NoCa);
     let only_lists = root.intermediate_but("Lists only", |params| {
-        params.key_usages = vec![KeyUsagePurpose::CrlSign]
+        params.key_usages = vec![KeyUsagePurpose::CrlSign];
     });
     let no_usage = root.intermediate_but("No usage", |params| params.key_usages = Vec::new());
     let trusted = store(&[&root.der], policy());
@@ -169,7 +169,7 @@ fn issuers_must_be_authorities_that_may_issue() {
     }
     // The anchor as well, which webpki does not look at.
     let root_without = Authority::root_but("Lists only", |params| {
-        params.key_usages = vec![KeyUsagePurpose::CrlSign]
+        params.key_usages = vec![KeyUsagePurpose::CrlSign];
     });
     let verdict = judge(
         &store(&[&root_without.der], policy()),

@@ -15,13 +15,13 @@ fn extended_key_usage_is_absent_or_holds_the_purpose() {
     let root = Authority::root("Root");
     let client = root.leaf("client");
     let server = root.leaf_but("server", |params| {
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     });
     let mail = root.leaf_but("mail", |params| {
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection]
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection];
     });
     let any = root.leaf_but("any", |params| {
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any];
     });
     let none = root.leaf_but("none", |params| params.extended_key_usages = Vec::new());
     let for_clients = store(&[&root.der], policy());
@@ -66,10 +66,10 @@ fn a_leaf_signs_handshakes_and_issues_nothing() {
     let root = Authority::root("Root");
     let trusted = store(&[&root.der], policy());
     let authority = root.leaf_but("authority", |params| {
-        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained)
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     });
     let only_certificates = root.leaf_but("usage", |params| {
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign]
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     });
     let silent = root.leaf_but("silent", |params| params.key_usages = Vec::new());
     for (expected, leaf) in [
@@ -89,7 +89,7 @@ fn with_key(root: &Authority, algorithm: &[u8], key: &[u8]) -> CertificateDer<'s
     let bits = element(0x03, &[&[0][..], key].concat());
     let info = element(0x30, &[&element(0x30, algorithm)[..], &bits].concat());
     altered(&root.leaf("alice").der, root.issuer.key(), |fields| {
-        fields[6] = info
+        fields[6] = info;
     })
 }
 
@@ -245,15 +245,16 @@ fn openssl(directory: &std::path::Path, arguments: &[&str]) {
     );
 }
 
+fn ended(params: &mut rcgen::CertificateParams) {
+    params.not_after = date_time_ymd(2025, 1, 1);
+}
+
 #[test]
 fn an_expired_leaf_passes_where_expiry_is_ignored_and_nothing_else_does() {
     let lenient = Policy {
         expiry: Expiry::LeafIgnored,
         ..policy()
     };
-    fn ended(params: &mut rcgen::CertificateParams) {
-        params.not_after = date_time_ymd(2025, 1, 1);
-    }
     let root = Authority::root("Root");
     let ended_intermediate = root.intermediate_but("Ended", ended);
     let good_intermediate = root.intermediate("Good");

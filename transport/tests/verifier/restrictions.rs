@@ -120,12 +120,16 @@ fn extensions_that_restrict_are_understood_or_refuse() {
             assert!(error.to_string().contains("name constraints"), "{error}");
         }
     }
+}
 
-    fn unknown(params: &mut rcgen::CertificateParams) {
-        let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4, 5], vec![5, 0]);
-        extension.set_criticality(true);
-        params.custom_extensions = vec![extension];
-    }
+fn unknown(params: &mut rcgen::CertificateParams) {
+    let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4, 5], vec![5, 0]);
+    extension.set_criticality(true);
+    params.custom_extensions = vec![extension];
+}
+
+#[test]
+fn a_critical_extension_that_nobody_understands_refuses() {
     let root = Authority::root("Root");
     let strange_root = Authority::root_but("Strange", unknown);
     let strange = root.intermediate_but("Strange intermediate", unknown);
