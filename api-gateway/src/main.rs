@@ -86,7 +86,11 @@ impl NodeFile {
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    telemetry::init(command.log_format);
+    if let Err(error) = telemetry::init(command.log_format) {
+        // Without a log there is still standard error.
+        let _ = writeln!(io::stderr(), "cannot start the log: {error}");
+        return ExitCode::from(FAILED);
+    }
     match command.action {
         Action::Run(node) => run(node.inputs()),
         Action::Check { node, json } => check(&node.inputs(), json),

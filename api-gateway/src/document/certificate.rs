@@ -168,16 +168,19 @@ pub(super) fn read_sni(
 ) -> Option<Sni> {
     let place = entry.node.place;
     if let Value::Text(_) = &entry.node.value {
-        let name = host::server_name(At {
+        let at = At {
             node: entry.node,
             trail,
             context,
-        })?;
-        let (_, certificate) = context.entries.parent(index)?;
+        };
+        let name = host::server_name(at);
+        let Some((_, certificate)) = context.entries.parent(index) else {
+            return at.refuse("required-field-missing", "certificate: required field missing");
+        };
         return Some(Sni {
             id: entry.id?,
             place,
-            name: Located { value: name, place },
+            name: at.located(name?),
             certificate: certificate.value,
             tags: Vec::new(),
         });

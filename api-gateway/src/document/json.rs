@@ -150,13 +150,14 @@ impl Reader<'_, '_> {
     }
 
     fn string(&mut self) -> Result<String, SyntaxProblem> {
+        let begin = self.at;
         self.step();
         let mut string = String::new();
         loop {
             let rest = self.rest();
             let run = rest.find(|character: char| matches!(character, '"' | '\\') || character < ' ');
             let Some(run) = run else {
-                return Err(self.problem("a string does not end"));
+                return Err(SyntaxProblem::syntax(begin, "a string does not end"));
             };
             string.push_str(rest.get(..run).unwrap_or_default());
             for _ in 0..run {

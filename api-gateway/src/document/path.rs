@@ -41,7 +41,14 @@ pub(super) fn route_path(at: At<'_>) -> Option<String> {
     if text.contains("//") {
         return at.refuse("invalid-path", "must not have empty segments");
     }
-    percent_encoded(at, text)
+    let prefix = percent_encoded(at, text)?;
+    if prefix.starts_with('/') && prefix.contains(['\\', '[', ']', '{', '}', '|', '^', '?']) {
+        at.warn(
+            "looks-like-a-regex",
+            format!("'{prefix}' is a plain prefix and matches only itself: a regex path begins with ~"),
+        );
+    }
+    Some(prefix)
 }
 
 /// The same text, if two hexadecimal digits follow each percent sign.

@@ -37,7 +37,16 @@ pub(super) fn read(root: &Node, source: &Arc<str>, now: UnixTime, log: &Log) -> 
 
     let mut document = empty(source);
     for (index, entry) in entries.iter() {
-        read_entity(&mut document, &context, index, entry);
+        if read_entity(&mut document, &context, index, entry).is_none() && !log.has_errors() {
+            // Every refusal says why. If one ever does not, the document must not go on without the entity.
+            let origin = log.origin(entry.node.place);
+            log.push(Finding::error(
+                "unreadable",
+                origin,
+                entries.path(index),
+                "this cannot be read",
+            ));
+        }
     }
     cloned_plugin::check_number(&context, &document.cloned_plugins);
     Some(document)
@@ -101,45 +110,50 @@ fn empty(source: &Arc<str>) -> Document {
     }
 }
 
-fn read_entity(document: &mut Document, context: &Context<'_>, index: usize, entry: &Entry<'_>) {
+/// `None` if the entity was refused.
+fn read_entity(
+    document: &mut Document,
+    context: &Context<'_>,
+    index: usize,
+    entry: &Entry<'_>,
+) -> Option<()> {
     let trail = Trail::Entry(context.entries, index);
     if entry.collection == Collection::Snis {
+        // It may be a plain name.
         document
             .snis
-            .extend(certificate::read_sni(context, index, &trail, entry));
-        return;
+            .push(certificate::read_sni(context, index, &trail, entry)?);
+        return Some(());
     }
-    let Some(entity) = Entity::open(context, index, &trail) else {
-        return;
-    };
+    let entity = Entity::open(context, index, &trail)?;
     match entry.collection {
-        Collection::Services => document.services.extend(service::read(entity)),
-        Collection::Routes => document.routes.extend(route::read(entity, context)),
-        Collection::Consumers => document.consumers.extend(consumer::read(entity, context)),
-        Collection::ConsumerGroups => document.consumer_groups.extend(consumer::read_group(entity)),
+        Collection::Services => document.services.push(service::read(entity)?),
+        Collection::Routes => document.routes.push(route::read(entity, context)?),
+        Collection::Consumers => document.consumers.push(consumer::read(entity, context)?),
+        Collection::ConsumerGroups => document.consumer_groups.push(consumer::read_group(entity)?),
         Collection::ConsumerGroupConsumers => {
             document
                 .consumer_group_consumers
-                .extend(consumer::read_membership(entity, context));
+                .push(consumer::read_membership(entity, context)?);
         }
-        Collection::Acls => document.acls.extend(acl::read(entity, context)),
+        Collection::Acls => document.acls.push(acl::read(entity, context)?),
         Collection::CaCertificates => document
             .ca_certificates
-            .extend(ca_certificate::read(entity, context)),
-        Collection::Certificates => document.certificates.extend(certificate::read(entity)),
-        // Read above: it may be a plain name.
-        Collection::Snis => {}
+            .push(ca_certificate::read(entity, context)?),
+        Collection::Certificates => document.certificates.push(certificate::read(entity)?),
         Collection::MtlsAuthCredentials => {
             document
                 .mtls_auth_credentials
-                .extend(certificate_mapping::read(entity));
+                .push(certificate_mapping::read(entity)?);
         }
         Collection::HeaderCertAuthCredentials => {
             document
                 .header_cert_auth_credentials
-                .extend(certificate_mapping::read(entity));
+                .push(certificate_mapping::read(entity)?);
         }
-        Collection::ClonedPlugins => document.cloned_plugins.extend(cloned_plugin::read(entity)),
-        Collection::Plugins => document.plugins.extend(plugin::read(entity, context)),
+        Collection::ClonedPlugins => document.cloned_plugins.push(cloned_plugin::read(entity)?),
+        Collection::Plugins => document.plugins.push(plugin::read(entity, context)?),
+        Collection::Snis => return None,
     }
+    Some(())
 }

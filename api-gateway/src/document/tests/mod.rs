@@ -69,6 +69,12 @@ fn findings(text: &str) -> Vec<String> {
     let (document, findings) = read_as(Syntax::Yaml, text.as_bytes());
     let has_error = findings.iter().any(|finding| finding.contains(" error["));
     assert_eq!(document.is_none(), has_error, "{findings:#?}");
+    assert!(
+        !findings
+            .iter()
+            .any(|finding| finding.contains("error[unreadable]")),
+        "{findings:#?}"
+    );
     findings
 }
 

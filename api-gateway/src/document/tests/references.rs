@@ -31,8 +31,8 @@ mtls_auth_credentials:
 - {id: aaaaaaaa-0000-4000-8000-000000000002, subject_name: alice@example.com, consumer: {username: alice}}
 acls: [{group: a, consumer: alice}, {group: b, consumer: {id: b32379d9-3d28-5683-a79c-72139be6e34f}}]
 plugins:
-- {name: acl, service: 2933fbcc-9d7c-54a7-a984-fe2bde836cea, config: {allow: [a]}}
 - {name: acl_1595, route: {name: r}, config: {deny: [b]}}
+- {name: acl, service: 2933fbcc-9d7c-54a7-a984-fe2bde836cea, config: {allow: [a]}}
 routes: [{name: r, paths: [/], service: s}]
 services: [{name: s, id: 2933fbcc-9d7c-54a7-a984-fe2bde836cea, host: h}]
 consumers: [{username: alice}]
@@ -47,7 +47,7 @@ fn nested_and_flat_are_the_same_document() {
     let nested = document(&given);
     assert_eq!(without_places(&nested), without_places(&document(FLAT)));
     assert_eq!(nested.acls.len(), 2);
-    assert_eq!(nested.plugins[1].route, Some(nested.routes[0].id));
+    assert_eq!(nested.plugins[0].route, Some(nested.routes[0].id));
     assert_eq!(
         nested.consumer_group_consumers[0].consumer_group,
         nested.consumer_groups[0].id
@@ -135,7 +135,7 @@ fn a_reference_must_resolve() {
             &[
                 "k.yaml:3:29: error[invalid-reference]: consumer: invalid reference 'consumer: b' (no such entry in \
              'consumers')",
-                "k.yaml:4:70: error[invalid-reference]: ca_certificate: invalid reference 'ca_certificate: c' (no such \
+                "k.yaml:4:72: error[invalid-reference]: ca_certificate: invalid reference 'ca_certificate: c' (no such \
              entry in 'ca_certificates')",
             ],
         ),

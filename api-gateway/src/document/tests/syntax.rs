@@ -50,14 +50,14 @@ fn yaml_that_cannot_be_read_is_told_with_its_place() {
         (
             "a: [1, 2",
             &[
-                "k.yaml:2:4: error[syntax]: failed parsing declarative configuration: while parsing a flow \
+                "k.yaml:3:1: error[syntax]: failed parsing declarative configuration: while parsing a flow \
                         sequence, expected ',' or ']'",
             ],
         ),
         (
             "consumers:\n\t- username: x",
             &[
-                "k.yaml:3:1: error[syntax]: failed parsing declarative configuration: tabs disallowed within this context \
+                "k.yaml:3:2: error[syntax]: failed parsing declarative configuration: tabs disallowed within this context \
              (block indentation)",
             ],
         ),
@@ -104,7 +104,7 @@ fn core_tags_mean_what_they_say() {
     check(&[(
         "_transform: !!bool 12",
         &[
-            "k.yaml:2:13: error[syntax]: failed parsing declarative configuration: the tag tag:yaml.org,2002:bool is not \
+            "k.yaml:2:20: error[syntax]: failed parsing declarative configuration: the tag tag:yaml.org,2002:bool is not \
          one for this value",
         ],
     )]);
@@ -318,7 +318,7 @@ fn json_is_read_strictly_into_the_same_document() {
         ("{\"a\": NaN}", "1:7", "expected a value"),
         ("{\"a\" 1}", "1:6", "expected ':'"),
         ("{\"a\": [1 2]}", "1:10", "expected ',' or ']'"),
-        ("{\"a", "1:4", "a string does not end"),
+        ("{\"a", "1:2", "a string does not end"),
         ("", "1:1", "the text ends where a value is expected"),
     ] {
         let (_, found) = read_as(Syntax::Json, text.as_bytes());
