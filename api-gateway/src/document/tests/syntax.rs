@@ -84,7 +84,7 @@ fn yaml_that_cannot_be_read_is_told_with_its_place() {
         (
             "_comment: !secret x",
             &[
-                "k.yaml:2:11: error[syntax]: failed parsing declarative configuration: the tag !secret is not one for \
+                "k.yaml:2:19: error[syntax]: failed parsing declarative configuration: the tag !secret is not one for \
              this value",
             ],
         ),
