@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme};
 
+use crate::certificate::Certificate;
 use crate::certificate_error::CertificateError;
 use crate::presented::PresentedChain;
 use crate::verify::{KeyPolicy, TrustStore};
@@ -39,6 +40,15 @@ pub fn verify_in_handshake(store: Arc<TrustStore>, hints: Advertise) -> Arc<dyn 
 
 /// Why the verifier of this crate refused a certificate in a handshake; `None` if that is not what went wrong.
 pub fn cause_of(error: &Error) -> Option<&CertificateError> {
+    refusal_in(error).map(|refusal| &refusal.cause)
+}
+
+/// Whose certificate it refused, for the log: nobody is known by it. `None` if it could not be read.
+pub fn refused_leaf(error: &Error) -> Option<&Certificate> {
+    refusal_in(error)?.leaf.as_deref()
+}
+
+fn refusal_in(error: &Error) -> Option<&Refusal> {
     let Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(cause))) = error else {
         return None;
     };
@@ -46,7 +56,20 @@ pub fn cause_of(error: &Error) -> Option<&CertificateError> {
 }
 
 pub(crate) fn refused(cause: CertificateError) -> Error {
-    Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(Arc::new(cause))))
+    wrapped(Refusal { cause, leaf: None })
+}
+
+fn wrapped(refusal: Refusal) -> Error {
+    Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(Arc::new(refusal))))
+}
+
+/// What travels through rustls.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+struct Refusal {
+    #[source]
+    cause: CertificateError,
+    leaf: Option<Arc<Certificate>>,
 }
 
 #[derive(Debug)]
@@ -76,8 +99,13 @@ impl ClientCertVerifier for VerifiedClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let chain = PresentedChain::from_parts(end_entity, intermediates).map_err(refused)?;
-        self.store.verify(&chain, now).map_err(refused)?;
-        Ok(ClientCertVerified::assertion())
+        match self.store.verify(&chain, now) {
+            Ok(_) => Ok(ClientCertVerified::assertion()),
+            Err(cause) => Err(wrapped(Refusal {
+                cause,
+                leaf: chain.leaf_certificate().ok(),
+            })),
+        }
     }
 
     fn verify_tls12_signature(

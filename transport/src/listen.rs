@@ -109,7 +109,7 @@ where
                 tokio::spawn(connection(stream, peer));
             }
             Err(error) if is_of_one_connection(&error) => {
-                debug!(%error, "a connection failed before it was accepted")
+                debug!(%error, "a connection failed before it was accepted");
             }
             Err(error) => {
                 warn!(%error, pause_ms = pause.as_millis(), "cannot accept connections; pausing");

@@ -136,7 +136,7 @@ impl Handshaken {
             key_exchange: named(
                 session
                     .negotiated_key_exchange_group()
-                    .map(|group| group.name())
+                    .map(rustls::crypto::SupportedKxGroup::name)
                     .as_ref(),
                 &GROUPS,
             ),
@@ -150,6 +150,17 @@ impl Handshaken {
                 .map(|name| name.to_ascii_lowercase().into_boxed_str()),
         }
     }
+}
+
+/// What logs call a TLS version and a cipher suite; `-` for none.
+pub fn names_of(
+    version: Option<ProtocolVersion>,
+    cipher: Option<CipherSuite>,
+) -> (&'static str, &'static str) {
+    (
+        named(version.as_ref(), &VERSIONS),
+        named(cipher.as_ref(), &CIPHERS),
+    )
 }
 
 /// Serves HTTP on a stream until it ends, waits too long for a request, has lived too long, or the drain begins. In the

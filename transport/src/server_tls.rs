@@ -84,6 +84,17 @@ impl CertificateChooser {
             .find_map(|candidate| self.by_name.get(candidate.as_str()))
             .unwrap_or(&self.default)
     }
+
+    /// The certificate that this client is shown: of those for its server name, the first whose key it can check.
+    pub fn key_for(&self, hello: &ClientHello<'_>) -> Option<&Arc<CertifiedKey>> {
+        let keys = self.choose(hello.server_name());
+        let fitting = keys
+            .0
+            .iter()
+            .find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
+        // If none fits, the first one lets rustls say so in its own words.
+        fitting.or(keys.0.first())
+    }
 }
 
 impl Keys {
@@ -106,13 +117,7 @@ impl fmt::Debug for Keys {
 
 impl ResolvesServerCert for CertificateChooser {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let keys = self.choose(hello.server_name());
-        let fitting = keys
-            .0
-            .iter()
-            .find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
-        // If none fits, the first one lets rustls say so in its own words.
-        fitting.or(keys.0.first()).map(Arc::clone)
+        self.key_for(&hello).map(Arc::clone)
     }
 }
 

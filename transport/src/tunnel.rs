@@ -8,7 +8,7 @@ use tracing::debug;
 pub fn join<T: Send + 'static>(client: OnUpgrade, upstream: OnUpgrade, held: T) {
     join_until(client, upstream, async move {
         let _held = held;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
 }
 

@@ -1,0 +1,162 @@
+//! What an https listener shows, and what it asks of clients.
+
+use std::sync::Arc;
+
+use transport::certificate::{AlternativeName, Certificate};
+use transport::handshake_policy::{Advertise, verify_in_handshake};
+use transport::possession::prove_possession;
+use transport::revocation::crl::RevocationLists;
+use transport::server_tls::{
+    CertificateChooser, ClientAuthentication, Keys, LowestVersion, Offer, server_config,
+};
+use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation, TrustStore};
+
+use super::Compiler;
+use crate::client_certificate::ClientCertificates;
+use crate::plan::Scheme;
+use crate::settings::{ListenerTls, MutualAuthentication, SecurityPolicy, Verify};
+
+impl Compiler<'_> {
+    pub(super) fn listener_tls(
+        &mut self,
+        name: &str,
+        tls: &ListenerTls,
+        authentication: &MutualAuthentication,
+    ) -> Option<Scheme> {
+        let path = format!("listeners.{name}.tls");
+        // Both, before anything is given up: every problem is told.
+        let certificates = self.certificates(&path, tls);
+        let clients = self.clients(name, authentication);
+        let (certificates, (clients, asked)) = (Arc::new(certificates?), clients?);
+        let lowest = match tls.security_policy {
+            SecurityPolicy::Tls12 => LowestVersion::Tls12,
+            SecurityPolicy::Tls13 => LowestVersion::Tls13,
+        };
+        let config = server_config(Arc::clone(&certificates), asked, lowest, Offer::Http2AndHttp1)
+            .map_err(|error| self.error("tls-unusable", &path, error.to_string()))
+            .ok()?;
+        Some(Scheme::Https {
+            tls: Arc::new(config),
+            certificates,
+            clients,
+        })
+    }
+
+    fn certificates(&mut self, path: &str, tls: &ListenerTls) -> Option<CertificateChooser> {
+        let ListenerTls {
+            certificate,
+            additional_certificates,
+            security_policy: _,
+        } = tls;
+        let default = self.certified_key(path, certificate);
+        let mut additional = Vec::with_capacity(additional_certificates.len());
+        for (index, files) in additional_certificates.iter().enumerate() {
+            let path = format!("{path}.additional_certificates[{index}]");
+            let Some(key) = self.certified_key(&path, files) else {
+                continue;
+            };
+            let names = dns_names(&key.cert);
+            if names.is_empty() {
+                let message = format!("{} has no DNS name", files.certificate.display());
+                self.error("certificate-nameless", &format!("{path}.certificate"), message);
+            }
+            additional.push((names, key));
+        }
+        let default = default?;
+        let mut chooser = CertificateChooser::new(Keys::one(Arc::clone(&default)));
+        // The default's own names first: a wildcard of another certificate must not take them from it.
+        let with_default = std::iter::once((dns_names(&default.cert), default));
+        for (names, key) in with_default.chain(additional) {
+            for name in names {
+                chooser.add(&name, Arc::clone(&key));
+            }
+        }
+        Some(chooser)
+    }
+
+    fn clients(
+        &mut self,
+        name: &str,
+        authentication: &MutualAuthentication,
+    ) -> Option<(ClientCertificates, ClientAuthentication)> {
+        match authentication {
+            MutualAuthentication::Off => Some((ClientCertificates::NotAsked, ClientAuthentication::NotAsked)),
+            MutualAuthentication::Passthrough { header_format } => Some((
+                ClientCertificates::Carried(*header_format),
+                ClientAuthentication::Asked(prove_possession(Vec::new())),
+            )),
+            MutualAuthentication::Verify(verify) => {
+                let store = self.client_trust(name, verify)?;
+                let hints = if verify.advertise_trust_store_ca_names {
+                    Advertise::Subjects
+                } else {
+                    Advertise::Nothing
+                };
+                let verifier = verify_in_handshake(Arc::clone(&store), hints);
+                let clients = ClientCertificates::Verified {
+                    store,
+                    format: verify.header_format,
+                };
+                Some((clients, ClientAuthentication::Asked(verifier)))
+            }
+        }
+    }
+
+    fn client_trust(&mut self, name: &str, verify: &Verify) -> Option<Arc<TrustStore>> {
+        let Verify {
+            trust_store,
+            revocation_lists,
+            ignore_client_certificate_expiry,
+            advertise_trust_store_ca_names: _,
+            max_chain_depth,
+            header_format: _,
+        } = verify;
+        let path = format!("listeners.{name}.mutual_authentication");
+        let trust_path = format!("{path}.trust_store");
+        let authorities = self.authorities(&trust_path, trust_store)?;
+        let lists = if revocation_lists.is_empty() {
+            RevocationLists::none()
+        } else {
+            self.revocation_lists(
+                &format!("{path}.revocation_lists"),
+                revocation_lists,
+                &authorities,
+            )?
+        };
+        let policy = Policy {
+            purpose: Purpose::Client,
+            keys: KeyPolicy::Alb,
+            max_depth: *max_chain_depth,
+            partial_chain: PartialChain::Refused,
+            expiry: if *ignore_client_certificate_expiry {
+                Expiry::LeafIgnored
+            } else {
+                Expiry::Enforced
+            },
+            revocation: if revocation_lists.is_empty() {
+                Revocation::Skip
+            } else {
+                Revocation::IgnoreCaError
+            },
+        };
+        self.trust_store(&trust_path, trust_store, authorities, (policy, lists))
+    }
+}
+
+/// The names that SNI may pick a certificate by.
+fn dns_names(chain: &[rustls::pki_types::CertificateDer<'static>]) -> Vec<String> {
+    let leaf = chain.first().and_then(|der| Certificate::parse(der.clone()).ok());
+    let names = leaf.as_ref().and_then(Certificate::alternative_names);
+    names
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| match name {
+            AlternativeName::Dns(name) => Some(name.clone()),
+            AlternativeName::Email(_)
+            | AlternativeName::Uri(_)
+            | AlternativeName::Ip(_)
+            | AlternativeName::Directory(_)
+            | AlternativeName::Other => None,
+        })
+        .collect()
+}

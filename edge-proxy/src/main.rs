@@ -1,0 +1,238 @@
+//! `edge-proxy`: arguments in, exit code out.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use edge_proxy::edge::Control;
+use edge_proxy::settings::Settings;
+use edge_proxy::{Edge, Plan, compile};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+use transport::finding::Report;
+use transport::layers::Loaded;
+use transport::probe;
+use transport::telemetry::{self, LogFormat};
+
+/// The outer door: terminates TLS as an AWS Application Load Balancer does, and originates it again, with mutual TLS,
+/// to its targets.
+#[derive(Debug, Parser)]
+#[command(version, after_long_help = EXAMPLES, arg_required_else_help = true)]
+struct Arguments {
+    /// How log lines on stderr look. RUST_LOG chooses which there are.
+    #[arg(
+        long,
+        global = true,
+        value_name = "text|json",
+        default_value_t,
+        hide_default_value = true
+    )]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+    ///
+    /// Refuses to start on the errors that `check` prints. On SIGTERM it is not ready but still accepts for
+    /// `shutdown_delay`, then finishes requests in flight within `drain_timeout`, then exits with 0. On SIGHUP it puts
+    /// the new configuration in force if it has no error, and keeps the old one otherwise; listener addresses change
+    /// at a restart only.
+    Run(Node),
+    /// Reads everything that `run` would, prints every problem, and exits with 1 if one is an error.
+    Check {
+        #[command(flatten)]
+        node: Node,
+        /// An array of {severity, code, file, line, column, path, message, fix} instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Asks a running edge on its admin listener whether it is ready: 0 if so. For containers without a shell.
+    Health(Node),
+    /// Prints a completion script.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Node {
+    /// The node file, TOML. Any key can be set by the environment too: EDGE_PROXY_LISTENERS__PUBLIC__ADDRESS=…
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  edge-proxy check --config edge.toml
+  edge-proxy run --config edge.toml --log-format json
+  kill -HUP $(pidof edge-proxy)       # read the configuration again
+  edge-proxy health --config edge.toml
+  edge-proxy completions bash > /etc/bash_completion.d/edge-proxy
+
+A small edge.toml:
+  [listeners.public]
+  address = \"0.0.0.0:8443\"
+  protocol = \"https\"
+  target_group = \"gateway\"
+
+  [listeners.public.tls]
+  certificate = \"pki/edge/server.pem\"
+  private_key = \"pki/edge/server.key\"
+
+  [listeners.public.mutual_authentication]
+  mode = \"passthrough\"               # off | passthrough | verify
+
+  [target_groups.gateway]
+  protocol = \"https\"
+  targets = [\"gateway.internal:8443\"]
+
+  [target_groups.gateway.tls]
+  certificate = \"pki/edge/client.pem\"
+  private_key = \"pki/edge/client.key\"
+  trust_store = \"pki/ca/internal.pem\"
+  server_name = \"gateway.internal\"
+
+Exit codes: 0 all is well, 1 it is not, 2 the command line is wrong.";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(node) => telemetry::init(arguments.log_format)
+            .map_err(|error| error.to_string())
+            .and_then(|()| run(&node.config)),
+        Command::Check { node, json } => check(&node.config, json),
+        Command::Health(node) => health(&node.config),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "edge-proxy", &mut io::stdout());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            if !message.is_empty() {
+                // Nobody is left to tell if stderr is gone.
+                let _ = writeln!(io::stderr(), "{message}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(file: &Path) -> (Option<Loaded<Settings>>, Report) {
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Settings::load(file, &environment)
+}
+
+/// Settings and plan, with all that is to be said of both. Without an error there is a plan.
+fn plan(file: &Path) -> (Option<Plan>, Report) {
+    let (loaded, mut report) = load(file);
+    let plan = loaded.and_then(|loaded| {
+        let (plan, findings) = compile(&loaded);
+        report.extend(findings);
+        plan
+    });
+    (plan.filter(|_| !report.has_errors()), report)
+}
+
+fn check(file: &Path, json: bool) -> Result<(), String> {
+    let (_, report) = plan(file);
+    let text = if json {
+        report.json().to_string()
+    } else {
+        report.to_string()
+    };
+    writeln!(io::stdout(), "{text}").map_err(|error| format!("cannot write to stdout: {error}"))?;
+    if report.has_errors() {
+        Err(String::new())
+    } else {
+        Ok(())
+    }
+}
+
+fn run(file: &Path) -> Result<(), String> {
+    let (plan, report) = plan(file);
+    if report.iter().next().is_some() {
+        let _ = writeln!(io::stderr(), "{report}");
+    }
+    let plan = plan.ok_or_else(String::new)?;
+    runtime()?.block_on(async {
+        let edge = Edge::bind(plan).await.map_err(|error| error.to_string())?;
+        let mut hang_up = signal(SignalKind::hangup()).map_err(|error| no_signals(&error))?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| no_signals(&error))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| no_signals(&error))?;
+        let (control, node) = (edge.control(), file.to_owned());
+        tokio::spawn(async move {
+            while hang_up.recv().await.is_some() {
+                reload(&control, node.clone()).await;
+            }
+        });
+        edge.run(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await;
+        Ok(())
+    })
+}
+
+fn no_signals(error: &io::Error) -> String {
+    format!("cannot wait for signals: {error}")
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))
+}
+
+/// Reads the configuration again. Whatever is wrong with it, what was in force stays in force.
+async fn reload(control: &Control, file: PathBuf) {
+    // Reading a long revocation list takes a while; requests do not wait for it.
+    let planned = tokio::task::spawn_blocking(move || plan(&file)).await;
+    let (plan, report) = match planned {
+        Ok(planned) => planned,
+        Err(failed) => {
+            error!(%failed, "reload failed; the old configuration stays in force");
+            return;
+        }
+    };
+    for finding in &report {
+        error!(%finding, "reload");
+    }
+    match plan.map(|plan| control.reload(plan)) {
+        Some(Ok(())) => info!("reloaded"),
+        Some(Err(refused)) => error!(%refused, "reload failed; the old configuration stays in force"),
+        None => error!("reload failed; the old configuration stays in force"),
+    }
+}
+
+fn health(file: &Path) -> Result<(), String> {
+    let (loaded, report) = load(file);
+    let loaded = loaded.ok_or_else(|| report.to_string())?;
+    let address = loaded
+        .settings
+        .admin
+        .address
+        .ok_or("the admin listener is off: set admin.address")?;
+    let (status, body) = runtime()?
+        .block_on(probe::ask(address, "/ready"))
+        .map_err(|error| error.to_string())?;
+    writeln!(io::stdout(), "{}", body.trim_end())
+        .map_err(|error| format!("cannot write to stdout: {error}"))?;
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(String::new())
+    }
+}
