@@ -27,7 +27,7 @@ use crate::status::{self, Counters, Lifecycle, Reload};
 /// nginx's keepalive_timeout: how long a client's connection may wait for its next request.
 const CLIENT_IDLE: Duration = Duration::from_secs(75);
 /// nginx's keepalive_time: how long a client's connection may live.
-const CLIENT_LIFETIME: Duration = Duration::from_secs(3600);
+const CLIENT_LIFETIME: Duration = Duration::from_hours(1);
 
 /// What every task of the program shares.
 #[derive(Debug)]
@@ -211,7 +211,10 @@ async fn serve_status(shared: Arc<Shared>, listener: TcpListener, draining: Drai
     accept(listener, draining.clone(), |stream, _peer| {
         let (shared, draining) = (Arc::clone(&shared), draining.clone());
         async move {
-            let service = service_fn(move |request| status::handle(Arc::clone(&shared), request));
+            let service = service_fn(move |request| {
+                let answer = status::handle(&shared, &request);
+                async move { Ok(answer) }
+            });
             let limits = ConnectionLimits {
                 idle: CLIENT_IDLE,
                 lifetime: CLIENT_LIFETIME,

@@ -45,7 +45,9 @@ impl Inputs {
             now,
         };
         let (snapshot, findings) = compile::compile(&node, &read.document, generation);
-        findings.into_iter().for_each(|finding| report.push(finding));
+        for finding in findings {
+            report.push(finding);
+        }
         if report.has_errors() {
             return (None, report);
         }
@@ -109,7 +111,9 @@ fn read_document(
         },
         now,
     );
-    findings.into_iter().for_each(|finding| report.push(finding));
+    for finding in findings {
+        report.push(finding);
+    }
     document
         .map(|document| ReadDocument { document, hash })
         .ok_or(Unreadable)

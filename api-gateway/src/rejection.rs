@@ -85,6 +85,9 @@ pub enum HeaderFault {
     /// More than one line, counting spellings that fold to the name.
     #[error("the certificate header came more than once, or in another spelling")]
     Contradictory,
+    /// What it decodes to is no certificate.
+    #[error(transparent)]
+    NoCertificate(CertificateError),
     /// It cannot be decoded.
     #[error(transparent)]
     Undecodable(#[from] DecodeError),
@@ -246,16 +249,18 @@ impl Rejection {
 
     /// What the log says beside the reason: the cause, for the operator.
     pub fn cause(&self) -> Option<String> {
-        match self {
-            Self::BadRequest(what) => Some(what.to_string()),
-            Self::ConsumerNotFound { subject } => {
-                Some(format!("no consumer matches the certificate of {subject}"))
-            }
-            Self::AnonymousMissing { name } => Some(format!(
-                "anonymous consumer {name} is configured but does not exist"
-            )),
-            _ => std::error::Error::source(self).map(ToString::to_string),
+        if let Self::BadRequest(what) = self {
+            return Some(what.to_string());
         }
+        if let Self::ConsumerNotFound { subject } = self {
+            return Some(format!("no consumer matches the certificate of {subject}"));
+        }
+        if let Self::AnonymousMissing { name } = self {
+            return Some(format!(
+                "anonymous consumer {name} is configured but does not exist"
+            ));
+        }
+        std::error::Error::source(self).map(ToString::to_string)
     }
 }
 

@@ -1,9 +1,8 @@
 //! The status listener: `/status`, `/status/ready`, `/metrics`. Plain http, for operators and probes.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use http::header::{self, HeaderValue};
@@ -159,15 +158,12 @@ impl Counters {
 }
 
 /// Answers one request to the status listener.
-pub async fn handle(
-    gateway: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
+pub fn handle(gateway: &Shared, request: &Request<Incoming>) -> Response<ResponseBody> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"));
+        return message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
     }
-    Ok(match request.uri().path().trim_end_matches('/') {
-        "/status" => json_answer(StatusCode::OK, &status(&gateway)),
+    match request.uri().path().trim_end_matches('/') {
+        "/status" => json_answer(StatusCode::OK, &status(gateway)),
         "/status/ready" if gateway.lifecycle.is_ready() => message(StatusCode::OK, "ready"),
         "/status/ready" => message(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -180,7 +176,7 @@ pub async fn handle(
             response
         }
         _ => message(StatusCode::NOT_FOUND, "Not found"),
-    })
+    }
 }
 
 fn status(gateway: &Shared) -> Value {

@@ -226,7 +226,7 @@ fn self_signed_key(compilation: &Compilation<'_>) -> Option<Arc<CertifiedKey>> {
                 "bad-value",
                 "ssl_cert",
                 format!("cannot make a certificate: {error}"),
-            )
+            );
         })
         .ok()
 }

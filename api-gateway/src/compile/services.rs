@@ -1,5 +1,6 @@
 //! Services: where requests go, as whom we appear there, and whom we believe to be there.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +27,11 @@ pub(super) fn compile(
     compilation: &Compilation<'_>,
     authorities: &Authorities<'_>,
 ) -> HashMap<Uuid, Arc<Service>> {
-    let mut builder = Builder {
+    let builder = Builder {
         compilation,
         authorities,
         node_identity: node_identity(compilation),
-        node_trust: None,
+        node_trust: OnceCell::new(),
     };
     let services = compilation
         .document
@@ -60,11 +61,11 @@ struct Builder<'c, 'a> {
     authorities: &'c Authorities<'a>,
     node_identity: Option<Arc<CertifiedKey>>,
     /// Read when the first service rests on it: no platform roots is an error only then.
-    node_trust: Option<Option<Vec<CertificateDer<'static>>>>,
+    node_trust: OnceCell<Option<Vec<CertificateDer<'static>>>>,
 }
 
 impl Builder<'_, '_> {
-    fn service(&mut self, service: &document::Service) -> Option<Service> {
+    fn service(&self, service: &document::Service) -> Option<Service> {
         let is_tls = match service.protocol.value {
             ServiceProtocol::Http => false,
             ServiceProtocol::Https => true,
@@ -117,12 +118,12 @@ impl Builder<'_, '_> {
                     service.host.place,
                     "services.host",
                     "this host cannot be sent in a header",
-                )
+                );
             })
             .ok()
     }
 
-    fn tls(&mut self, service: &document::Service) -> Option<UpstreamTls> {
+    fn tls(&self, service: &document::Service) -> Option<UpstreamTls> {
         let identity = match &service.client_certificate {
             Some(id) => {
                 let entity = self
@@ -181,13 +182,13 @@ impl Builder<'_, '_> {
                     service.host.place,
                     "services.host",
                     "this host can be no name in a certificate",
-                )
+                );
             })
             .ok()?;
         Some(UpstreamTls { config, server_name })
     }
 
-    fn trust(&mut self, service: &document::Service) -> Option<transport::verify::TrustStore> {
+    fn trust(&self, service: &document::Service) -> Option<transport::verify::TrustStore> {
         const PATH: &str = "services.ca_certificates";
         let (_, node_depth) = self.compilation.settings().upstream_trust();
         let depth = service
@@ -221,11 +222,10 @@ impl Builder<'_, '_> {
         )
     }
 
-    fn node_trust(&mut self) -> Option<Vec<CertificateDer<'static>>> {
-        if self.node_trust.is_none() {
-            self.node_trust = Some(read_node_trust(self.compilation));
-        }
-        self.node_trust.clone().flatten()
+    fn node_trust(&self) -> Option<Vec<CertificateDer<'static>>> {
+        self.node_trust
+            .get_or_init(|| read_node_trust(self.compilation))
+            .clone()
     }
 
     fn error(&self, place: document::Place, path: &str, message: &str) {

@@ -199,9 +199,8 @@ impl HeaderSources {
     /// Whether a certificate header from this carrier counts under this rule.
     pub fn admits(&self, carrier: &Carrier, rule: SourceRule) -> bool {
         match (carrier, &self.edges, rule) {
-            (Carrier::Edge(_), _, _) => true,
+            (Carrier::Edge(_), _, _) | (Carrier::TrustedAddress, None, _) => true,
             (Carrier::TrustedAddress | Carrier::Nobody, Some(_), _) => false,
-            (Carrier::TrustedAddress, None, _) => true,
             (Carrier::Nobody, None, rule) => rule == SourceRule::AnyAddress,
         }
     }

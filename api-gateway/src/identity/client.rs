@@ -123,7 +123,7 @@ fn ordered(names: &[AlternativeName]) -> Box<[CertifiedName]> {
             AlternativeName::Dns(text) => ranked.push((1, CertifiedName::Dns(text.as_str().into()))),
             AlternativeName::Uri(text) => ranked.push((2, CertifiedName::Exact(text.as_str().into()))),
             AlternativeName::Ip(address) => {
-                ranked.push((3, CertifiedName::Exact(address.to_string().into())))
+                ranked.push((3, CertifiedName::Exact(address.to_string().into())));
             }
             AlternativeName::Directory(name) => {
                 ranked.extend(

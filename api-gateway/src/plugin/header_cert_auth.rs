@@ -64,10 +64,20 @@ impl HeaderCertAuth {
             }
         };
         let digest = Digest::of(value);
-        self.auth.judge(digest, exchange, || {
+        let decoded = || {
             decode(self.format, value)
                 .map(Cow::Owned)
                 .map_err(|error| Rejection::HeaderMalformed(HeaderFault::Undecodable(error)))
-        })
+        };
+        let judged = self.auth.judge(digest, exchange, decoded);
+        if let Err(Rejection::CertificateRefused(error)) = &judged
+            && error.is_malformed()
+        {
+            // Well encoded, but what it encodes is no certificate: the header is malformed all the same.
+            return Err(Rejection::HeaderMalformed(HeaderFault::NoCertificate(
+                error.clone(),
+            )));
+        }
+        judged
     }
 }

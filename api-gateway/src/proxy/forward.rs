@@ -31,7 +31,7 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 pub(super) const X_KONG_REQUEST_ID: HeaderName = HeaderName::from_static("x-kong-request-id");
 
 /// How long a client may be silent in the middle of its body (nginx's client_body_timeout).
-const CLIENT_BODY_STALL: Duration = Duration::from_secs(60);
+const CLIENT_BODY_STALL: Duration = Duration::from_mins(1);
 
 /// An upstream's answer.
 #[derive(Debug)]
