@@ -32,10 +32,20 @@ pub(super) fn parse(file: &Path, text: &str) -> (Vec<TextEntry>, Vec<Finding>) {
                     findings.push(Finding::error("conflict", key.clone(), name, message));
                 }
                 let text = value.trim().replace("\\#", "#");
-                entries.push(TextEntry { name: name.to_owned(), text, key, value: place(value_at) });
+                entries.push(TextEntry {
+                    name: name.to_owned(),
+                    text,
+                    key,
+                    value: place(value_at),
+                });
             }
             None | Some(_) => {
-                findings.push(Finding::error("syntax", place(key_at), "", "this line is not of the form `key = value`"));
+                findings.push(Finding::error(
+                    "syntax",
+                    place(key_at),
+                    "",
+                    "this line is not of the form `key = value`",
+                ));
             }
         }
     }
@@ -65,7 +75,14 @@ mod tests {
         assert_eq!(findings, []);
         let seen: Vec<String> = entries
             .iter()
-            .map(|TextEntry { name, text, key, value }| format!("{key} {name} | {value} {text}"))
+            .map(
+                |TextEntry {
+                     name,
+                     text,
+                     key,
+                     value,
+                 }| format!("{key} {name} | {value} {text}"),
+            )
             .collect();
         assert_eq!(
             seen,
@@ -81,7 +98,10 @@ mod tests {
 
     #[test]
     fn every_line_that_is_none_is_reported() {
-        let (entries, findings) = parse(Path::new("kong.conf"), "[kong]\nlog level = info\n= x\nplugins = a\nplugins = b");
+        let (entries, findings) = parse(
+            Path::new("kong.conf"),
+            "[kong]\nlog level = info\n= x\nplugins = a\nplugins = b",
+        );
         assert_eq!(entries.len(), 2);
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         assert_eq!(

@@ -12,15 +12,23 @@ pub(super) fn parse(text: &str) -> Result<EdgeName, String> {
             Err(_) => Err(format!("`{text}` holds no DNS name; wildcards are not allowed")),
         },
         Some(("uri", uri)) => {
-            let is_uri = uri.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
+            let is_uri = uri
+                .split_once(':')
+                .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
                 && uri.bytes().all(|byte| byte.is_ascii_graphic());
-            if is_uri { Ok(EdgeName::Uri(uri.to_owned())) } else { Err(format!("`{text}` holds no URI")) }
+            if is_uri {
+                Ok(EdgeName::Uri(uri.to_owned()))
+            } else {
+                Err(format!("`{text}` holds no URI"))
+            }
         }
         Some(("sha256", digest)) => match sha256(digest) {
             Some(digest) => Ok(EdgeName::Sha256(digest)),
             None => Err(format!("`{text}` holds no SHA-256 digest: 64 hexadecimal digits")),
         },
-        _ => Err(format!("`{text}` names no edge; write dns:NAME, uri:URI or sha256:DIGEST")),
+        _ => Err(format!(
+            "`{text}` names no edge; write dns:NAME, uri:URI or sha256:DIGEST"
+        )),
     }
 }
 
@@ -29,10 +37,21 @@ fn sha256(text: &str) -> Option<[u8; 32]> {
     let digits: Vec<u8> = text
         .bytes()
         .filter(|byte| *byte != b':')
-        .map(|byte| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .map(|byte| {
+            char::from(byte)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
         .collect::<Option<_>>()?;
-    let octets: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit)).collect();
-    if digits.len() == 64 { octets.try_into().ok() } else { None }
+    let octets: Vec<u8> = digits
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
+        .collect();
+    if digits.len() == 64 {
+        octets.try_into().ok()
+    } else {
+        None
+    }
 }
 
 /// Whether a text is a DNS name or an IP address.
@@ -50,8 +69,14 @@ mod tests {
         let colons = vec!["00:FF"; 16].join(":");
         let digest: [u8; 32] = std::array::from_fn(|at| if at % 2 == 0 { 0 } else { 255 });
         for (text, expected) in [
-            ("dns:Edge.Internal".to_owned(), EdgeName::Dns("edge.internal".into())),
-            ("uri:spiffe://a/Edge".to_owned(), EdgeName::Uri("spiffe://a/Edge".into())),
+            (
+                "dns:Edge.Internal".to_owned(),
+                EdgeName::Dns("edge.internal".into()),
+            ),
+            (
+                "uri:spiffe://a/Edge".to_owned(),
+                EdgeName::Uri("spiffe://a/Edge".into()),
+            ),
             (format!("sha256:{plain}"), EdgeName::Sha256(digest)),
             (format!("sha256:{colons}"), EdgeName::Sha256(digest)),
         ] {
@@ -76,7 +101,10 @@ mod tests {
             (short.as_str(), "holds no SHA-256 digest"),
             (long.as_str(), "holds no SHA-256 digest"),
         ] {
-            assert!(parse(text).is_err_and(|message| message.contains(expected)), "{text}");
+            assert!(
+                parse(text).is_err_and(|message| message.contains(expected)),
+                "{text}"
+            );
         }
     }
 }

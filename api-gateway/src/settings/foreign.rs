@@ -4,8 +4,6 @@
 use transport::finding::Finding;
 use transport::layers::{Unknown, nearest};
 
-use super::schema::KEYS;
-
 /// What becomes of a key of Kong's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -22,32 +20,77 @@ enum Verdict {
 
 /// Keys that decide something, with the values at which they decide what this gateway decides anyway.
 const DECIDING: &[(&str, &[&str], &str)] = &[
-    ("client_max_body_size", &["0"], "write nginx_http_client_max_body_size"),
-    ("declarative_config_encryption_mode", &["off"], "the document is read as it is"),
+    (
+        "client_max_body_size",
+        &["0"],
+        "write nginx_http_client_max_body_size",
+    ),
+    (
+        "declarative_config_encryption_mode",
+        &["off"],
+        "the document is read as it is",
+    ),
     ("fips", &["off"], "this build has no FIPS validated module"),
     ("konnect_mode", &["off"], "there is no control plane to follow"),
-    ("lua_ssl_protocols", &["TLSv1.1 TLSv1.2 TLSv1.3", "TLSv1.2 TLSv1.3"], "calls are made with TLS 1.2 and 1.3"),
+    (
+        "lua_ssl_protocols",
+        &["TLSv1.1 TLSv1.2 TLSv1.3", "TLSv1.2 TLSv1.3"],
+        "calls are made with TLS 1.2 and 1.3",
+    ),
     ("proxy_server", &[], "calls are made directly"),
-    ("role", &["traditional"], "there are no control and data planes, only traditional"),
-    ("router_flavor", &["traditional_compatible", "traditional"], "routes are matched as traditional_compatible"),
-    ("ssl_ciphers", &[], "choose with ssl_cipher_suite and ssl_protocols"),
+    (
+        "role",
+        &["traditional"],
+        "there are no control and data planes, only traditional",
+    ),
+    (
+        "router_flavor",
+        &["traditional_compatible", "traditional"],
+        "routes are matched as traditional_compatible",
+    ),
+    (
+        "ssl_ciphers",
+        &[],
+        "choose with ssl_cipher_suite and ssl_protocols",
+    ),
     ("stream_listen", &["off"], "only HTTP is proxied, leave it off"),
     ("wasm", &["off"], "no filters are run"),
 ];
 
 /// nginx directives that have a key of ours.
 const DIRECTIVES: &[(&str, &str)] = &[
-    ("nginx_http_proxy_ssl_trusted_certificate", "write nginx_proxy_proxy_ssl_trusted_certificate"),
-    ("nginx_http_proxy_ssl_verify", "write nginx_proxy_proxy_ssl_verify"),
-    ("nginx_http_proxy_ssl_verify_depth", "write nginx_proxy_proxy_ssl_verify_depth"),
+    (
+        "nginx_http_proxy_ssl_trusted_certificate",
+        "write nginx_proxy_proxy_ssl_trusted_certificate",
+    ),
+    (
+        "nginx_http_proxy_ssl_verify",
+        "write nginx_proxy_proxy_ssl_verify",
+    ),
+    (
+        "nginx_http_proxy_ssl_verify_depth",
+        "write nginx_proxy_proxy_ssl_verify_depth",
+    ),
     ("nginx_http_ssl_protocols", "write ssl_protocols"),
-    ("nginx_proxy_client_max_body_size", "write nginx_http_client_max_body_size"),
-    ("nginx_proxy_large_client_header_buffers", "write nginx_http_large_client_header_buffers"),
+    (
+        "nginx_proxy_client_max_body_size",
+        "write nginx_http_client_max_body_size",
+    ),
+    (
+        "nginx_proxy_large_client_header_buffers",
+        "write nginx_http_large_client_header_buffers",
+    ),
     ("nginx_proxy_real_ip_header", "write real_ip_header"),
     ("nginx_proxy_real_ip_recursive", "write real_ip_recursive"),
     ("nginx_upstream_keepalive", "write upstream_keepalive_pool_size"),
-    ("nginx_upstream_keepalive_requests", "write upstream_keepalive_max_requests"),
-    ("nginx_upstream_keepalive_timeout", "write upstream_keepalive_idle_timeout"),
+    (
+        "nginx_upstream_keepalive_requests",
+        "write upstream_keepalive_max_requests",
+    ),
+    (
+        "nginx_upstream_keepalive_timeout",
+        "write upstream_keepalive_idle_timeout",
+    ),
 ];
 
 /// Families of keys that change nothing here: of features that this gateway does not have.
@@ -106,7 +149,11 @@ const HARMLESS: &[&str] = &[
 fn verdict(name: &str, text: Option<&str>) -> Verdict {
     if let Some((_, accepted, instead)) = DECIDING.iter().find(|(known, _, _)| *known == name) {
         let is_ours = text.is_some_and(|text| text.trim().is_empty() || accepted.contains(&text.trim()));
-        return if is_ours { Verdict::Harmless } else { Verdict::Decides { instead } };
+        return if is_ours {
+            Verdict::Harmless
+        } else {
+            Verdict::Decides { instead }
+        };
     }
     if HARMLESS.contains(&name) || HARMLESS_FAMILIES.iter().any(|family| name.starts_with(family)) {
         return Verdict::Harmless;
@@ -115,10 +162,14 @@ fn verdict(name: &str, text: Option<&str>) -> Verdict {
         return Verdict::Decides { instead };
     }
     if name.starts_with("nginx_") {
-        return Verdict::Decides { instead: "there is no nginx that the directive could go to" };
+        return Verdict::Decides {
+            instead: "there is no nginx that the directive could go to",
+        };
     }
     if name.starts_with("vault_") {
-        return Verdict::Decides { instead: "there are no vaults, write the value itself" };
+        return Verdict::Decides {
+            instead: "there are no vaults, write the value itself",
+        };
     }
     Verdict::Unknown
 }
@@ -135,7 +186,13 @@ pub(super) fn judge(keys: Vec<Unknown>, variables: Vec<Unknown>) -> (Vec<Finding
             Verdict::Decides { instead } => findings.push(unsupported(key, instead)),
             Verdict::Unknown => {
                 let fix = key.fix.clone().or_else(|| {
-                    let known = nearest(&key.name, DECIDING.iter().map(|(name, _, _)| *name).chain(HARMLESS.iter().copied()));
+                    let known = nearest(
+                        &key.name,
+                        DECIDING
+                            .iter()
+                            .map(|(name, _, _)| *name)
+                            .chain(HARMLESS.iter().copied()),
+                    );
                     known.map(|known| format!("did you mean `{known}`?"))
                 });
                 findings.push(Unknown { fix, ..key }.finding());
@@ -154,20 +211,30 @@ pub(super) fn judge(keys: Vec<Unknown>, variables: Vec<Unknown>) -> (Vec<Finding
 }
 
 fn unsupported(key: Unknown, instead: &str) -> Finding {
-    let Unknown { name, origin, path: _, text: _, fix: _ } = key;
+    let Unknown {
+        name,
+        origin,
+        path: _,
+        text: _,
+        fix: _,
+    } = key;
     let message = format!("`{name}` would decide or limit something in Kong and has no effect here");
     Finding::error("unsupported-key", origin, name, message).with_fix(instead)
 }
 
 fn ignored(keys: &[Unknown]) -> Option<Finding> {
     let first = keys.first()?;
-    let names: Vec<String> = keys.iter().map(|key| format!("{} ({})", key.name, key.origin)).collect();
+    let names: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{} ({})", key.name, key.origin))
+        .collect();
     let message = format!("keys of Kong that change nothing here: {}", names.join(", "));
     Some(Finding::warning("ignored-key", first.origin.clone(), "", message))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema::KEYS;
     use super::*;
 
     #[test]
@@ -204,7 +271,9 @@ mod tests {
     fn no_key_of_ours_is_called_foreign() {
         for key in KEYS {
             let is_listed = HARMLESS.contains(&key.name)
-                || HARMLESS_FAMILIES.iter().any(|family| key.name.starts_with(family))
+                || HARMLESS_FAMILIES
+                    .iter()
+                    .any(|family| key.name.starts_with(family))
                 || DIRECTIVES.iter().any(|(name, _)| *name == key.name)
                 || DECIDING.iter().any(|(name, _, _)| *name == key.name);
             assert!(!is_listed, "{}", key.name);

@@ -17,6 +17,20 @@
 //! | `no-effect` (warning) | a key that nothing reads beside the others |
 //! | `unverified-upstreams` (warning) | upstream certificates are not verified where a service does not say so |
 
+mod build;
+mod conf_file;
+mod edge_name;
+mod foreign;
+mod listen;
+mod listeners;
+mod raw;
+mod schema;
+mod size;
+mod surface;
+#[cfg(test)]
+mod tests;
+mod trust;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -103,8 +117,15 @@ pub struct Settings {
 impl Settings {
     /// Reads the node file, if there is one, and merges the layers. Settings are there, with what could be read, even
     /// beside errors, so that a check can go on; `run` must look at the report first.
-    pub fn load(_file: Option<&Path>, _environment: &[(String, String)]) -> (Option<Loaded<Self>>, Report) {
-        (None, Report::new())
+    ///
+    /// Settings are absent only where the file cannot be read or is no TOML. A file whose name does not end in
+    /// `.toml` is in kong.conf's form.
+    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> (Option<Loaded<Self>>, Report) {
+        match file.map(|file| (file, transport::layers::read(file))) {
+            None => build::settings(None, environment),
+            Some((file, Ok(text))) => build::settings(Some((file, &text)), environment),
+            Some((_, Err(finding))) => build::unusable(*finding),
+        }
     }
 
     /// Whom an upstream's certificate must chain to, and over how many intermediates, where its service does not

@@ -6,18 +6,30 @@ use transport::layers::{Key, Scalar};
 
 const FILE: Scalar = Path { words: &[] };
 const CAS: Scalar = Path { words: &["system"] };
-const COUNT: Scalar = Integer { least: 0, most: i64::MAX };
+const COUNT: Scalar = Integer {
+    least: 0,
+    most: i64::MAX,
+};
 const DEPTH: Scalar = Integer { least: 0, most: 100 };
 
 /// A second to a year; 0 is for ever.
-const SECONDS: Scalar = Integer { least: 0, most: 366 * 24 * 3600 };
+const SECONDS: Scalar = Integer {
+    least: 0,
+    most: 366 * 24 * 3600,
+};
 
 /// Kong's words, which are nginx'.
-const LEVELS: Scalar = Word(&["debug", "info", "notice", "warn", "error", "crit", "alert", "emerg"]);
+const LEVELS: Scalar = Word(&[
+    "debug", "info", "notice", "warn", "error", "crit", "alert", "emerg",
+]);
 
 /// The flat keys.
 pub(super) const KEYS: &[Key] = &[
-    Key::or("proxy_listen", List(Text), "127.0.0.1:8000, 127.0.0.1:8443 ssl http2"),
+    Key::or(
+        "proxy_listen",
+        List(Text),
+        "127.0.0.1:8000, 127.0.0.1:8443 ssl http2",
+    ),
     Key::or("status_listen", List(Text), "127.0.0.1:8007"),
     Key::or("admin_listen", One(Text), "off"),
     Key::or("database", One(Text), "off"),
@@ -45,9 +57,19 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("trusted_edge_revocation_lists", List(FILE), ""),
     Key::or("revocation_lists", List(FILE), ""),
     Key::or("revocation_allowed_hosts", List(Text), ""),
-    Key::or("proxy_access_log", One(Path { words: &["off", "stdout"] }), "stdout"),
+    Key::or(
+        "proxy_access_log",
+        One(Path {
+            words: &["off", "stdout"],
+        }),
+        "stdout",
+    ),
     Key::or("log_level", One(LEVELS), "info"),
-    Key::or("headers", List(Text), "server_tokens, latency_tokens, X-Kong-Request-Id"),
+    Key::or(
+        "headers",
+        List(Text),
+        "server_tokens, latency_tokens, X-Kong-Request-Id",
+    ),
     Key::or("headers_upstream", List(Text), "X-Kong-Request-Id"),
     Key::or("plugins", List(Text), "bundled"),
     Key::or("nginx_http_large_client_header_buffers", One(Text), "4 16k"),

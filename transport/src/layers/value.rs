@@ -14,15 +14,16 @@ pub(super) type Refusal = String;
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// The value of a key, from the text of the environment or of a file that may be written so. An empty text is an
-/// unset key: its default, an empty list, or nothing.
-pub(super) fn of_text(key: &Key, text: &str, base: &Path) -> Result<Value, Refusal> {
-    let text = text.trim();
+/// unset key: its default, or nothing. White space around a text counts only where the text has several lines.
+pub(super) fn of_text(key: &Key, written: &str, base: &Path) -> Result<Value, Refusal> {
+    let text = match (written.trim(), key.default()) {
+        ("", default) => default.unwrap_or_default(),
+        (trimmed, _) if trimmed.contains('\n') => written,
+        (trimmed, _) => trimmed,
+    };
     match key.kind {
-        Kind::One(scalar) => match (text.is_empty(), key.default()) {
-            (true, Some(default)) => of(scalar, default, base),
-            (true, None) => Ok(Value::Empty(Tag::Default, Empty::None)),
-            (false, _) => of(scalar, text, base),
-        },
+        Kind::One(_) if text.is_empty() => Ok(Value::Empty(Tag::Default, Empty::None)),
+        Kind::One(scalar) => of(scalar, text, base),
         Kind::List(scalar) => Ok(Value::from(
             entries(text)
                 .map(|entry| of(scalar, entry, base))
@@ -243,9 +244,15 @@ mod tests {
             Value::from("info")
         );
         let list = Key::or("headers", List(Text), "a, b");
+        let both = Value::from(vec![Value::from("a"), Value::from("b")]);
+        assert_eq!(of_text(&list, " ", std::path::Path::new(BASE)).unwrap(), both);
+    }
+
+    #[test]
+    fn a_text_of_several_lines_keeps_its_indentation() {
         assert_eq!(
-            of_text(&list, "", std::path::Path::new(BASE)).unwrap(),
-            Value::from(Vec::<Value>::new())
+            read(One(Text), "  a: 1\n  b: 2\n").as_deref(),
+            Ok("\"  a: 1\\n  b: 2\\n\"")
         );
     }
 
