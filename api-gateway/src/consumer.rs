@@ -19,6 +19,8 @@ pub struct Consumer {
     pub custom_id: Option<Name>,
     /// The groups of its `acls`, in the document's order.
     pub groups: Box<[Box<str>]>,
+    /// `X-Consumer-Groups`: those groups, `, ` between them.
+    pub groups_header: HeaderValue,
     /// The names of its consumer groups; an `acl` looks at them only with `include_consumer_groups`.
     pub consumer_groups: Box<[Box<str>]>,
 }

@@ -19,7 +19,7 @@ use transport::serve::{self, ConnectionLimits, Protocol};
 
 use crate::identity::Connection;
 use crate::load::{Inputs, Loaded};
-use crate::proxy;
+use crate::proxy::{self, Client};
 use crate::settings::{Listen, LogTarget, Settings};
 use crate::snapshot::SnapshotCell;
 use crate::status::{self, Counters, Lifecycle, Reload};
@@ -40,6 +40,8 @@ pub struct Shared {
     pub counters: Counters,
     /// Ready, reloads.
     pub lifecycle: Lifecycle,
+    /// How long a tunnel may outlive the credential that opened it.
+    pub stream_close_delay: Duration,
 }
 
 /// A gateway whose sockets are bound, and which serves nobody yet.
@@ -95,6 +97,7 @@ impl Gateway {
             lines,
             counters: Counters::default(),
             lifecycle: Lifecycle::new(),
+            stream_close_delay: settings.stream_close_delay,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -279,25 +282,21 @@ async fn http_connection<S>(shared: Arc<Shared>, connection: Connection, stream:
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Arc::new(connection);
     let activity = Arc::clone(&connection.activity);
     let protocol = connection
         .tls
         .as_ref()
         .map_or(Protocol::Http1, |tls| tls.protocol);
     let id = connection.id;
-    let service = {
-        let draining = draining.clone();
-        service_fn(move |request| {
-            let answer = proxy::handle(
-                Arc::clone(&shared),
-                Arc::clone(&connection),
-                draining.clone(),
-                request,
-            );
-            async move { Ok(answer.await) }
-        })
-    };
+    let client = Arc::new(Client {
+        gateway: shared,
+        connection,
+        draining: draining.clone(),
+    });
+    let service = service_fn(move |request| {
+        let answer = proxy::handle(Arc::clone(&client), request);
+        async move { Ok(answer.await) }
+    });
     let limits = ConnectionLimits {
         idle: CLIENT_IDLE,
         lifetime: CLIENT_LIFETIME,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::{HeaderValue, StatusCode};
+use tokio::sync::watch;
 use transport::finding::Finding;
 use transport::upstream::Upstream;
 
@@ -110,21 +111,36 @@ pub struct RequestLimits {
 
 /// The snapshot in force.
 #[derive(Debug)]
-pub struct SnapshotCell(ArcSwap<Snapshot>);
+pub struct SnapshotCell {
+    current: ArcSwap<Snapshot>,
+    /// Tells those who wait for the next one, and are no request: tunnels.
+    generations: watch::Sender<u64>,
+}
 
 impl SnapshotCell {
     /// Puts the first snapshot in force.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self(ArcSwap::from_pointee(snapshot))
+        let (generations, _) = watch::channel(snapshot.generation);
+        Self {
+            current: ArcSwap::from_pointee(snapshot),
+            generations,
+        }
     }
 
     /// The snapshot in force. Owned, because a request keeps it across its waits.
     pub fn load(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+        self.current.load_full()
     }
 
     /// Puts another one in force.
     pub fn publish(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+        let generation = snapshot.generation;
+        self.current.store(Arc::new(snapshot));
+        self.generations.send_replace(generation);
+    }
+
+    /// The generation in force, and every later one.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.generations.subscribe()
     }
 }

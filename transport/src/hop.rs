@@ -39,6 +39,18 @@ pub fn strip_request(headers: &mut HeaderMap) -> Upgrade {
     upgrade
 }
 
+/// HTTP/2 lets a client split its cookies over several lines, HTTP/1.1 does not (RFC 9113 §8.2.3): they are joined.
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    if lines.next().is_none() || lines.next().is_none() {
+        return;
+    }
+    let all: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::try_from(all.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
 /// Removes what the upstream said about its connection.
 pub fn strip_response(headers: &mut HeaderMap) {
     strip(headers);

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Compilation;
 use crate::consumer::{Consumer, Consumers, Name};
 use crate::document;
+use crate::plugin::acl;
 
 pub(super) fn compile(compilation: &Compilation<'_>) -> Consumers {
     let document = compilation.document;
@@ -35,13 +36,15 @@ pub(super) fn compile(compilation: &Compilation<'_>) -> Consumers {
     }
     let mut consumers = Consumers::default();
     for consumer in &document.consumers {
+        let groups: Box<[Box<str>]> = groups.remove(&consumer.id).unwrap_or_default().into();
         consumers.add(Consumer {
             id: consumer.id,
             id_header: HeaderValue::try_from(consumer.id.to_string())
                 .unwrap_or_else(|_| HeaderValue::from_static("")),
             username: name(compilation, consumer, "username", consumer.username.as_deref()),
             custom_id: name(compilation, consumer, "custom_id", consumer.custom_id.as_deref()),
-            groups: groups.remove(&consumer.id).unwrap_or_default().into(),
+            groups_header: groups_header(compilation, consumer, &groups),
+            groups,
             consumer_groups: memberships.remove(&consumer.id).unwrap_or_default().into(),
         });
     }
@@ -68,4 +71,21 @@ fn name(
         ));
     }
     name
+}
+
+fn groups_header(
+    compilation: &Compilation<'_>,
+    consumer: &document::Consumer,
+    groups: &[Box<str>],
+) -> HeaderValue {
+    acl::joined(groups.iter().map(AsRef::as_ref)).unwrap_or_else(|| {
+        let message = "a group of this consumer holds a control character and cannot be sent in a header";
+        compilation.report(Finding::error(
+            "bad-value",
+            compilation.at(consumer.place),
+            "acls.group",
+            message,
+        ));
+        HeaderValue::from_static("")
+    })
 }

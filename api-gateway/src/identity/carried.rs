@@ -7,7 +7,7 @@ use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
 use transport::forwarded_cert::fold;
 
 /// The certificate header lines of one request, in the order they came.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CarriedCertificates(Vec<(HeaderName, HeaderValue)>);
 
 /// What came under a claimed name.

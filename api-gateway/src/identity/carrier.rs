@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rustls::pki_types::UnixTime;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use transport::certificate::AlternativeName;
 use transport::certificate_error::CertificateError;
 use transport::verify::{TrustStore, VerifiedPath};
@@ -147,7 +147,7 @@ impl Stranger {
                 warn!(%connection_id, %peer, %cause, "the peer's certificate is not accepted as an edge's");
             }
             Self::Untrusted(cause) => {
-                info!(%connection_id, %peer, %cause, "the peer's certificate is not an edge's");
+                debug!(%connection_id, %peer, %cause, "the peer's certificate is not an edge's");
             }
             Self::Unnamed(subject) => {
                 info!(%connection_id, %peer, subject, "the peer's certificate is trusted, but no entry of trusted_edges names it");

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
+use crate::consumer::Consumer;
 use crate::exchange::Exchange;
 use crate::proxy::owned_headers::{AUTHENTICATED_GROUPS, CONSUMER_GROUPS};
 use crate::rejection::Rejection;
@@ -61,6 +62,23 @@ pub enum ConsumerGroups {
 impl Acl {
     /// Judges the caller as known at this plugin's turn.
     pub fn access(&self, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
+        let (name, value) = {
+            let groups = self.groups(exchange)?;
+            if !self.rule.lets_pass(&groups) {
+                return Err(Rejection::AclDenied);
+            }
+            (groups.header_name(), groups.header_value())
+        };
+        if self.groups_header == GroupsHeader::Sent
+            && let Some(value) = value
+        {
+            exchange.stamp(name, value);
+        }
+        Ok(())
+    }
+
+    /// Whose groups count here: Kong's §7.2.
+    fn groups<'c>(&self, exchange: &'c Exchange<'_>) -> Result<Groups<'c>, Rejection> {
         let caller = &exchange.caller;
         let refused = || {
             if caller.credential.is_some() {
@@ -69,46 +87,71 @@ impl Acl {
                 Rejection::AclUnauthenticated
             }
         };
-        let (groups, header): (Vec<&str>, _) = match (exchange.consumer(), &caller.authenticated_groups) {
-            (None, None) => return Err(refused()),
-            (None, Some(groups)) => (texts(groups).collect(), AUTHENTICATED_GROUPS),
+        match (exchange.consumer(), &caller.authenticated_groups) {
+            (None, None) => Err(refused()),
+            (None, Some(groups)) => Ok(Groups::Authenticated(groups)),
             (Some(_), Some(groups))
                 if caller.credential.is_none() || self.precedence == Precedence::AuthenticatedGroups =>
             {
-                (texts(groups).collect(), AUTHENTICATED_GROUPS)
+                Ok(Groups::Authenticated(groups))
             }
             (Some(consumer), _) => {
-                let mut groups: Vec<&str> = texts(&consumer.groups).collect();
-                if self.consumer_groups == ConsumerGroups::Counted {
-                    groups.extend(texts(&consumer.consumer_groups));
-                }
-                if groups.is_empty() && matches!(self.rule, Rule::Allow(_)) {
+                let groups = Groups::Consumers(consumer, self.consumer_groups);
+                if groups.names().next().is_none() && matches!(self.rule, Rule::Allow(_)) {
                     return Err(refused());
                 }
-                (groups, CONSUMER_GROUPS)
+                Ok(groups)
             }
-        };
-        if !self.rule.lets_pass(&groups) {
-            return Err(Rejection::AclDenied);
         }
-        if self.groups_header == GroupsHeader::Sent
-            && let Ok(value) = HeaderValue::from_bytes(groups.join(", ").as_bytes())
-        {
-            exchange.stamp(header, value);
-        }
-        Ok(())
     }
 }
 
-fn texts(groups: &[Box<str>]) -> impl Iterator<Item = &str> {
-    groups.iter().map(AsRef::as_ref)
+/// The groups that are judged.
+enum Groups<'c> {
+    /// Those that the credential named.
+    Authenticated(&'c [Box<str>]),
+    /// The consumer's own.
+    Consumers(&'c Consumer, ConsumerGroups),
+}
+
+impl Groups<'_> {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let (own, more): (&[Box<str>], &[Box<str>]) = match self {
+            Self::Authenticated(groups) => (groups, &[]),
+            Self::Consumers(consumer, ConsumerGroups::Ignored) => (&consumer.groups, &[]),
+            Self::Consumers(consumer, ConsumerGroups::Counted) => {
+                (&consumer.groups, &consumer.consumer_groups)
+            }
+        };
+        own.iter().chain(more).map(AsRef::as_ref)
+    }
+
+    fn header_name(&self) -> HeaderName {
+        match self {
+            Self::Authenticated(_) => AUTHENTICATED_GROUPS,
+            Self::Consumers(_, _) => CONSUMER_GROUPS,
+        }
+    }
+
+    /// `None` where a group that a certificate named holds what no header can carry.
+    fn header_value(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Consumers(consumer, ConsumerGroups::Ignored) => Some(consumer.groups_header.clone()),
+            Self::Consumers(_, ConsumerGroups::Counted) | Self::Authenticated(_) => joined(self.names()),
+        }
+    }
+}
+
+/// Groups as a header has them.
+pub fn joined<'g>(groups: impl Iterator<Item = &'g str>) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(groups.collect::<Vec<_>>().join(", ").as_bytes()).ok()
 }
 
 impl Rule {
-    fn lets_pass(&self, groups: &[&str]) -> bool {
+    fn lets_pass(&self, groups: &Groups<'_>) -> bool {
         match self {
-            Self::Allow(allowed) => groups.iter().any(|group| allowed.contains(*group)),
-            Self::Deny(denied) => !groups.iter().any(|group| denied.contains(*group)),
+            Self::Allow(allowed) => groups.names().any(|group| allowed.contains(group)),
+            Self::Deny(denied) => !groups.names().any(|group| denied.contains(group)),
         }
     }
 }

@@ -67,10 +67,11 @@ pub(super) fn line(record: &Record) -> Vec<u8> {
     let line = Line {
         time: iso8601(record.time.into()),
         request_id: record.request_id.to_string(),
-        connection_id: record.connection.id.to_string(),
+        connection_id: record.client.connection.id.to_string(),
         client_ip: record.client_ip().to_string(),
-        tls_version: record.connection.tls.as_ref().map(|tls| tls.version),
+        tls_version: record.client.connection.tls.as_ref().map(|tls| tls.version),
         sni: record
+            .client
             .connection
             .tls
             .as_ref()
@@ -91,8 +92,9 @@ pub(super) fn line(record: &Record) -> Vec<u8> {
         upstream_latency_ms: record.upstream_latency(),
         request_bytes: record.request_bytes(),
         response_bytes: record.response_bytes(),
-        consumer: record.consumer.and_then(consumer),
+        consumer: record.trace.consumer.and_then(consumer),
         principals: record
+            .trace
             .principals
             .iter()
             .map(|principal| PrincipalLine {
@@ -105,14 +107,10 @@ pub(super) fn line(record: &Record) -> Vec<u8> {
             })
             .collect(),
         decision: DecisionLine {
-            plugin: record.decision.plugin.as_deref(),
-            verdict: if record.decision.reason.is_some() {
-                "deny"
-            } else {
-                "allow"
-            },
-            reason: record.decision.reason,
-            cause: record.decision.cause.as_deref(),
+            plugin: record.trace.plugin.as_deref(),
+            verdict: if record.reason.is_some() { "deny" } else { "allow" },
+            reason: record.reason,
+            cause: record.cause.as_deref(),
         },
     };
     // Strings and numbers: there is nothing in it that could fail to be written.

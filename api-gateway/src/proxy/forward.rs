@@ -9,10 +9,13 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use rustls::pki_types::ServerName;
 use transport::body::{RequestBody, UploadLimits};
-use transport::hop::{self, Upgrade};
+use transport::hop;
 use transport::upstream::{Answer, Outgoing};
 
-use super::{Record, Target};
+use super::admission::Target;
+use super::decision::Decided;
+use super::record::Record;
+use super::tunnel::Opening;
 use crate::exchange::Exchange;
 use crate::identity::{Carrier, Connection};
 use crate::rejection::Rejection;
@@ -41,56 +44,67 @@ pub(super) struct Forwarded {
     /// Longest silence in its body.
     pub(super) stall: Duration,
 
-    /// The client's side, where the client asked for a WebSocket.
-    pub(super) on_upgrade: Option<OnUpgrade>,
+    /// Set where the client asked for a WebSocket.
+    pub(super) upgrade: Option<(OnUpgrade, Opening)>,
 }
 
-/// What is known of a request that may go on.
+/// A request that may go on, about to.
 pub(super) struct Outbound<'r> {
-    pub(super) route: &'r Route,
-    pub(super) service: &'r Service,
-    pub(super) matched: MatchedPath,
-    /// The normalised path.
-    pub(super) path: &'r str,
+    pub(super) decided: Decided<'r>,
     pub(super) target: &'r Target,
-    pub(super) upgrade: Upgrade,
+    /// Set for a WebSocket: the client's end, and what the tunnel would rest on.
+    pub(super) upgrade: Option<(OnUpgrade, Opening)>,
 }
 
 impl Outbound<'_> {
     pub(super) async fn send(
-        &self,
-        exchange: Exchange<'_>,
+        self,
         snapshot: &Snapshot,
         record: &mut Record,
-        (body, on_upgrade): (Incoming, OnUpgrade),
+        body: Incoming,
     ) -> Result<Forwarded, Rejection> {
+        let Self {
+            decided,
+            target,
+            upgrade,
+        } = self;
+        let Decided {
+            mut exchange,
+            route,
+            service,
+            matched,
+            path,
+        } = decided;
+        exchange.write_headers();
         let Exchange {
             connection,
             carrier,
             mut head,
             ..
         } = exchange;
-        self.write_forwarded(
-            &mut head.headers,
-            (connection, carrier),
-            &head.uri,
-            record.client_ip(),
-        );
+        let route = Way {
+            route,
+            service,
+            matched,
+            path: &path,
+            target,
+        };
+        let client = record.client_ip();
+        route.write_forwarded(&mut head.headers, (connection, carrier), &head.uri, client);
         write_via(&mut head.headers, head.version);
         if snapshot.upstream_headers.request_id {
             head.headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
         } else {
             head.headers.remove(X_KONG_REQUEST_ID);
         }
-        let host = self.write_host(&mut head.headers);
-        match self.upgrade {
-            Upgrade::WebSocket => hop::write_websocket(&mut head.headers),
-            Upgrade::None => {
-                head.headers
-                    .insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
-            }
+        let host = route.write_host(&mut head.headers);
+        if upgrade.is_some() {
+            hop::write_websocket(&mut head.headers);
+        } else {
+            head.headers
+                .insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
         }
-        head.uri = self.uri(&head.uri)?;
+        head.uri = route.uri(&head.uri)?;
         head.version = Version::HTTP_11;
 
         let limits = UploadLimits {
@@ -99,27 +113,36 @@ impl Outbound<'_> {
         };
         let (body, progress) = RequestBody::stream(body, limits);
         record.upload(progress.clone());
-        let server_name = match self.route.host {
-            HostSent::Requests if self.service.is_tls => server_name(&host),
+        let server_name = match route.route.host {
+            HostSent::Requests if service.is_tls => server_name(&host),
             HostSent::Requests | HostSent::Services => None,
         };
-        let sent = Instant::now();
-        record.sent(sent);
+        record.sent(Instant::now());
         let outgoing = Outgoing {
             request: Request::from_parts(head, body),
             progress,
             server_name,
         };
-        let answer = self.service.upstream.send(outgoing).await?;
+        let answer = service.upstream.send(outgoing).await?;
         record.answered();
-        let on_upgrade = (self.upgrade == Upgrade::WebSocket).then_some(on_upgrade);
         Ok(Forwarded {
             answer,
-            stall: self.service.upstream.read_timeout(),
-            on_upgrade,
+            stall: service.upstream.read_timeout(),
+            upgrade,
         })
     }
+}
 
+/// Where a request goes.
+struct Way<'r> {
+    route: &'r Route,
+    service: &'r Service,
+    matched: MatchedPath,
+    path: &'r str,
+    target: &'r Target,
+}
+
+impl Way<'_> {
     fn uri(&self, original: &Uri) -> Result<Uri, Rejection> {
         let path = upstream_path(
             self.service.path.as_deref(),

@@ -9,13 +9,9 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use transport::body::{Ending, Observer, Progress, ResponseBody};
 
-use super::access_log;
-use crate::consumer::ConsumerKey;
+use super::decision::Trace;
+use super::{Client, access_log};
 use crate::error_body::Preference;
-use crate::exchange::{Caller, Principal};
-use crate::gateway::Shared;
-use crate::identity::Connection;
-use crate::plugin::Refused;
 use crate::rejection::Rejection;
 use crate::snapshot::{Route, Snapshot};
 
@@ -25,9 +21,8 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// One request, as far as it has come.
 #[derive(Debug)]
 pub(super) struct Record {
-    gateway: Arc<Shared>,
+    pub(super) client: Arc<Client>,
     pub(super) snapshot: Arc<Snapshot>,
-    pub(super) connection: Arc<Connection>,
     pub(super) time: SystemTime,
     pub(super) start: Instant,
     pub(super) request_id: RequestId,
@@ -35,11 +30,12 @@ pub(super) struct Record {
     pub(super) uri: Uri,
     pub(super) preference: Preference,
     pub(super) host: Box<str>,
-    client: Option<IpAddr>,
-    route: Option<usize>,
-    pub(super) consumer: Option<ConsumerKey>,
-    pub(super) principals: Vec<Principal>,
-    pub(super) decision: Decision,
+    client_ip: Option<IpAddr>,
+    pub(super) trace: Trace,
+    /// `None`: allowed.
+    pub(super) reason: Option<&'static str>,
+    /// For the operator, beside the reason.
+    pub(super) cause: Option<String>,
     upload: Option<Arc<Progress>>,
     sent: Option<Instant>,
     answered: Option<Instant>,
@@ -64,17 +60,6 @@ impl std::fmt::Display for RequestId {
     }
 }
 
-/// Who decided, and why.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Decision {
-    /// `None`: routing, or the upstream.
-    pub(super) plugin: Option<Arc<str>>,
-    /// `None`: allowed.
-    pub(super) reason: Option<&'static str>,
-    /// For the operator, beside the reason.
-    pub(super) cause: Option<String>,
-}
-
 /// Who made the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AnswerSource {
@@ -84,15 +69,13 @@ pub(super) enum AnswerSource {
 
 impl Record {
     pub(super) fn begin(
-        gateway: &Arc<Shared>,
+        client: &Arc<Client>,
         snapshot: &Arc<Snapshot>,
-        connection: &Arc<Connection>,
         request: &Request<Incoming>,
     ) -> Box<Self> {
         Box::new(Self {
-            gateway: Arc::clone(gateway),
+            client: Arc::clone(client),
             snapshot: Arc::clone(snapshot),
-            connection: Arc::clone(connection),
             time: SystemTime::now(),
             start: Instant::now(),
             request_id: RequestId(fastrand::u128(..)),
@@ -100,11 +83,10 @@ impl Record {
             uri: request.uri().clone(),
             preference: Preference::of(request.headers()),
             host: Box::default(),
-            client: None,
-            route: None,
-            consumer: None,
-            principals: Vec::new(),
-            decision: Decision::default(),
+            client_ip: None,
+            trace: Trace::default(),
+            reason: None,
+            cause: None,
             upload: None,
             sent: None,
             answered: None,
@@ -115,45 +97,21 @@ impl Record {
     }
 
     pub(super) fn host(&mut self, host: &str) {
-        if self.gateway.lines.is_on() {
+        if self.client.gateway.lines.is_on() {
             self.host = host.into();
         }
     }
 
     pub(super) fn client(&mut self, address: IpAddr) {
-        self.client = Some(address);
+        self.client_ip = Some(address);
     }
 
     pub(super) fn client_ip(&self) -> IpAddr {
-        self.client.unwrap_or_else(|| self.connection.peer.ip())
-    }
-
-    pub(super) fn route(&mut self, index: usize) {
-        self.route = Some(index);
+        self.client_ip.unwrap_or_else(|| self.client.connection.peer.ip())
     }
 
     pub(super) fn matched_route(&self) -> Option<&Route> {
-        self.snapshot.routes.get(self.route?)
-    }
-
-    /// Notes what the chain decided, and whom it found.
-    pub(super) fn judged(
-        &mut self,
-        caller: &mut Caller,
-        judged: Result<Option<Arc<str>>, Refused>,
-    ) -> Result<(), Rejection> {
-        self.consumer = caller.consumer;
-        self.principals = std::mem::take(&mut caller.principals);
-        match judged {
-            Ok(plugin) => {
-                self.decision.plugin = plugin;
-                Ok(())
-            }
-            Err(Refused { plugin, rejection }) => {
-                self.decision.plugin = Some(plugin);
-                Err(rejection)
-            }
-        }
+        self.snapshot.routes.get(self.trace.route?)
     }
 
     pub(super) fn upload(&mut self, progress: Option<Arc<Progress>>) {
@@ -170,10 +128,10 @@ impl Record {
 
     pub(super) fn refused(&mut self, rejection: &Rejection) {
         self.status = Some(rejection.status());
-        self.decision.reason = Some(rejection.reason());
-        self.decision.cause = rejection.cause();
+        self.reason = Some(rejection.reason());
+        self.cause = rejection.cause();
         if matches!(rejection, Rejection::Upstream(_) | Rejection::NoService) {
-            self.decision.plugin = None;
+            self.trace.plugin = None;
         }
     }
 
@@ -232,11 +190,12 @@ impl Observer for Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.gateway
+        self.client
+            .gateway
             .counters
-            .count(self.status_code(), self.decision.reason);
-        if self.gateway.lines.is_on() {
-            self.gateway.lines.write(access_log::line(self));
+            .count(self.status_code(), self.reason);
+        if self.client.gateway.lines.is_on() {
+            self.client.gateway.lines.write(access_log::line(self));
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
-use hyper::upgrade::OnUpgrade;
 use transport::body::ResponseBody;
 use transport::hop;
 
 use super::forward::{Forwarded, X_KONG_REQUEST_ID, write_via};
 use super::record::Record;
+use super::tunnel::Ends;
 use crate::rejection::Rejection;
 
 const X_KONG_UPSTREAM_LATENCY: HeaderName = HeaderName::from_static("x-kong-upstream-latency");
@@ -15,16 +15,15 @@ const X_KONG_PROXY_LATENCY: HeaderName = HeaderName::from_static("x-kong-proxy-l
 const X_KONG_RESPONSE_LATENCY: HeaderName = HeaderName::from_static("x-kong-response-latency");
 const X_KONG_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-kong-upstream-status");
 
-/// The two ends of a WebSocket: the client's, the upstream's.
-pub(super) type Tunnel = Option<(OnUpgrade, OnUpgrade)>;
-
 /// Passes an upstream's answer on. A granted WebSocket comes back as its two ends.
-pub(super) fn of_upstream(forwarded: Forwarded, record: &mut Record) -> (Response<ResponseBody>, Tunnel) {
+pub(super) fn of_upstream(
+    forwarded: Forwarded,
+    record: &mut Record,
+) -> (Response<ResponseBody>, Option<Ends>) {
     let Forwarded {
         answer,
         stall,
-        on_upgrade,
-        ..
+        upgrade,
     } = forwarded;
     let mut response = answer.response;
     record.proxied(response.status());
@@ -50,13 +49,15 @@ pub(super) fn of_upstream(forwarded: Forwarded, record: &mut Record) -> (Respons
     if wanted.request_id {
         headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
     }
-    let tunnel = on_upgrade
-        .filter(|_| switching)
-        .map(|client| (client, upstream_upgrade));
-    if tunnel.is_some() {
+    if let Some((client, opening)) = upgrade.filter(|_| switching) {
         hop::write_websocket(response.headers_mut());
         let (head, _) = response.into_parts();
-        return (Response::from_parts(head, ResponseBody::full("")), tunnel);
+        let ends = Ends {
+            client,
+            upstream: upstream_upgrade,
+            opening,
+        };
+        return (Response::from_parts(head, ResponseBody::full("")), Some(ends));
     }
     let lease = answer.lease;
     let mut response = response.map(|body| ResponseBody::stream(body, lease, stall));

@@ -1,0 +1,128 @@
+//! Which route a request takes, and whether its plugins let it: values and `now` in, a decision out. Nothing is sent
+//! here, so a decision can be taken again, as it is for tunnels that outlive a reload.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use rustls::pki_types::UnixTime;
+
+use super::admission::Target;
+use super::client_address;
+use super::forward::without_port;
+use crate::consumer::ConsumerKey;
+use crate::exchange::{Exchange, Principal};
+use crate::identity::{CarriedCertificates, Carrier, Connection};
+use crate::plugin::Refused;
+use crate::rejection::{HttpsRedirect, Rejection};
+use crate::router::{MatchedPath, RequestFacts, path};
+use crate::snapshot::{Route, Service, Snapshot};
+
+/// A request as its client sent it, less what is not the client's to say.
+pub(super) struct Asked<'r> {
+    pub(super) head: Parts,
+    pub(super) carried: CarriedCertificates,
+    pub(super) target: &'r Target,
+}
+
+/// A request that may go on.
+pub(super) struct Decided<'r> {
+    pub(super) exchange: Exchange<'r>,
+    pub(super) route: &'r Route,
+    pub(super) service: &'r Service,
+    pub(super) matched: MatchedPath,
+    /// The normalised path.
+    pub(super) path: String,
+}
+
+/// How a decision came about, as far as it came: for the log.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    pub(super) route: Option<usize>,
+    /// The last plugin that decided; `None`: routing did.
+    pub(super) plugin: Option<Arc<str>>,
+    pub(super) consumer: Option<ConsumerKey>,
+    pub(super) principals: Vec<Principal>,
+}
+
+/// Matches and judges.
+pub(super) fn decide<'r>(
+    snapshot: &'r Snapshot,
+    (connection, carrier): (&'r Connection, &'r Carrier),
+    asked: Asked<'_>,
+    now: UnixTime,
+    trace: &mut Trace,
+) -> Result<Decided<'r>, Rejection> {
+    let Asked {
+        head,
+        carried,
+        target,
+    } = asked;
+    let path =
+        path::normalise(head.uri.path()).map_err(|error| Rejection::BadRequest(error.to_string().into()))?;
+    let is_https = client_address::is_https(connection, carrier, &head.headers);
+    let facts = RequestFacts {
+        method: &head.method,
+        host: target.text(),
+        listener_port: connection.local.port(),
+        path: &path,
+        headers: &head.headers,
+        tls: is_https,
+        sni: connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref()),
+    };
+    let matched = snapshot.router.find(&facts).ok_or(Rejection::NoRoute)?;
+    let route = snapshot.routes.get(matched.route).ok_or(Rejection::NoRoute)?;
+    trace.route = Some(matched.route);
+    require_https(route, is_https, target, &head)?;
+    require_handshake(route, connection)?;
+
+    let path = path.into_owned();
+    let standing = (carrier, &snapshot.sources);
+    let mut exchange = Exchange::new(connection, standing, &snapshot.consumers, (head, carried), now);
+    let judged = route.chain.access(&mut exchange);
+    trace.consumer = exchange.caller.consumer;
+    trace.principals = std::mem::take(&mut exchange.caller.principals);
+    trace.plugin = match judged {
+        Ok(plugin) => plugin,
+        Err(Refused { plugin, rejection }) => {
+            trace.plugin = Some(plugin);
+            return Err(rejection);
+        }
+    };
+    let service = route.service.as_deref().ok_or(Rejection::NoService)?;
+    Ok(Decided {
+        exchange,
+        route,
+        service,
+        matched: matched.path,
+        path,
+    })
+}
+
+/// The check of `protocols`, before any plugin sees the request.
+fn require_https(route: &Route, is_https: bool, target: &Target, head: &Parts) -> Result<(), Rejection> {
+    let Some(status) = route.https_only.filter(|_| !is_https) else {
+        return Ok(());
+    };
+    let location = status.is_redirection().then(|| {
+        let rest = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        HeaderValue::try_from(format!("https://{}{rest}", without_port(target.text()))).ok()
+    });
+    Err(Rejection::HttpsRequired(HttpsRedirect {
+        status,
+        location: location.flatten(),
+    }))
+}
+
+/// A certificate can only come if it was asked for. A route that wants one, on a connection whose handshake did not
+/// ask, belongs on another connection (RFC 9110 §15.5.20); names are never compared to find that out.
+fn require_handshake(route: &Route, connection: &Connection) -> Result<(), Rejection> {
+    let misdirected =
+        route.wants_certificate && connection.tls.is_some() && !connection.asked_for_certificate;
+    if misdirected {
+        Err(Rejection::Misdirected)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! WebSockets that outlive their request, and may not outlive the credential that opened them.
+//!
+//! The request that opened a tunnel is kept, and judged again by the same code when the configuration changes and when
+//! a certificate or a revocation list it rests on runs out. Refused, the tunnel has `stream_close_delay` left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Uri, Version};
+use hyper::upgrade::OnUpgrade;
+use rustls::pki_types::UnixTime;
+use tokio::sync::watch;
+use tracing::info;
+use transport::activity::InFlight;
+
+use super::Client;
+use super::admission::Target;
+use super::decision::{Asked, Trace, decide};
+use crate::identity::CarriedCertificates;
+use crate::rejection::Rejection;
+
+/// The request that asks for a tunnel, kept so that it can be judged again.
+#[derive(Debug)]
+pub(super) struct Opening {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+    carried: CarriedCertificates,
+    target: Target,
+}
+
+/// Both ends of a granted tunnel, and what it rests on.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) client: OnUpgrade,
+    pub(super) upstream: OnUpgrade,
+    pub(super) opening: Opening,
+}
+
+impl Opening {
+    pub(super) fn of(head: &Parts, carried: &CarriedCertificates, target: &Target) -> Self {
+        Self {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            headers: head.headers.clone(),
+            carried: carried.clone(),
+            target: target.clone(),
+        }
+    }
+
+    fn head(&self) -> Parts {
+        let mut request = Request::new(());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers.clone();
+        request.into_parts().0
+    }
+
+    /// Judges the opening by the configuration in force; gives the time until which the answer is sure to hold.
+    fn judge(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Rejection> {
+        let snapshot = client.gateway.snapshots.load();
+        let carrier = snapshot
+            .sources
+            .carrier(&client.connection, snapshot.generation, now);
+        let asked = Asked {
+            head: self.head(),
+            carried: self.carried.clone(),
+            target: &self.target,
+        };
+        let mut trace = Trace::default();
+        decide(&snapshot, (&client.connection, &carrier), asked, now, &mut trace)?;
+        Ok(trace
+            .principals
+            .iter()
+            .map(|principal| principal.identity.valid_until)
+            .min())
+    }
+}
+
+/// Joins the ends until one of them closes or the opening is refused. The connection counts as busy for so long.
+pub(super) fn open(client: &Arc<Client>, ends: Ends, in_flight: InFlight) {
+    let Ends {
+        client: from,
+        upstream: to,
+        opening,
+    } = ends;
+    let client = Arc::clone(client);
+    let generations = client.gateway.snapshots.watch();
+    transport::tunnel::join_until(from, to, async move {
+        let _in_flight = in_flight;
+        let rejection = refused(&client, &opening, generations).await;
+        let delay = client.gateway.stream_close_delay;
+        info!(connection_id = %client.connection.id, reason = rejection.reason(), delay_s = delay.as_secs_f32(), "a tunnel is closed: its credential is no longer good");
+        tokio::time::sleep(delay).await;
+    });
+}
+
+async fn refused(client: &Client, opening: &Opening, mut generations: watch::Receiver<u64>) -> Rejection {
+    loop {
+        let now = UnixTime::now();
+        match opening.judge(client, now) {
+            Err(rejection) => return rejection,
+            Ok(until) => {
+                // A second more: a path is valid in the second of its end.
+                let left =
+                    until.map(|until| Duration::from_secs(until.as_secs().saturating_sub(now.as_secs()) + 1));
+                tokio::select! {
+                    _ = generations.changed() => {}
+                    () = tokio::time::sleep(left.unwrap_or(FAR_AWAY).min(FAR_AWAY)) => {}
+                }
+            }
+        }
+    }
+}
+
+/// The longest that a tunnel goes unjudged.
+const FAR_AWAY: Duration = Duration::from_hours(24);
