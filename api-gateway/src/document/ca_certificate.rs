@@ -4,7 +4,8 @@ use rustls::pki_types::CertificateDer;
 use transport::certificate::Certificate;
 use uuid::Uuid;
 
-use super::entries::{Collection, Entity};
+use super::entity::Entity;
+use super::entries::Collection;
 use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{pem_text, rule};

@@ -9,8 +9,10 @@ use transport::certificate::{Certificate as X509, PublicKey};
 use transport::pem::{self, PemError};
 use uuid::Uuid;
 
-use super::entries::{Collection, Entity, Entry};
-use super::reader::{At, Context, Fields, Trail};
+use super::entity::Entity;
+use super::entries::{Collection, Entry};
+use super::fields::Fields;
+use super::reader::{At, Context, Trail};
 use super::tree::{Located, Place, Value};
 use super::{host, pem_text, rule};
 

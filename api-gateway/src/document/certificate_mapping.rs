@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::entries::{Collection, Entity};
+use super::entity::Entity;
+use super::entries::Collection;
 use super::rule;
 use super::tree::{Located, Place};
 

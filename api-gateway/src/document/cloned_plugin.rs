@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use transport::finding::Finding;
 use uuid::Uuid;
 
-use super::entries::{Collection, Entity, Entries};
+use super::entity::Entity;
+use super::entries::{Collection, Entries};
 use super::plugin::PluginKind;
 use super::reader::{At, Context};
 use super::tree::{Node, Place, Value};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::id;
-use super::reader::{At, Context, Fields, Log, Trail};
+use super::log::Log;
 use super::tree::{Located, Node, Place, Value};
 use transport::finding::Finding;
 
@@ -113,7 +113,7 @@ impl Collection {
     }
 
     /// The field whose value names an entity instead of its id.
-    fn endpoint_key(self) -> Option<&'static str> {
+    pub(super) fn endpoint_key(self) -> Option<&'static str> {
         match self {
             Self::Services | Self::Routes | Self::ConsumerGroups | Self::Snis | Self::ClonedPlugins => {
                 Some("name")
@@ -161,6 +161,10 @@ impl<'t> Entries<'t> {
             entries.collect_list(collection, root, None, log);
         }
         entries
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Entry<'t>> {
+        self.all.get(index)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Entry<'t>)> {
@@ -285,143 +289,6 @@ impl<'t> Entries<'t> {
                 self.path(index),
                 message,
             ));
-        }
-    }
-}
-
-/// The opened entity and what it has of its own: place, id, parent.
-pub(super) struct Entity<'a> {
-    fields: Fields<'a>,
-    place: Place,
-    /// See [`Entry::id`].
-    id: Option<Uuid>,
-    parent: Option<(&'static str, Located<Uuid>)>,
-}
-
-impl<'a> Entity<'a> {
-    /// Opens entry number `index`; the fields that every entity has are read here.
-    pub(super) fn open(context: &'a Context<'a>, index: usize, trail: &'a Trail<'a>) -> Option<Self> {
-        let entry = context.entries.all.get(index)?;
-        let mut fields = Fields::open(At {
-            node: entry.node,
-            trail,
-            context,
-        })?;
-        fields.optional("id", super::rule::uuid);
-        fields.optional("created_at", super::rule::number);
-        fields.optional("updated_at", super::rule::number);
-        for child in entry.collection.children() {
-            fields.ignored(child.name());
-        }
-        Some(Self {
-            fields,
-            place: entry.node.place,
-            id: entry.id,
-            parent: context.entries.parent(index),
-        })
-    }
-
-    /// What is left when references and tags are read: the fields, the place, the id.
-    pub(super) fn parts(self) -> (Fields<'a>, Place, Option<Uuid>) {
-        (self.fields, self.place, self.id)
-    }
-
-    /// A reference that may be absent.
-    pub(super) fn optional_reference(
-        &mut self,
-        name: &'static str,
-        collection: Collection,
-    ) -> Option<Located<Uuid>> {
-        match self.parent {
-            Some((field, id)) if field == name => {
-                self.fields.optional::<()>(name, |at| {
-                    at.refuse_with(
-                        "must-be-null",
-                        "value must be null",
-                        "the parent it is nested in is meant",
-                    )
-                });
-                Some(id)
-            }
-            _ => self.fields.optional(name, |at| reference(at, name, collection)),
-        }
-    }
-
-    /// A reference that must be there.
-    pub(super) fn reference(&mut self, name: &'static str, collection: Collection) -> Option<Located<Uuid>> {
-        match self.parent {
-            Some((field, _)) if field == name => self.optional_reference(name, collection),
-            _ => self.fields.required(name, |at| reference(at, name, collection)),
-        }
-    }
-
-    /// Labels: Kong's `tags`.
-    pub(super) fn tags(&mut self) -> Vec<String> {
-        self.fields.or("tags", Vec::new(), super::name::tags)
-    }
-}
-
-/// An id or endpoint key, as text or as `{id: …}` or `{name: …}`.
-fn reference(at: At<'_>, field: &str, collection: Collection) -> Option<Located<Uuid>> {
-    let (text, shown) = match &at.node.value {
-        Value::Text(text) => (&**text, text.to_string()),
-        Value::Map(pairs) => {
-            let key = collection.endpoint_key().unwrap_or("id");
-            let [(name, node)] = pairs.as_slice() else {
-                return at.refuse("wrong-type", format!("expected one field, 'id' or '{key}'"));
-            };
-            if *name.text != *"id" && *name.text != *key {
-                return at.refuse("unknown-field", format!("expected one field, 'id' or '{key}'"));
-            }
-            let trail = Trail::Key(at.trail, &name.text);
-            let text = super::rule::text(At {
-                node,
-                trail: &trail,
-                ..at
-            })?;
-            let shown = format!("{{\"{}\":\"{text}\"}}", name.text);
-            return resolve(at, &text, &shown, field, collection);
-        }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) => {
-            return at.refuse("wrong-type", "expected a string");
-        }
-    };
-    resolve(at, text, &shown, field, collection)
-}
-
-fn resolve(
-    at: At<'_>,
-    text: &str,
-    shown: &str,
-    field: &str,
-    collection: Collection,
-) -> Option<Located<Uuid>> {
-    match at.context.entries.find(collection, text) {
-        Some(id) => Some(at.located(id)),
-        None => at.refuse(
-            "invalid-reference",
-            format!(
-                "invalid reference '{field}: {shown}' (no such entry in '{}')",
-                collection.name()
-            ),
-        ),
-    }
-}
-
-/// An id that Kong resolves by id only, such as those in `ca_certificates`.
-pub(super) fn id_of(collection: Collection, field: &'static str) -> impl Fn(At<'_>) -> Option<Located<Uuid>> {
-    move |at| {
-        let id = super::rule::uuid(at)?;
-        if at.context.entries.has(collection, id) {
-            Some(at.located(id))
-        } else {
-            at.refuse(
-                "invalid-reference",
-                format!(
-                    "invalid reference '{field}: {id}' (no such entry in '{}')",
-                    collection.name()
-                ),
-            )
         }
     }
 }

@@ -82,9 +82,8 @@ fn parse(text: &str) -> Option<Written> {
         address.parse::<Ipv6Addr>().ok()?;
         let port = match after.strip_prefix(':') {
             Some(port) if is_port(port) => true,
-            Some(_) => return None,
             None if after.is_empty() => false,
-            None => return None,
+            Some(_) | None => return None,
         };
         return Some(Written {
             kind: Kind::Address,

@@ -2,7 +2,7 @@
 //!
 //! Our own reader, because every value needs its place and a repeated key must be seen.
 
-use super::tree::{Key, MAX_DEPTH, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys};
+use super::tree::{Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys};
 
 /// Reads one JSON text; `None` if it cannot be read to its end.
 pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node> {
@@ -10,6 +10,7 @@ pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node
         text,
         offset: 0,
         at: Place::START,
+        nodes: 0,
         problems,
     };
     let outcome = reader.whole();
@@ -20,6 +21,7 @@ struct Reader<'t, 'p> {
     text: &'t str,
     offset: usize,
     at: Place,
+    nodes: usize,
     problems: &'p mut Vec<SyntaxProblem>,
 }
 
@@ -39,6 +41,10 @@ impl Reader<'_, '_> {
             return Err(self.problem(&format!("nested deeper than {MAX_DEPTH} levels")));
         }
         let place = self.at;
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(SyntaxProblem::too_many(place));
+        }
         let value = match self.peek() {
             Some(b'{') => self.map(depth)?,
             Some(b'[') => self.list(depth)?,

@@ -10,10 +10,13 @@ mod certificate;
 mod certificate_mapping;
 mod cloned_plugin;
 mod consumer;
+mod entity;
 mod entries;
+mod fields;
 mod host;
 mod id;
 mod json;
+mod log;
 mod name;
 mod path;
 mod pem_text;
@@ -37,7 +40,7 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin};
 
-use self::reader::Log;
+use self::log::Log;
 
 pub use acl::Acl;
 pub use ca_certificate::CaCertificate;

@@ -6,8 +6,10 @@ mod name;
 
 use uuid::Uuid;
 
-use super::entries::{Collection, Entity};
-use super::reader::{At, Context, Fields};
+use super::entity::Entity;
+use super::entries::Collection;
+use super::fields::Fields;
+use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
@@ -137,12 +139,11 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
     );
     // Only the kind of listener counts for Kong, and all of ours are of one kind.
     fields.optional("protocols", rule::set(rule::one_of(PROTOCOLS)));
-    let config = match &name {
-        Some(name) => fields.record("config", |at| name.kind.read_config(at)),
-        None => {
-            fields.ignored("config");
-            None
-        }
+    let config = if let Some(name) = &name {
+        fields.record("config", |at| name.kind.read_config(at))
+    } else {
+        fields.ignored("config");
+        None
     };
     if name.is_some() {
         // They decide who the consumer is, or need that decided: Kong allows neither to depend on it.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::Finding;
 
-use super::entries::{Collection, Entity, Entries, Entry};
-use super::reader::{At, Context, Fields, Format, Log, Trail};
+use super::entity::Entity;
+use super::entries::{Collection, Entries, Entry};
+use super::fields::Fields;
+use super::log::Log;
+use super::reader::{At, Context, Format, Trail};
 use super::tree::{Node, Value};
 use super::{
     Document, acl, ca_certificate, certificate, certificate_mapping, cloned_plugin, consumer, plugin, route,

@@ -4,13 +4,19 @@ use uuid::Uuid;
 
 use crate::router::{RouteMatchers, RouteProblem, Router};
 
-use super::entries::{Collection, Entity};
-use super::reader::{At, Context, Fields, Trail};
+use super::entity::Entity;
+use super::entries::Collection;
+use super::fields::Fields;
+use super::reader::{At, Context, Trail};
 use super::tree::{Located, Node, Place, Value};
 use super::{host, name, path, rule};
 
 /// A route of Kong's `traditional_compatible` flavour. An empty list is an attribute that is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are Kong's switches, each on its own"
+)]
 pub struct Route {
     /// The id, given, derived from the name, or (for a route without a name) from its position in the document.
     pub id: Uuid,

@@ -1,5 +1,7 @@
 //! Rules for single values: what a kind of field accepts, in Kong's words where it does not.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -95,13 +97,11 @@ pub(super) fn uuid(at: At<'_>) -> Option<Uuid> {
 pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(At<'_>) -> Option<T> {
     move |at| {
         let text = text(at)?;
-        match words.iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => Some(*value),
-            None => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                at.refuse("invalid-value", format!("expected one of: {}", words.join(", ")))
-            }
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
         }
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        at.refuse("invalid-value", format!("expected one of: {}", words.join(", ")))
     }
 }
 
@@ -111,16 +111,15 @@ pub(super) fn list<T>(rule: impl Fn(At<'_>) -> Option<T>) -> impl Fn(At<'_>) -> 
 }
 
 /// Kong's set: an array in which a repeated value counts once.
-pub(super) fn set<T: PartialEq>(rule: impl Fn(At<'_>) -> Option<T>) -> impl Fn(At<'_>) -> Option<Vec<T>> {
+pub(super) fn set<T: Clone + Eq + Hash>(
+    rule: impl Fn(At<'_>) -> Option<T>,
+) -> impl Fn(At<'_>) -> Option<Vec<T>> {
     let list = collection("expected a set", rule);
     move |at| {
-        let mut unique = Vec::new();
-        for value in list(at)? {
-            if !unique.contains(&value) {
-                unique.push(value);
-            }
-        }
-        Some(unique)
+        let mut values = list(at)?;
+        let mut seen = HashSet::with_capacity(values.len());
+        values.retain(|value| seen.insert(value.clone()));
+        Some(values)
     }
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::entries::{self, Collection, Entity};
-use super::reader::{At, Fields};
+use super::entity::{self, Entity};
+use super::entries::Collection;
+use super::fields::Fields;
+use super::reader::At;
 use super::tree::{Located, Place};
 use super::{host, name, path, rule};
 
@@ -84,7 +86,7 @@ const HTTP_OR_HTTPS: &[(&str, Option<ServiceProtocol>)] = &[
 ];
 
 const TIMEOUT: std::ops::RangeInclusive<i64> = 1..=2_147_483_646;
-const DEFAULT_TIMEOUT: Duration = Duration::from_millis(60_000);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) fn read(mut entity: Entity<'_>) -> Option<Service> {
     let client_certificate = entity.optional_reference("client_certificate", Collection::Certificates);
@@ -101,7 +103,7 @@ pub(super) fn read(mut entity: Entity<'_>) -> Option<Service> {
     let tls_verify_depth = fields.optional("tls_verify_depth", rule::located(rule::between(0..=64)));
     let ca_certificates = fields.optional(
         "ca_certificates",
-        rule::list(entries::id_of(Collection::CaCertificates, "ca_certificates")),
+        rule::list(entity::id_of(Collection::CaCertificates, "ca_certificates")),
     );
     let tls_sans = fields.or("tls_sans", TlsSans::default(), tls_sans);
     let enabled = fields.or("enabled", true, rule::boolean);

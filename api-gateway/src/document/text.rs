@@ -2,7 +2,7 @@
 
 use transport::finding::Finding;
 
-use super::reader::Log;
+use super::log::Log;
 use super::tree::{Node, Place, SyntaxProblem};
 use super::{Source, Syntax, json, yaml};
 
@@ -47,20 +47,23 @@ fn parse(source: Source<'_>, problems: &mut Vec<SyntaxProblem>) -> Option<Node> 
         }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match source.syntax {
-        Syntax::Json => json::read(text, problems),
-        Syntax::Yaml => yaml::read(text, problems),
-        Syntax::Either if text.trim_start().starts_with('{') => {
-            // A flow mapping of YAML begins so too. If it is neither, it was meant to be JSON.
-            json::read(text, problems).or_else(|| {
-                let mut as_yaml = Vec::new();
-                let tree = yaml::read(text, &mut as_yaml)?;
-                *problems = as_yaml;
-                Some(tree)
-            })
-        }
-        Syntax::Either => yaml::read(text, problems),
+    let is_json = match source.syntax {
+        Syntax::Json => true,
+        Syntax::Yaml => false,
+        Syntax::Either => text.trim_start().starts_with('{'),
+    };
+    if !is_json {
+        return yaml::read(text, problems);
     }
+    let tree = json::read(text, problems);
+    if tree.is_some() || source.syntax == Syntax::Json {
+        return tree;
+    }
+    // A flow mapping of YAML begins so too. If it is neither, it was meant to be JSON.
+    let mut as_yaml = Vec::new();
+    let tree = yaml::read(text, &mut as_yaml)?;
+    *problems = as_yaml;
+    Some(tree)
 }
 
 /// The place after the last character.

@@ -39,6 +39,9 @@ pub struct Located<T> {
 /// No document is nested deeper than this: Kong's own format needs nine levels.
 pub(super) const MAX_DEPTH: usize = 64;
 
+/// No document has more values: a hundred thousand consumers with their groups have a fifth of it.
+pub(super) const MAX_NODES: usize = 5_000_000;
+
 /// One value of the tree and the place where it begins.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
@@ -79,7 +82,13 @@ impl Node {
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) if !text.is_empty() => Some(text),
-            _ => None,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::List(_)
+            | Value::Map(_) => None,
         }
     }
 }
@@ -102,6 +111,11 @@ impl SyntaxProblem {
             message: format!("failed parsing declarative configuration: {reason}"),
             fix: None,
         }
+    }
+
+    /// There are more values than any document has.
+    pub(super) fn too_many(place: Place) -> Self {
+        Self::syntax(place, &format!("more than {MAX_NODES} values"))
     }
 }
 

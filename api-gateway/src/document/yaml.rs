@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::scalar;
-use super::tree::{Key, MAX_DEPTH, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys};
+use super::tree::{Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys};
 
 /// What all copies that aliases and anchors make may weigh together: far more than a configuration repeats, far less
 /// than a nest of aliases unfolds to.
@@ -27,6 +27,7 @@ pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node
         copied: 0,
         root: None,
         documents: 0,
+        nodes: 0,
     };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
@@ -76,6 +77,7 @@ struct Builder<'p> {
     copied: usize,
     root: Option<Node>,
     documents: usize,
+    nodes: usize,
 }
 
 /// A collection whose end has not come yet.
@@ -312,6 +314,10 @@ impl Builder<'_> {
     }
 
     fn attach(&mut self, node: Node) -> Result<(), SyntaxProblem> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(SyntaxProblem::too_many(node.place));
+        }
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open {

@@ -1,6 +1,7 @@
 //! `acl`: which groups may pass.
 
-use crate::document::reader::{At, Fields};
+use crate::document::fields::Fields;
+use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::{Located, Value};
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 use http::HeaderName;
 use uuid::Uuid;
 
-use crate::document::entries::{self, Collection};
-use crate::document::reader::{At, Fields};
+use crate::document::entity;
+use crate::document::entries::Collection;
+use crate::document::fields::Fields;
+use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::{Located, Value};
 
@@ -202,7 +204,7 @@ fn read(fields: &mut Fields<'_>) -> Option<CertificateAuth> {
     let anonymous = fields.optional("anonymous", rule::located(named_consumer));
     let allow_partial_chain = fields.or("allow_partial_chain", false, rule::boolean);
     let revocation_check_mode = read_revocation(fields);
-    let cache_ttl = fields.or("cache_ttl", Duration::from_secs(60), seconds);
+    let cache_ttl = fields.or("cache_ttl", Duration::from_mins(1), seconds);
     let common_name = fields.or(
         "common_name",
         CommonNameUse::WithoutSan,
@@ -210,7 +212,7 @@ fn read(fields: &mut Fields<'_>) -> Option<CertificateAuth> {
     );
 
     let http_timeout = read_fetching(fields, "http_timeout", Duration::from_secs(30), milliseconds);
-    let cert_cache_ttl = read_fetching(fields, "cert_cache_ttl", Duration::from_secs(60), milliseconds);
+    let cert_cache_ttl = read_fetching(fields, "cert_cache_ttl", Duration::from_mins(1), milliseconds);
     let http_proxy = read_proxy(fields, "http_proxy_host", "http_proxy_port");
     let https_proxy = read_proxy(fields, "https_proxy_host", "https_proxy_port");
     let ssl_verify = read_fetching(fields, "ssl_verify", true, rule::boolean);
@@ -237,7 +239,7 @@ fn ca_certificates(at: At<'_>) -> Option<Vec<Located<Uuid>>> {
     if matches!(&at.node.value, Value::List(nodes) if nodes.is_empty()) {
         return at.refuse("invalid-value", "length must be at least 1");
     }
-    rule::list(entries::id_of(Collection::CaCertificates, "ca_certificates"))(at)
+    rule::list(entity::id_of(Collection::CaCertificates, "ca_certificates"))(at)
 }
 
 /// Absent means the common name, but a written null means that there is no group.

@@ -1,6 +1,7 @@
 //! `url`: protocol, host, port and path of a service in one word.
 
-use crate::document::reader::{At, Fields};
+use crate::document::fields::Fields;
+use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::{Node, Value};
 
@@ -54,12 +55,10 @@ fn parse(at: At<'_>) -> Option<Address> {
         Some(Ok(port)) => Some(port),
         Some(Err(_)) => return at.refuse("invalid-value", "value should be between 0 and 65535"),
     };
-    let protocol = match scheme {
-        Some("http") => ServiceProtocol::Http,
-        Some("https") => ServiceProtocol::Https,
-        None if port == Some(443) => ServiceProtocol::Https,
-        None => ServiceProtocol::Http,
-        Some(_) => return at.refuse("unsupported-value", "only http and https are supported yet"),
+    let protocol = match (scheme, port) {
+        (Some("https"), _) | (None, Some(443)) => ServiceProtocol::Https,
+        (Some("http") | None, _) => ServiceProtocol::Http,
+        (Some(_), _) => return at.refuse("unsupported-value", "only http and https are supported yet"),
     };
     let default_port = match protocol {
         ServiceProtocol::Http => 80,

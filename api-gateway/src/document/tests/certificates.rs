@@ -66,14 +66,9 @@ fn a_ca_is_declared_once_whatever_its_id() {
 
 #[test]
 fn a_block_scalar_holds_pem_too() {
-    let indented: String = PKI
-        .root
-        .pem()
-        .lines()
-        .map(|line| format!("    {line}\n"))
-        .collect();
+    let indented = PKI.root.pem().replace('\n', "\n    ");
     let document = document(&format!(
-        "_format_version: '3.0'\nca_certificates:\n- cert: |\n{indented}"
+        "_format_version: '3.0'\nca_certificates:\n- cert: |\n    {indented}"
     ));
     assert_eq!(
         document.ca_certificates[0].certificate.value,
@@ -199,6 +194,13 @@ fn neither_document_nor_findings_show_a_key() {
     assert!(!format!("{:?}", document(&text)).contains(&secret));
     let broken = text.replace("PRIVATE KEY-----\\n", "PRIVATE KEY-----\\n!");
     assert!(!findings(&broken).concat().contains(&secret));
+    let swapped = text.replace("cert: ", "kye: ").replace("key: ", "id: ");
+    assert!(!findings(&swapped).concat().contains(&secret));
+    let as_name = format!(
+        "_format_version: '3.0'\nservices: [{{name: {}, host: h}}]",
+        quoted(&pki.server.key_pem())
+    );
+    assert!(!findings(&as_name).concat().contains(&secret));
     let misplaced = text.replace("key: ", "kei: ");
     assert!(!findings(&misplaced).concat().contains(&secret));
 }

@@ -12,7 +12,7 @@ fn a_service_has_kongs_defaults() {
     assert_eq!(service.id.to_string(), "2933fbcc-9d7c-54a7-a984-fe2bde836cea");
     assert_eq!(service.protocol.value, ServiceProtocol::Http);
     assert_eq!((service.port, service.retries, service.enabled), (80, 5, true));
-    assert_eq!(service.connect_timeout, Duration::from_secs(60));
+    assert_eq!(service.connect_timeout, Duration::from_mins(1));
     assert_eq!(
         (&service.path, service.tls_verify, &service.ca_certificates),
         (&None, None, &None)

@@ -213,8 +213,8 @@ fn mtls_auth_has_kongs_defaults() {
         (auth.http_timeout, auth.cert_cache_ttl, auth.cache_ttl),
         (
             Duration::from_secs(30),
-            Duration::from_secs(60),
-            Duration::from_secs(60)
+            Duration::from_mins(1),
+            Duration::from_mins(1)
         )
     );
     assert!(auth.ssl_verify && !auth.skip_consumer_lookup && !auth.allow_partial_chain && !config.send_ca_dn);

@@ -143,6 +143,24 @@ fn a_reference_must_resolve() {
 }
 
 #[test]
+fn a_long_or_pem_reference_is_not_repeated_whole() {
+    check(&[(
+        "consumers: [{username: a}]\nmtls_auth_credentials: [{subject_name: x, consumer: a, ca_certificate: \
+         \"-----BEGIN CERTIFICATE-----\\nMIIB\"}]",
+        &[
+            "k.yaml:3:72: error[invalid-reference]: ca_certificate: invalid reference 'ca_certificate: …; PEM as a \
+             reference is decK's form: write the id",
+        ],
+    )]);
+    let long = format!(
+        "_format_version: '3.0'\nroutes: [{{paths: [/], service: {}}}]",
+        "é".repeat(100_000)
+    );
+    let found = super::findings(&long);
+    assert!(found[0].len() < 800 && found[0].ends_with('…'), "{found:#?}");
+}
+
+#[test]
 fn a_nested_child_does_not_name_its_parent() {
     check(&[
         (

@@ -95,6 +95,20 @@ fn any_line_may_be_missing_or_repeated() {
 }
 
 #[test]
+fn a_heap_of_values_is_refused() {
+    for (syntax, text) in [
+        (Syntax::Yaml, "-\n".repeat(5_000_001)),
+        (Syntax::Json, format!("[{}1]", "1,".repeat(5_000_000))),
+    ] {
+        let (document, found) = read_as(syntax, text.as_bytes());
+        assert!(document.is_none());
+        assert!(found[0].contains("more than 5000000 values"), "{found:#?}");
+    }
+    let (_, found) = read_as(Syntax::Yaml, &vec![b'#'; (64 << 20) + 1]);
+    assert!(found[0].contains("it is larger than 64 MiB"), "{found:#?}");
+}
+
+#[test]
 fn a_flood_of_problems_is_cut_off() {
     let text = format!("_format_version: '3.0'\nconsumers: [{}]", "{x: 1}, ".repeat(5000));
     let (_, found) = read_as(Syntax::Yaml, text.as_bytes());
