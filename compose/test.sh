@@ -76,17 +76,24 @@ free_port() {
     give_up "no free port between 18443 and 18543"
 }
 
+# Everything that has the project's name goes, its volumes and images too.
+down() {
+    compose down --volumes --rmi local --remove-orphans --timeout 10 >/dev/null 2>&1 || true
+    docker image rm --force "$probe_image" >/dev/null 2>&1 || true
+    # Stages that no image is made of: the builder without BuildKit leaves them.
+    docker image prune --force --filter "label=sallyport.project=$project" >/dev/null 2>&1 || true
+}
+
 clean_up() {
     local code=$?
     trap - EXIT INT TERM
-    if [ "$started" = yes ]; then
-        say "down"
-        compose down --volumes --rmi local --remove-orphans --timeout 10 >/dev/null 2>&1 || code=1
-        docker image rm --force "$probe_image" >/dev/null 2>&1 || true
-    fi
+    if [ "$started" = yes ]; then down; fi
     rm -rf "$scratch"
     exit "$code"
 }
+
+# left_behind KIND: how many of the project's are still there.
+left_behind() { docker "$1" ls --quiet --filter "name=$project" | wc -l; }
 
 # An image with curl and bash, to look at the networks from within.
 build_probe() {
@@ -246,7 +253,7 @@ isolation() {
     check "outside -> upstream, by name" unreachable "$(from "${project}_outside" https://upstream.test:9444/)"
     check "outside -> upstream, by address" unreachable \
         "$(from "${project}_outside" "https://$(address upstream inside):9444/")"
-    # As the edge itself: in its own network namespace.
+    # As the edge itself, in its own network namespace.
     edge_network=container:$(container edge)
     check "edge -> gateway" 200 "$(from "$edge_network" https://gateway.internal:9443/public)"
     check "edge -> upstream, by name" unreachable "$(from "$edge_network" https://upstream.test:9444/)"
@@ -284,7 +291,7 @@ holds_key() { LC_ALL=C grep -aqPz -e '-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-
 
 images() {
     say "no secret in an image"
-    local service layers found
+    local service layers names found
     if holds_key <"$scratch/clients/clients/alice.key"; then found=yes; else found=no; fi
     check "what is looked for would be found" yes "$found"
     for service in $services pki; do
@@ -293,13 +300,13 @@ images() {
         docker save "$(inspected $service '{{.Image}}')" | tar -x -C "$layers"
         # Layers are compressed or not, as the engine keeps them.
         find "$layers" -type f -exec zcat -f {} + >"$scratch/image"
+        # What is no layer lists nothing.
+        names=$(find "$layers" -type f -exec sh -c 'zcat -f "$1" | tar -t 2>/dev/null' - {} \;)
         rm -rf "$layers"
-        found=no
-        if grep -aq 'usr/local/bin/' "$scratch/image"; then found="a program"; fi
-        if holds_key <"$scratch/image"; then found="$found and a key"; fi
-        if grep -aqE '[^ ]+\.(key|p12|pem)'$'\001' <(tr '\000' '\001' <"$scratch/image"); then
-            found="$found and a PKI file"
-        fi
+        found=
+        if grep -q '^usr/local/bin/.' <<<"$names"; then found="a program"; fi
+        if grep -E '\.(key|pem|p12|crl|toml|yaml)$' <<<"$names"; then found="$found, a file of the PKI or a configuration"; fi
+        if holds_key <"$scratch/image"; then found="$found, a key"; fi
         check "$service" "a program" "$found"
     done
     rm -f "$scratch/image"
@@ -330,6 +337,40 @@ recovery() {
     check "alice with the certificate of the first start" 200 "$status"
 }
 
+# certs_command ARGUMENT…: in the one-shot container's place, on the PKI that it made.
+certs_command() { compose run --rm --entrypoint /usr/local/bin/certs pki "$@" >>"$scratch/run.log" 2>&1; }
+
+# The README's recipe.
+change_of_pki() {
+    say "issue and revoke while it runs"
+    local service
+    local -A since
+    for service in edge gateway; do since[$service]=$(inspected $service '{{.State.StartedAt}}'); done
+    certs_command issue /pki --name carol --usage client
+    certs_command revoke /pki alice
+    compose run --rm pki >>"$scratch/run.log" 2>&1
+    compose kill -s HUP edge gateway >>"$scratch/run.log" 2>&1
+    rm -rf "$scratch/clients"
+    docker cp "$(container pki):/shares/clients" "$scratch/clients"
+    local deadline=$((SECONDS + 20))
+    while :; do
+        # shellcheck disable=SC2046
+        ask /mtls $(as alice)
+        if [ "$status" != 200 ] || [ "$SECONDS" -ge "$deadline" ]; then break; fi
+        sleep 0.2
+    done
+    check "alice, revoked" 401 "$status"
+    # shellcheck disable=SC2046
+    ask /mtls $(as bob)
+    check "bob, as before" 403 "$status"
+    # shellcheck disable=SC2046
+    ask /mtls $(as carol)
+    check "carol, whom no consumer stands for" 401 "$status"
+    for service in edge gateway; do
+        check "$service: has run all the while" "${since[$service]}" "$(inspected $service '{{.State.StartedAt}}')"
+    done
+}
+
 require_engine
 started=no
 trap clean_up EXIT
@@ -344,7 +385,7 @@ say "building the programs"
 
 started=yes
 port=$(free_port)
-export SALLYPORT_PORT=$port
+export SALLYPORT_PORT=$port SALLYPORT_PROJECT=$project
 unset SALLYPORT_PKI
 say "building the images"
 compose build >"$scratch/build.log" 2>&1 || give_up "cannot build the images: $(tail -n 20 "$scratch/build.log")"
@@ -364,7 +405,15 @@ isolation
 containment
 images
 recovery
+change_of_pki
 
-if [ "$failed" -gt 0 ]; then compose logs --tail 60 >&2 || true; fi
+if [ "$failed" -gt 0 ]; then compose logs --no-color --tail 20 >&2 || true; fi
+say "down"
+down
+started=no
+for kind in container volume network; do
+    check "${kind}s left behind" 0 "$(left_behind $kind)"
+done
+check "images left behind" 0 "$(docker image ls --quiet --filter "label=sallyport.project=$project" | wc -l)"
 say "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
