@@ -18,11 +18,12 @@ use transport::drain::Draining;
 use transport::serve::{self, HandshakeError, Handshaken, Negotiated, Protocol};
 
 use crate::client_certificate::{ClientCertificates, ClientIdentity};
-use crate::connection_log::{Agreed, ConnectionLine, Session, VerifyStatus};
+use crate::connection_log::{ConnectionLine, Session, VerifyStatus};
 use crate::door::{Door, View};
 use crate::forward;
 use crate::forwarded_for::Forwarded;
 use crate::handshake_failure::HandshakeFailure;
+use crate::negotiation::Negotiation;
 use crate::plan::{HttpService, Scheme, Service};
 use crate::settings::Attributes;
 use crate::standing;
@@ -97,15 +98,17 @@ pub(crate) async fn serve(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, 
                 certificates,
                 clients,
             } => {
-                let mut agreed = Agreed::default();
+                let mut negotiation = Negotiation::default();
                 let handshake = serve::handshake(stream, |hello| {
+                    if !arrival.view.logs.connections.is_on() {
+                        return Arc::clone(tls);
+                    }
                     let shown = certificates.key_for(hello).map(AsRef::as_ref);
-                    agreed = Agreed::of(hello, &tls.crypto_provider().cipher_suites, shown);
-                    Arc::clone(tls)
+                    negotiation.watch(hello, tls, shown)
                 });
                 match handshake.await {
                     Ok(handshaken) => secured(&arrival, handshaken, (clients, service), draining).await,
-                    Err(error) => arrival.failed(&error, agreed),
+                    Err(error) => arrival.failed(&error, &negotiation),
                 }
             }
         },
@@ -174,7 +177,7 @@ impl Arrival<'_> {
         })
     }
 
-    fn failed(&self, error: &HandshakeError, agreed: Agreed) {
+    fn failed(&self, error: &HandshakeError, negotiation: &Negotiation) {
         let failure = HandshakeFailure::of(error);
         let name = &self.view.listener.name;
         if failure.is_about_the_certificate() {
@@ -184,11 +187,8 @@ impl Arrival<'_> {
         }
         let code = failure.connection_log_code();
         self.door.metrics.handshake_failure(code);
-        let session = if failure.is_after_the_hello() {
-            Session::Failed(agreed)
-        } else {
-            Session::None
-        };
+        let agreed = negotiation.agreed().filter(|_| failure.is_after_the_hello());
+        let session = agreed.map_or(Session::None, Session::Failed);
         self.log(session, failure.leaf(), VerifyStatus::Failed(code));
     }
 

@@ -8,9 +8,7 @@ use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustls::server::ClientHello;
-use rustls::sign::CertifiedKey;
-use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::SupportedCipherSuite;
 use time::OffsetDateTime;
 use transport::certificate::Certificate;
 use transport::serve::Negotiated;
@@ -42,8 +40,8 @@ pub(crate) struct ConnectionLine<'a> {
 pub(crate) enum Session<'a> {
     /// No TLS here, or none that got anywhere.
     None,
-    /// The handshake failed over the client's certificate, after version and cipher were agreed.
-    Failed(Agreed),
+    /// The handshake failed after these were agreed on.
+    Failed(SupportedCipherSuite),
     /// It stands.
     Established {
         /// What was negotiated.
@@ -62,37 +60,6 @@ pub(crate) enum VerifyStatus {
     Success,
     /// It is not, with a code of headers.md A.6.
     Failed(&'static str),
-}
-
-/// Version and cipher that a handshake agreed on before it failed.
-///
-/// rustls tells nothing about a session that failed, but who chooses is the server, by rules that are known: the
-/// highest version, and the first of its own cipher suites that the client offers and that fits the server's key.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Agreed(Option<SupportedCipherSuite>);
-
-impl Agreed {
-    /// What a server with these cipher suites, in its order of preference, agrees on with this client when it shows
-    /// this certificate.
-    pub(crate) fn of(
-        hello: &ClientHello<'_>,
-        ours: &[SupportedCipherSuite],
-        shown: Option<&CertifiedKey>,
-    ) -> Self {
-        let offered = hello.cipher_suites();
-        let algorithm = shown.map(|shown| shown.key.algorithm());
-        let common = |suite: &&SupportedCipherSuite| {
-            offered.contains(&suite.suite())
-                && algorithm.is_none_or(|algorithm| suite.usable_for_signature_algorithm(algorithm))
-        };
-        let tls13 = ours.iter().filter(|suite| suite.tls13().is_some());
-        let tls12 = ours.iter().filter(|suite| suite.tls13().is_none());
-        Self(tls13.chain(tls12).find(common).copied())
-    }
-
-    fn version(self) -> Option<&'static SupportedProtocolVersion> {
-        self.0.map(|suite| suite.version())
-    }
 }
 
 impl Display for ConnectionLine<'_> {
@@ -136,10 +103,8 @@ fn write_session(f: &mut fmt::Formatter<'_>, session: &Session<'_>) -> Result<&'
             Ok("-")
         }
         Session::Failed(agreed) => {
-            let (protocol, cipher) = transport::serve::names_of(
-                agreed.version().map(|version| version.version),
-                agreed.0.map(|suite| suite.suite()),
-            );
+            let version = agreed.version().version;
+            let (protocol, cipher) = transport::serve::names_of(Some(version), Some(agreed.suite()));
             write!(f, "{protocol} {cipher} -")?;
             Ok("-")
         }
@@ -229,9 +194,8 @@ mod tests {
         assert_eq!(success, expected(vector, &id));
 
         let suite = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
-        let failed = Session::Failed(Agreed(Some(suite)));
         let status = VerifyStatus::Failed("ClientCertUntrusted");
-        let (untrusted, id) = line(failed, Some(&leaf), status);
+        let (untrusted, id) = line(Session::Failed(suite), Some(&leaf), status);
         let vector = include_str!("../tests/vectors/leaf.alb.connection-log.untrusted.txt");
         assert_eq!(untrusted, expected(vector, &id));
     }
@@ -244,7 +208,7 @@ mod tests {
             format!("2026-11-21T20:49:00.000000Z 203.0.113.1 36280 443 - - - - - - - {id} - - -")
         );
         let (failed, _) = line(
-            Session::Failed(Agreed(None)),
+            Session::None,
             None,
             VerifyStatus::Failed("UnmappedConnectionError"),
         );

@@ -9,7 +9,7 @@
 //! | what may be written in the node file | [`settings`] |
 //! | files read, TLS built, every problem told | [`mod@compile`], `plan` |
 //! | bind, run, stop, reload | [`edge`], `door`, `admin`, `metrics` |
-//! | a connection: handshake, certificate, end | `connection`, `client_certificate`, `standing`, `connection_log`, `handshake_failure` |
+//! | a connection: handshake, certificate, end | `connection`, `client_certificate`, `standing`, `connection_log`, `negotiation`, `handshake_failure` |
 //! | a request | `forward`, `admission`, `owned_headers`, `host`, `forwarded_for`, `trace_id`, `targets`, `rejection`, `access_log` |
 //! | bytes passed through | `tcp` |
 //!
@@ -33,6 +33,7 @@ mod forwarded_for;
 mod handshake_failure;
 mod host;
 mod metrics;
+mod negotiation;
 mod owned_headers;
 mod plan;
 mod rejection;
