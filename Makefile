@@ -1,0 +1,61 @@
+# What a user types. Everything is built with the release profile: aws-lc-rs costs minutes for each further one, and
+# what is tested is what ships.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -e -u -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check tools build unit doctest demo-once compose-test bench
+
+CARGO ?= cargo
+ARGS ?=
+
+# A line that can be found in a long log.
+say = @printf '\n==> %s\n' "$(1)"
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+demo: ## Both doors on 127.0.0.1, requests as several people, one table; Ctrl-C ends it (ARGS=--once: exits by itself)
+	$(CARGO) build --release --package e2e --package api-gateway --package edge-proxy --bins
+	@target/release/demo $(ARGS)
+
+test: tools check build unit doctest demo-once ## Everything that proves the project right, set-up included; needs no Docker
+	$(call say,all of make test has passed)
+
+check: ## Format, lints, documentation
+	$(call say,format)
+	$(CARGO) fmt --all --check
+	$(call say,lints)
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	$(call say,documentation)
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
+
+build: ## All programs
+	$(call say,programs)
+	$(CARGO) build --release --workspace --bins
+
+# cargo-nextest runs every test in a process of its own and ends one that hangs; without it the standard runner does.
+unit: build ## Unit tests, and end-to-end tests over real sockets
+	$(call say,unit and end-to-end tests)
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	    $(CARGO) nextest run --release --workspace --no-fail-fast; \
+	else \
+	    $(CARGO) test --release --workspace --lib --bins --tests --no-fail-fast; \
+	fi
+
+doctest: ## The examples in the documentation
+	$(call say,documentation tests)
+	$(CARGO) test --release --workspace --doc
+
+demo-once: build ## The demo, as a test
+	$(call say,demo)
+	target/release/demo --once
+
+tools: ## Installs what the tests need beside Rust, or says how
+	@.ci/tools
+
+compose-test: ## The two nodes in real containers; needs a Docker Engine
+	compose/test.sh
+
+bench: ## Benchmarks
+	$(CARGO) bench --workspace --benches
