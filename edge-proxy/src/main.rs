@@ -9,8 +9,8 @@ use edge_proxy::edge::Control;
 use edge_proxy::settings::Settings;
 use edge_proxy::{Edge, Plan, compile};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
-use transport::finding::Report;
+use tracing::{error, info, warn};
+use transport::finding::{Report, Severity};
 use transport::layers::Loaded;
 use transport::probe;
 use transport::telemetry::{self, LogFormat};
@@ -208,7 +208,10 @@ async fn reload(control: &Control, file: PathBuf) {
         }
     };
     for finding in &report {
-        error!(%finding, "reload");
+        match finding.severity {
+            Severity::Error => error!(%finding, "the new configuration cannot be used"),
+            Severity::Warning => warn!(%finding, "the new configuration is doubtful"),
+        }
     }
     match plan.map(|plan| control.reload(plan)) {
         Some(Ok(())) => info!("reloaded"),
