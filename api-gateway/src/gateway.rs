@@ -294,8 +294,8 @@ where
         draining: draining.clone(),
     });
     let service = service_fn(move |request| {
-        let answer = proxy::handle(Arc::clone(&client), request);
-        async move { Ok(answer.await) }
+        let client = Arc::clone(&client);
+        async move { Ok(proxy::handle(&client, request).await) }
     });
     let limits = ConnectionLimits {
         idle: CLIENT_IDLE,

@@ -27,10 +27,10 @@ pub(super) struct Asked<'r> {
 }
 
 /// A request that may go on.
-pub(super) struct Decided<'r> {
+pub(super) struct Decided<'r, 's> {
     pub(super) exchange: Exchange<'r>,
-    pub(super) route: &'r Route,
-    pub(super) service: &'r Service,
+    pub(super) route: &'s Route,
+    pub(super) service: &'s Service,
     pub(super) matched: MatchedPath,
     /// The normalised path.
     pub(super) path: String,
@@ -47,13 +47,13 @@ pub(super) struct Trace {
 }
 
 /// Matches and judges.
-pub(super) fn decide<'r>(
-    snapshot: &'r Snapshot,
+pub(super) fn decide<'r, 's: 'r>(
+    snapshot: &'s Snapshot,
     (connection, carrier): (&'r Connection, &'r Carrier),
     asked: Asked<'_>,
     now: UnixTime,
     trace: &mut Trace,
-) -> Result<Decided<'r>, Rejection> {
+) -> Result<Decided<'r, 's>, Rejection> {
     let Asked {
         head,
         carried,

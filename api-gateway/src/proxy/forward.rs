@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use rustls::pki_types::ServerName;
 use transport::body::{RequestBody, UploadLimits};
 use transport::hop;
-use transport::upstream::{Answer, Outgoing};
+use transport::upstream::Outgoing;
 
 use super::admission::Target;
 use super::decision::Decided;
@@ -36,101 +36,89 @@ pub(super) const X_KONG_REQUEST_ID: HeaderName = HeaderName::from_static("x-kong
 /// How long a client may be silent in the middle of its body (nginx's client_body_timeout).
 const CLIENT_BODY_STALL: Duration = Duration::from_mins(1);
 
-/// An upstream's answer.
+/// A request as its upstream gets it.
 #[derive(Debug)]
-pub(super) struct Forwarded {
-    /// Its head and the connection's lease.
-    pub(super) answer: Answer,
-    /// Longest silence in its body.
-    pub(super) stall: Duration,
-
-    /// Set where the client asked for a WebSocket.
-    pub(super) upgrade: Option<(OnUpgrade, Opening)>,
+pub(super) struct Outbound<'s> {
+    pub(super) service: &'s Service,
+    pub(super) outgoing: Outgoing,
+    pub(super) upgrade: Upgrading,
 }
 
-/// A request that may go on, about to.
-pub(super) struct Outbound<'r> {
-    pub(super) decided: Decided<'r>,
-    pub(super) target: &'r Target,
-    /// Set for a WebSocket: the client's end, and what the tunnel would rest on.
-    pub(super) upgrade: Option<(OnUpgrade, Opening)>,
-}
+/// Set for a WebSocket: the client's end, and what the tunnel would rest on.
+pub(super) type Upgrading = Option<(OnUpgrade, Box<Opening>)>;
 
-impl Outbound<'_> {
-    pub(super) async fn send(
-        self,
-        snapshot: &Snapshot,
-        record: &mut Record,
-        body: Incoming,
-    ) -> Result<Forwarded, Rejection> {
-        let Self {
-            decided,
-            target,
-            upgrade,
-        } = self;
-        let Decided {
-            mut exchange,
-            route,
-            service,
-            matched,
-            path,
-        } = decided;
-        exchange.write_headers();
-        let Exchange {
-            connection,
-            carrier,
-            mut head,
-            ..
-        } = exchange;
-        let route = Way {
-            route,
-            service,
-            matched,
-            path: &path,
-            target,
-        };
-        let client = record.client_ip();
-        route.write_forwarded(&mut head.headers, (connection, carrier), &head.uri, client);
-        write_via(&mut head.headers, head.version);
-        if snapshot.upstream_headers.request_id {
-            head.headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
-        } else {
-            head.headers.remove(X_KONG_REQUEST_ID);
-        }
-        let host = route.write_host(&mut head.headers);
-        if upgrade.is_some() {
-            hop::write_websocket(&mut head.headers);
-        } else {
-            head.headers
-                .insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
-        }
-        head.uri = route.uri(&head.uri)?;
-        head.version = Version::HTTP_11;
-
-        let limits = UploadLimits {
-            stall: CLIENT_BODY_STALL,
-            length: snapshot.limits.body,
-        };
-        let (body, progress) = RequestBody::stream(body, limits);
-        record.upload(progress.clone());
-        let server_name = match route.route.host {
-            HostSent::Requests if service.is_tls => server_name(&host),
-            HostSent::Requests | HostSent::Services => None,
-        };
-        record.sent(Instant::now());
-        let outgoing = Outgoing {
-            request: Request::from_parts(head, body),
-            progress,
-            server_name,
-        };
-        let answer = service.upstream.send(outgoing).await?;
-        record.answered();
-        Ok(Forwarded {
-            answer,
-            stall: service.upstream.read_timeout(),
-            upgrade,
-        })
+/// Writes the headers that are ours, and the path.
+pub(super) fn outbound<'s>(
+    snapshot: &Snapshot,
+    decided: Decided<'_, 's>,
+    target: &Target,
+    (body, upgrade): (Incoming, Upgrading),
+    record: &mut Record,
+) -> Result<Outbound<'s>, Rejection> {
+    let Decided {
+        mut exchange,
+        route,
+        service,
+        matched,
+        path,
+    } = decided;
+    exchange.write_headers();
+    let Exchange {
+        connection,
+        carrier,
+        mut head,
+        ..
+    } = exchange;
+    let way = Way {
+        route,
+        service,
+        matched,
+        path: &path,
+        target,
+    };
+    way.write_forwarded(
+        &mut head.headers,
+        (connection, carrier),
+        &head.uri,
+        record.client_ip(),
+    );
+    write_via(&mut head.headers, head.version);
+    if snapshot.upstream_headers.request_id {
+        head.headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
+    } else {
+        head.headers.remove(X_KONG_REQUEST_ID);
     }
+    let host = way.write_host(&mut head.headers);
+    if upgrade.is_some() {
+        hop::write_websocket(&mut head.headers);
+    } else {
+        head.headers
+            .insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+    }
+    head.uri = way.uri(&head.uri)?;
+    head.version = Version::HTTP_11;
+
+    let limits = UploadLimits {
+        stall: CLIENT_BODY_STALL,
+        length: snapshot.limits.body,
+    };
+    let (body, progress) = RequestBody::stream(body, limits);
+    record.upload(progress.clone());
+    let server_name = match route.host {
+        HostSent::Requests if service.is_tls => server_name(&host),
+        HostSent::Requests | HostSent::Services => None,
+    };
+    record.sent(Instant::now());
+    let outgoing = Outgoing {
+        request: Request::from_parts(head, body),
+        progress,
+        server_name,
+    };
+    Ok(Outbound {
+        service,
+        outgoing,
+        upgrade,
+    })
 }
 
 /// Where a request goes.

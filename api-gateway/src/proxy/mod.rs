@@ -19,7 +19,7 @@ use transport::body::ResponseBody;
 use transport::drain::Draining;
 use transport::hop::{self, Upgrade};
 
-use self::forward::{Forwarded, Outbound};
+use self::forward::Outbound;
 use self::record::Record;
 use self::tunnel::Opening;
 use crate::gateway::Shared;
@@ -39,16 +39,30 @@ pub struct Client {
 }
 
 /// Answers one request. Whatever happens, there is an answer and a line in the log.
-pub async fn handle(client: Arc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {
+pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {
     let in_flight = client.connection.activity.begin();
     let snapshot = client.gateway.snapshots.load();
-    let mut record = Record::begin(&client, &snapshot, &request);
-    match answer(&snapshot, &client.connection, &mut record, request).await {
-        Ok(forwarded) => {
-            let (response, ends) = response::of_upstream(forwarded, &mut record);
+    let mut record = Record::begin(client, &snapshot, &request);
+    let answered = match prepare(&snapshot, &client.connection, &mut record, request) {
+        Ok(Outbound {
+            service,
+            outgoing,
+            upgrade,
+        }) => {
+            let answer = service.upstream.send(outgoing).await;
+            answer
+                .map(|answer| (answer, service, upgrade))
+                .map_err(Rejection::from)
+        }
+        Err(rejection) => Err(rejection),
+    };
+    match answered {
+        Ok((answer, service, upgrade)) => {
+            record.answered();
+            let (response, ends) = response::of_upstream(answer, service, upgrade, &mut record);
             match ends {
                 Some(ends) => {
-                    tunnel::open(&client, ends, in_flight);
+                    tunnel::open(client, ends, in_flight);
                     response.map(|body| record.observe(body))
                 }
                 None => response.map(|body| record.observe(body.holding(in_flight))),
@@ -61,12 +75,13 @@ pub async fn handle(client: Arc<Client>, request: Request<Incoming>) -> Response
     }
 }
 
-async fn answer(
-    snapshot: &Snapshot,
+/// Everything up to the sending: refuses, or makes the request that the upstream gets.
+fn prepare<'s>(
+    snapshot: &'s Snapshot,
     connection: &Connection,
     record: &mut Record,
     mut request: Request<Incoming>,
-) -> Result<Forwarded, Rejection> {
+) -> Result<Outbound<'s>, Rejection> {
     let target = admission::admit(&request, &snapshot.limits)?;
     record.host(target.text());
     let now = UnixTime::now();
@@ -82,7 +97,7 @@ async fn answer(
     let upgrade = hop::strip_request(&mut head.headers);
     hop::join_cookies(&mut head.headers);
     let carried = CarriedCertificates::set_aside(&mut head.headers, &snapshot.owned);
-    let opening = (upgrade == Upgrade::WebSocket).then(|| Opening::of(&head, &carried, &target));
+    let opening = (upgrade == Upgrade::WebSocket).then(|| Box::new(Opening::of(&head, &carried, &target)));
 
     let asked = decision::Asked {
         head,
@@ -90,10 +105,22 @@ async fn answer(
         target: &target,
     };
     let decided = decision::decide(snapshot, (connection, &carrier), asked, now, &mut record.trace)?;
-    let outbound = Outbound {
-        decided,
-        target: &target,
-        upgrade: opening.map(|opening| (on_upgrade, opening)),
-    };
-    outbound.send(snapshot, record, body).await
+    let upgrade = opening.map(|opening| (on_upgrade, opening));
+    forward::outbound(snapshot, decided, &target, (body, upgrade), record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, B, F: Future>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// hyper moves a request's future when it begins; what it is large by, every request pays for.
+    #[test]
+    fn a_requests_future_stays_small() {
+        let size = size(|client: &'static Arc<Client>, request| handle(client, request));
+        assert!(size <= 4096, "{size} bytes");
+    }
 }

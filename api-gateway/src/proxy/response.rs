@@ -4,11 +4,13 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use transport::body::ResponseBody;
 use transport::hop;
+use transport::upstream::Answer;
 
-use super::forward::{Forwarded, X_KONG_REQUEST_ID, write_via};
+use super::forward::{Upgrading, X_KONG_REQUEST_ID, write_via};
 use super::record::Record;
 use super::tunnel::Ends;
 use crate::rejection::Rejection;
+use crate::snapshot::Service;
 
 const X_KONG_UPSTREAM_LATENCY: HeaderName = HeaderName::from_static("x-kong-upstream-latency");
 const X_KONG_PROXY_LATENCY: HeaderName = HeaderName::from_static("x-kong-proxy-latency");
@@ -17,14 +19,11 @@ const X_KONG_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-kong-upstr
 
 /// Passes an upstream's answer on. A granted WebSocket comes back as its two ends.
 pub(super) fn of_upstream(
-    forwarded: Forwarded,
+    answer: Answer,
+    service: &Service,
+    upgrade: Upgrading,
     record: &mut Record,
 ) -> (Response<ResponseBody>, Option<Ends>) {
-    let Forwarded {
-        answer,
-        stall,
-        upgrade,
-    } = forwarded;
     let mut response = answer.response;
     record.proxied(response.status());
     let upstream_upgrade = hyper::upgrade::on(&mut response);
@@ -60,7 +59,8 @@ pub(super) fn of_upstream(
         return (Response::from_parts(head, ResponseBody::full("")), Some(ends));
     }
     let lease = answer.lease;
-    let mut response = response.map(|body| ResponseBody::stream(body, lease, stall));
+    let mut response =
+        response.map(|body| ResponseBody::stream(body, lease, service.upstream.read_timeout()));
     // The version is that of the upstream's connection; the client's is hyper's to write.
     *response.version_mut() = Version::HTTP_11;
     (response, None)

@@ -36,7 +36,7 @@ pub(super) struct Opening {
 pub(super) struct Ends {
     pub(super) client: OnUpgrade,
     pub(super) upstream: OnUpgrade,
-    pub(super) opening: Opening,
+    pub(super) opening: Box<Opening>,
 }
 
 impl Opening {

@@ -139,53 +139,46 @@ impl Upstream {
             progress,
             server_name,
         } = outgoing;
-        while let Some(idle) = self.pool.take(server_name.as_ref()) {
-            let Idle {
-                mut sender,
-                server_name: idle_name,
-                since,
-                requests,
-            } = idle;
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            let spare = (since.elapsed() > DOUBTFUL && is_repeatable(&request)).then(|| Spare::of(&request));
-            match self.exchange(&mut sender, request, progress.as_deref()).await {
+        loop {
+            let mut taken = match self.pool.take(server_name.as_ref()) {
+                Some(mut idle) => {
+                    if idle.sender.ready().await.is_err() {
+                        continue;
+                    }
+                    idle
+                }
+                None => match self.connect(server_name.as_ref()).await {
+                    Ok(sender) => Idle::fresh(sender, server_name.clone()),
+                    Err(error) => {
+                        let unsent = Some(Box::new(Outgoing {
+                            request,
+                            progress,
+                            server_name,
+                        }));
+                        return Err(NotAnswered { error, unsent });
+                    }
+                },
+            };
+            let doubtful = taken.requests > 0 && taken.since.elapsed() > DOUBTFUL && is_repeatable(&request);
+            let spare = doubtful.then(|| Box::new(Spare::of(&request)));
+            match self
+                .exchange(&mut taken.sender, request, progress.as_deref())
+                .await
+            {
                 Ok(response) => {
-                    let lease = Lease::new(&self.pool, sender, idle_name, requests + 1, progress);
+                    let lease = Lease::new(&self.pool, taken, progress);
                     return Ok(Answer { response, lease });
                 }
+                // A new connection that takes nothing is not tried again: it would go on for ever.
                 Err(Failed {
                     unsent: Some(unsent), ..
-                }) => request = *unsent,
-                Err(Failed { error, unsent: None }) => match spare {
+                }) if taken.requests > 0 => request = *unsent,
+                Err(Failed { error, .. }) => match spare {
                     Some(spare) if error.is_closed_connection() => request = spare.into_request(),
                     Some(_) | None => return Err(error.into()),
                 },
             }
         }
-        let mut sender = match self.connect(server_name.as_ref()).await {
-            Ok(sender) => sender,
-            Err(error) => {
-                let unsent = Outgoing {
-                    request,
-                    progress,
-                    server_name,
-                };
-                return Err(NotAnswered {
-                    error,
-                    unsent: Some(Box::new(unsent)),
-                });
-            }
-        };
-        let response = self
-            .exchange(&mut sender, request, progress.as_deref())
-            .await
-            .map_err(|failed| failed.error)?;
-        Ok(Answer {
-            response,
-            lease: Lease::new(&self.pool, sender, server_name, 1, progress),
-        })
     }
 
     async fn connect(&self, server_name: Option<&ServerName<'static>>) -> Result<Sender, UpstreamError> {
@@ -195,7 +188,9 @@ impl Upstream {
                 .tls
                 .as_ref()
                 .map(|tls| (&tls.config, server_name.unwrap_or(&tls.server_name)));
-            match connect::open(&self.address, tls, self.timeouts.connect).await {
+            // Boxed: a TLS handshake's state is large, and rare; inline, every request would carry and copy its room.
+            let opened = Box::pin(connect::open(&self.address, tls, self.timeouts.connect));
+            match opened.await {
                 Ok(sender) => return Ok(sender),
                 Err(error) if tries >= self.retries => return Err(error),
                 Err(_) => tries += 1,

@@ -37,7 +37,20 @@ pub(super) struct Idle {
     /// The name it was verified for, where that is not the upstream's own.
     pub(super) server_name: Option<ServerName<'static>>,
     pub(super) since: Instant,
+    /// Requests that it has carried.
     pub(super) requests: u32,
+}
+
+impl Idle {
+    /// A connection that was just opened.
+    pub(super) fn fresh(sender: Sender, server_name: Option<ServerName<'static>>) -> Self {
+        Self {
+            sender,
+            server_name,
+            since: Instant::now(),
+            requests: 0,
+        }
+    }
 }
 
 impl Pool {
@@ -83,19 +96,9 @@ pub struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(
-        pool: &Arc<Pool>,
-        sender: Sender,
-        server_name: Option<ServerName<'static>>,
-        requests: u32,
-        upload: Option<Arc<Progress>>,
-    ) -> Self {
-        let idle = Idle {
-            sender,
-            server_name,
-            since: Instant::now(),
-            requests,
-        };
+    /// A connection that has just taken a request.
+    pub(super) fn new(pool: &Arc<Pool>, mut idle: Idle, upload: Option<Arc<Progress>>) -> Self {
+        idle.requests = idle.requests.saturating_add(1);
         Self {
             pool: Arc::clone(pool),
             idle,
