@@ -13,7 +13,7 @@ use transport::forwarded_cert::{fold, is_certificate_header};
 /// Names that are the edge's to write beside the certificates'. Where the edge writes nothing, there is nothing:
 /// neither a client's `X-Amzn-Tls-Version` (headers.md A.7) nor its `X-Forwarded-Host`, which the gateway believes
 /// from an edge.
-const OWNED: [HeaderName; 8] = [
+const OWNED: [HeaderName; 7] = [
     HeaderName::from_static("x-amzn-tls-version"),
     HeaderName::from_static("x-amzn-tls-cipher-suite"),
     HeaderName::from_static("x-forwarded-proto"),
@@ -21,7 +21,6 @@ const OWNED: [HeaderName; 8] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-prefix"),
     HeaderName::from_static("x-forwarded-path"),
-    HeaderName::from_static("forwarded"),
 ];
 
 /// Names that a client may send and that are rewritten by modules of their own; only their look-alikes are removed.

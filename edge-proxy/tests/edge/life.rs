@@ -153,7 +153,7 @@ async fn a_stop_finishes_what_is_in_flight() {
 #[tokio::test]
 async fn a_stop_waits_its_delay_and_gives_up_after_its_drain() {
     let stack = Stack::start(Node {
-        top: "shutdown_delay = \"300ms\"\ndrain_timeout = \"100ms\"",
+        top: "shutdown_delay = \"2s\"\ndrain_timeout = \"100ms\"",
         ..Node::default()
     })
     .await;
