@@ -162,10 +162,11 @@ fn place(to: &Path, content: &[u8]) -> Result<(), Failure> {
     let new = PathBuf::from(new);
     let write = || {
         // Left behind by one that was killed; its mode would stay.
-        fs::remove_file(&new).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        })?;
+        if let Err(error) = fs::remove_file(&new)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -206,6 +207,10 @@ mod tests {
         found
     }
 
+    fn is(file: &str, kind: &str) -> bool {
+        Path::new(file).extension().is_some_and(|found| found == kind)
+    }
+
     #[test]
     fn each_tier_sees_its_own_keys_only() {
         let dir = tempfile::tempdir().unwrap();
@@ -217,14 +222,14 @@ mod tests {
 
         let keys = |share: &str| -> Vec<String> {
             let files = files(&shares.join(share));
-            files.into_iter().filter(|file| file.ends_with(".key")).collect()
+            files.into_iter().filter(|file| is(file, "key")).collect()
         };
         assert_eq!(keys("edge"), ["edge/client.key", "edge/server.key"]);
         assert_eq!(keys("gateway"), ["gateway/client.key", "gateway/server.key"]);
         assert_eq!(keys("upstream"), ["upstream/server.key"]);
         assert!(keys("clients").iter().all(|key| key.starts_with("clients/")));
         assert!(keys("clients").contains(&"clients/alice.key".to_owned()));
-        assert!(files(&shares).iter().all(|file| !file.ends_with(".new")));
+        assert!(files(&shares).iter().all(|file| !is(file, "new")));
 
         let key = shares.join("edge/edge/server.key");
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
