@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::activity::InFlight;
+use crate::silence::Silence;
 use crate::upstream::Lease;
 
 /// A body that could not be passed on.
@@ -357,36 +357,6 @@ impl Drop for ResponseBody {
                     Ending::CutOff
                 },
             );
-        }
-    }
-}
-
-/// Measures a silence. The timer is made when somebody first has to wait, and moved only when it fires: a body that
-/// arrives in one piece costs none.
-#[derive(Default)]
-struct Silence {
-    timer: Option<Pin<Box<Sleep>>>,
-    since: Option<Instant>,
-}
-
-impl Silence {
-    /// Bytes came.
-    fn broken(&mut self) {
-        self.since = None;
-    }
-
-    /// Nothing came yet; ready when that has lasted for `limit`.
-    fn poll(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(since + limit)));
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            if Instant::now() >= since + limit {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(since + limit);
         }
     }
 }

@@ -66,7 +66,11 @@ impl DistinguishedName {
 
     /// The values of all attributes that are text, in the order of the encoding.
     pub fn values(&self) -> Vec<String> {
-        attributes(&self.raw).unwrap_or_default().iter().filter_map(Attribute::text).collect()
+        attributes(&self.raw)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Attribute::text)
+            .collect()
     }
 
     /// The DER of the name, SEQUENCE header included.

@@ -16,6 +16,8 @@ pub mod listen;
 pub mod probe;
 pub mod serve;
 pub mod server_tls;
+mod sidelined;
+mod silence;
 pub mod tunnel;
 pub mod upstream;
 

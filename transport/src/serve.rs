@@ -23,6 +23,7 @@ use tokio_rustls::server::TlsStream;
 use crate::activity::Activity;
 use crate::body::ResponseBody;
 use crate::drain::Draining;
+use crate::sidelined::Sidelined;
 
 /// How long a client may take for its TLS handshake.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -246,11 +247,17 @@ async fn until_closed<C: Closable>(
     stop: impl Future<Output = ()>,
 ) -> Result<(), hyper::Error> {
     let mut connection = pin!(connection);
+    let reason_to_close = Sidelined::new(async {
+        tokio::select! {
+            () = stop => {}
+            () = activity.idle_for(limits.idle) => {}
+            () = tokio::time::sleep(limits.lifetime) => {}
+        }
+    });
     tokio::select! {
+        biased;
         ended = connection.as_mut() => return ended,
-        () = stop => {}
-        () = activity.idle_for(limits.idle) => {}
-        () = tokio::time::sleep(limits.lifetime) => {}
+        () = reason_to_close => {}
     }
     connection.as_mut().close_gracefully();
     // A client that has sent half a head, or does not read our goodbye, must not hold the door open.

@@ -14,11 +14,7 @@ pub fn join<T: Send + 'static>(client: OnUpgrade, upstream: OnUpgrade, held: T) 
 
 /// [`join`], cut off when `stop` is ready: the credential that opened the tunnel is no longer good. `stop` is dropped
 /// with the tunnel, so guards may live in it.
-pub fn join_until(
-    client: OnUpgrade,
-    upstream: OnUpgrade,
-    stop: impl Future<Output = ()> + Send + 'static,
-) {
+pub fn join_until(client: OnUpgrade, upstream: OnUpgrade, stop: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
         let joined = async {
             let (client, upstream) = tokio::try_join!(client, upstream)?;

@@ -8,14 +8,15 @@ mod connect;
 mod error;
 mod pool;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::time::timeout;
 
 pub use self::error::UpstreamError;
 use self::pool::{Idle, Pool, Sender};
@@ -161,10 +162,7 @@ impl Upstream {
             };
             let doubtful = taken.requests > 0 && taken.since.elapsed() > DOUBTFUL && is_repeatable(&request);
             let spare = doubtful.then(|| Box::new(Spare::of(&request)));
-            match self
-                .exchange(&mut taken.sender, request, progress.as_deref())
-                .await
-            {
+            match self.exchange(&mut taken, request, progress.as_deref()).await {
                 Ok(response) => {
                     let lease = Lease::new(&self.pool, taken, progress);
                     return Ok(Answer { response, lease });
@@ -200,24 +198,33 @@ impl Upstream {
 
     async fn exchange(
         &self,
-        sender: &mut Sender,
+        connection: &mut Idle,
         request: Request<RequestBody>,
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Failed> {
+        let Idle { sender, silence, .. } = connection;
         let mut answer = std::pin::pin!(sender.try_send_request(request));
         let mut seen = 0;
+        silence.broken();
         loop {
-            match timeout(self.timeouts.read, answer.as_mut()).await {
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(mut failed)) => {
+            let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
+                Poll::Ready(answered) => Poll::Ready(Some(answered)),
+                Poll::Pending => silence.poll(self.timeouts.read, cx).map(|()| None),
+            });
+            match answered.await {
+                Some(Ok(response)) => return Ok(response),
+                Some(Err(mut failed)) => {
                     let unsent = failed.take_message().map(Box::new);
                     let error =
                         UpstreamError::of_exchange(failed.into_error(), progress.map(Progress::stage));
                     return Err(Failed { error, unsent });
                 }
                 // The silence counts only while nothing moves: a long upload is not a silent upstream.
-                Err(_) => match progress {
-                    Some(upload) if upload.bytes() > seen => seen = upload.bytes(),
+                None => match progress {
+                    Some(upload) if upload.bytes() > seen => {
+                        seen = upload.bytes();
+                        silence.broken();
+                    }
                     Some(upload) if upload.stage() == UploadStage::Stalled => {
                         return Err(Failed {
                             error: UpstreamError::ClientStalled,

@@ -9,6 +9,7 @@ use hyper::client::conn::http1::SendRequest;
 use rustls::pki_types::ServerName;
 
 use crate::body::{Progress, RequestBody, UploadStage};
+use crate::silence::Silence;
 
 pub(super) type Sender = SendRequest<RequestBody>;
 
@@ -39,6 +40,8 @@ pub(super) struct Idle {
     pub(super) since: Instant,
     /// Requests that it has carried.
     pub(super) requests: u32,
+    /// Measures how long an answer is awaited; kept from request to request.
+    pub(super) silence: Silence,
 }
 
 impl Idle {
@@ -49,6 +52,7 @@ impl Idle {
             server_name,
             since: Instant::now(),
             requests: 0,
+            silence: Silence::default(),
         }
     }
 }
