@@ -20,7 +20,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -129,13 +129,27 @@ impl Client {
     }
 
     /// Shows the certificate of a client (`alice`) or a tier (`edge/client`) of the PKI.
-    ///
-    /// # Panics
-    /// If there is none.
     pub fn cert(self, name: &str) -> Self {
         let pki = self.tls.as_ref().map(|tls| Arc::clone(&tls.pki));
         let identity = pki.expect("a TLS client").identity(name);
         self.with(identity.expect("a certificate of the PKI"))
+    }
+
+    /// Writes these bytes, after the handshake if there is one, and gives everything that comes back until the other
+    /// side closes.
+    pub async fn raw(&self, bytes: &[u8]) -> Result<String, CallError> {
+        let mut stream = self.stream().await?;
+        let exchange = async {
+            stream.write_all(bytes).await?;
+            let mut answer = Vec::new();
+            // How the end looks (close_notify, FIN, RST) is nothing that a raw request asks about.
+            let _ = stream.read_to_end(&mut answer).await;
+            Ok(String::from_utf8_lossy(&answer).into_owned())
+        };
+        let answer = timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| CallError::TooSlow)?;
+        answer.map_err(CallError::Tls)
     }
 
     /// Speaks HTTP/2.
@@ -389,9 +403,6 @@ pub struct Call {
 
 impl Call {
     /// One more header line.
-    ///
-    /// # Panics
-    /// If name or value is none.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().expect("a header name");
         self.message

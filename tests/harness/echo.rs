@@ -209,7 +209,7 @@ where
 }
 
 async fn answer(request: Request<Incoming>, subject: Option<String>, seen: &Arc<Seen>) -> Response<Body> {
-    let mut echo = describe(&request, subject);
+    let mut echo = describe(&request, subject.as_deref());
     let in_flight = InFlight::begin(seen, &echo);
     let path = request.uri().path().to_owned();
     if let Some(key) = websocket_key(request.headers()) {
@@ -250,7 +250,7 @@ async fn answer(request: Request<Incoming>, subject: Option<String>, seen: &Arc<
     response
 }
 
-fn describe(request: &Request<Incoming>, subject: Option<String>) -> Value {
+fn describe(request: &Request<Incoming>, subject: Option<&str>) -> Value {
     json!({
         "method": request.method().as_str(),
         "path": request.uri().path(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use certs::tree::{self, Existing, IssueRequest, Store, TreeError};
+use certs::{Authority, Issued, Leaf};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
@@ -73,9 +74,24 @@ impl Pki {
         Ok(Arc::new(roots))
     }
 
-    /// One more certificate.
+    /// One more certificate in the tree.
     pub fn issue(&self, request: IssueRequest) -> Result<Vec<PathBuf>, TreeError> {
         Ok(Store::open(&self.dir)?.issue(request)?.1)
+    }
+
+    /// An authority of the tree (`internal`, `clients-intermediate`), to issue what the command would not.
+    pub fn authority(&self, name: &str) -> Authority {
+        let mut chain = pem::certificates(&self.path(&format!("ca/{name}.pem"))).unwrap();
+        if name == "clients-intermediate" {
+            chain.extend(pem::certificates(&self.path("ca/clients-root.pem")).unwrap());
+        }
+        let key = pem::private_key(&self.path(&format!("ca/{name}.key"))).unwrap();
+        Authority::existing(chain, &key).unwrap()
+    }
+
+    /// A certificate of one of the tree's authorities, as it is shown in a handshake.
+    pub fn leaf(&self, authority: &str, leaf: Leaf) -> Arc<CertifiedKey> {
+        shown(&self.authority(authority).issue(leaf).unwrap())
     }
 
     /// Takes a certificate back and writes the list anew.
@@ -87,4 +103,9 @@ impl Pki {
     pub fn chain(&self, name: &str) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, PemError> {
         pem::certificates(&self.pair(name).0)
     }
+}
+
+/// A certificate with its chain and key, as it is shown in a handshake.
+pub fn shown(issued: &Issued) -> Arc<CertifiedKey> {
+    pem::certified_key(issued.chain(), issued.key(), "an issued certificate").unwrap()
 }

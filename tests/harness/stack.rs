@@ -11,7 +11,6 @@
 //! ```
 //!
 //! Whatever goes wrong here fails the test, so everything panics.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,6 +31,7 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use transport::drain::Drained;
+use transport::finding::Report;
 use transport::possession::prove_possession;
 
 use crate::answer::Answer;
@@ -51,7 +51,15 @@ pub struct Plan {
     gateway: Vec<(String, String)>,
     edge: Vec<(String, String)>,
     has_edge: bool,
+    edge_target: EdgeTarget,
     prepare: Vec<IssueRequest>,
+}
+
+/// Where the edge sends requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EdgeTarget {
+    Gateway,
+    Upstream,
 }
 
 /// Edge, gateway and upstream, running until dropped.
@@ -101,6 +109,7 @@ impl Stack {
             gateway: Vec::new(),
             edge: Vec::new(),
             has_edge: true,
+            edge_target: EdgeTarget::Gateway,
             prepare: Vec::new(),
         }
     }
@@ -164,6 +173,11 @@ impl Stack {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
+    }
+
+    /// Where its files are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// A file of the edge's: `connections.log` or `edge.log`.
@@ -230,10 +244,29 @@ impl Plan {
         self
     }
 
+    /// Sends the edge's requests straight to the upstream, to see what the edge writes.
+    pub fn edge_to_upstream(mut self) -> Self {
+        self.edge_target = EdgeTarget::Upstream;
+        self.edge("TARGET_GROUPS__GATEWAY__TLS__SERVER_NAME", "upstream.test")
+    }
+
     /// Leaves the edge out.
     pub fn without_edge(mut self) -> Self {
         self.has_edge = false;
         self
+    }
+
+    /// What the gateway says of this plan, if it refuses it.
+    pub fn refusal(self) -> Option<Report> {
+        let dir = TempDir::new().unwrap();
+        let pki = Pki::make(&dir.path().join("pki")).unwrap();
+        let mut values = self.values;
+        values.push(("echo", "127.0.0.1:1".to_owned()));
+        values.push(("echo-tls", "127.0.0.1:1".to_owned()));
+        let document = template::fill(&self.document, pki.dir(), &values).unwrap();
+        fs::write(dir.path().join("kong.yaml"), document).unwrap();
+        let (loaded, report) = gateway_inputs(dir.path(), self.gateway).load(1);
+        loaded.is_none().then_some(report)
     }
 
     /// Starts everything.
@@ -250,8 +283,12 @@ impl Plan {
         let document = template::fill(&self.document, pki.dir(), &values).unwrap();
         fs::write(dir.path().join("kong.yaml"), document).unwrap();
         let gateway = start_gateway(dir.path(), self.gateway);
+        let target = match self.edge_target {
+            EdgeTarget::Gateway => gateway.addresses[0],
+            EdgeTarget::Upstream => echo_https,
+        };
         let edge = if self.has_edge {
-            Some(start_edge(dir.path(), gateway.addresses[0], self.edge).await)
+            Some(start_edge(dir.path(), target, self.edge).await)
         } else {
             None
         };
@@ -284,13 +321,17 @@ pub async fn start_echo(pki: &Pki) -> (SocketAddr, SocketAddr, Arc<Seen>, onesho
     (http, https, seen, stop)
 }
 
-fn start_gateway(dir: &Path, environment: Vec<(String, String)>) -> RunningGateway {
+fn gateway_inputs(dir: &Path, environment: Vec<(String, String)>) -> Inputs {
     let file = dir.join("gateway.toml");
     fs::write(&file, fixture("gateway.toml")).unwrap();
-    let inputs = Inputs {
+    Inputs {
         file: Some(file),
         environment,
-    };
+    }
+}
+
+fn start_gateway(dir: &Path, environment: Vec<(String, String)>) -> RunningGateway {
+    let inputs = gateway_inputs(dir, environment);
     let (loaded, report) = inputs.load(1);
     let loaded = loaded.unwrap_or_else(|| panic!("the gateway refuses its configuration:\n{report}"));
     let gateway = Gateway::bind(inputs, loaded).unwrap();
@@ -318,9 +359,9 @@ fn plan_edge(file: &Path, environment: &[(String, String)]) -> edge_proxy::Plan 
         .unwrap_or_else(|| panic!("the edge refuses its configuration:\n{report}"))
 }
 
-async fn start_edge(dir: &Path, gateway: SocketAddr, environment: Vec<(String, String)>) -> RunningEdge {
+async fn start_edge(dir: &Path, target: SocketAddr, environment: Vec<(String, String)>) -> RunningEdge {
     let file = dir.join("edge.toml");
-    let text = template::fill(&fixture("edge.toml"), dir, &[("gateway", gateway.to_string())]).unwrap();
+    let text = template::fill(&fixture("edge.toml"), dir, &[("gateway", target.to_string())]).unwrap();
     fs::write(&file, text).unwrap();
     let edge = Edge::bind(plan_edge(&file, &environment)).await.unwrap();
     let addresses = edge.addresses();

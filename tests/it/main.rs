@@ -3,4 +3,16 @@
 // All of it is test code, functions that only tests call included.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alb_headers;
+mod bad_input;
+mod curl_and_openssl;
+mod double_acl;
+mod drain;
 mod hop_trust;
+mod kong_answers;
+mod load;
+mod pair;
+mod possession;
+mod recovery;
+mod streams;
+mod upstream_tls;
