@@ -8,7 +8,7 @@ use transport::finding::{Finding, Origin, Report};
 
 use crate::compile::{self, Generation};
 use crate::document::{self, Document, Source, Syntax};
-use crate::settings::{DocumentSource, Settings};
+use crate::settings::{DocumentSource, Loaded as LoadedNode, Settings};
 use crate::snapshot::Snapshot;
 
 /// Where the configuration comes from.
@@ -37,7 +37,10 @@ impl Inputs {
         let Some(node) = node else { return (None, report) };
         let read = match read_document(&node.settings, &|path| node.origin(path), now, &mut report) {
             Ok(read) => read,
-            Err(Unreadable) => return (None, report),
+            Err(Unreadable) => {
+                files_of_the_node(&node, now).for_each(|finding| report.push(finding));
+                return (None, report);
+            }
         };
         let generation = Generation {
             number: generation,
@@ -60,6 +63,31 @@ impl Inputs {
         });
         (loaded, report)
     }
+}
+
+/// A document that holds nothing.
+const EMPTY: &[u8] = b"{\"_format_version\": \"3.0\"}";
+
+/// What is wrong with the files that the node itself names, where there is no document to be compiled with them: whoever
+/// has to mend the document should not learn only afterwards that a key is missing too. Revocation lists are judged
+/// with the document's authorities, so nothing can be said of them.
+fn files_of_the_node(node: &LoadedNode<Settings>, now: UnixTime) -> impl Iterator<Item = Finding> {
+    let source = Source {
+        name: "(no document)",
+        bytes: EMPTY,
+        syntax: Syntax::Json,
+    };
+    let generation = Generation {
+        number: 0,
+        hash: Box::default(),
+        now,
+    };
+    let (document, _) = document::read(source, now);
+    let findings = document.map(|document| compile::compile(node, &document, generation).1);
+    findings
+        .into_iter()
+        .flatten()
+        .filter(|finding| finding.path != "revocation_lists")
 }
 
 struct ReadDocument {
@@ -95,11 +123,7 @@ fn read_document(
             text.clone().into_bytes(),
             Syntax::Either,
         ),
-        None => (
-            "(no declarative_config)".to_owned(),
-            b"{\"_format_version\": \"3.0\"}".to_vec(),
-            Syntax::Json,
-        ),
+        None => ("(no declarative_config)".to_owned(), EMPTY.to_vec(), Syntax::Json),
     };
     let hash =
         crate::identity::hexadecimal(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes).as_ref());
