@@ -8,7 +8,7 @@
 //! asks for certificates or not. Trailers are dropped altogether by [`transport::body::RequestBody`].
 
 use http::HeaderName;
-use transport::forwarded_cert::{fold, is_certificate_header};
+use transport::forwarded_cert::{fold, folds_to, is_certificate_header};
 
 /// Names that are the edge's to write beside the certificates'. Where the edge writes nothing, there is nothing:
 /// neither a client's `X-Amzn-Tls-Version` (headers.md A.7) nor its `X-Forwarded-Host`, which the gateway believes
@@ -47,11 +47,13 @@ impl StripList {
 
     /// Whose this name is.
     pub(crate) fn ownership(&self, name: &HeaderName) -> Ownership {
-        let folded = fold(name.as_str());
-        let ours = is_certificate_header(&folded)
-            || OWNED.iter().any(|owned| owned.as_str() == folded)
-            || (REWRITTEN.contains(&&*folded) && folded != name.as_str())
-            || self.0.iter().any(|configured| **configured == *folded);
+        let name = name.as_str();
+        let ours = is_certificate_header(name)
+            || OWNED.iter().any(|owned| folds_to(name, owned.as_str()))
+            || REWRITTEN
+                .iter()
+                .any(|rewritten| name != *rewritten && folds_to(name, rewritten))
+            || self.0.iter().any(|configured| folds_to(name, configured));
         if ours { Ownership::Ours } else { Ownership::Clients }
     }
 }

@@ -75,7 +75,7 @@ fn judge(connection: &Connection) -> Standing {
                 .client
                 .chain
                 .as_ref()
-                .map(|chain| store.verify(chain, UnixTime::now()));
+                .map(|chain| store.verify_once(chain, UnixTime::now()));
             match judged {
                 Some(Ok(path)) => Standing::Holds {
                     until: Some(path.valid_until()),

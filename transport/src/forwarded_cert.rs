@@ -17,7 +17,7 @@ use thiserror::Error;
 
 pub use alb::{PASSTHROUGH_HEADER, VERIFY_HEADERS, alb_passthrough, alb_verify};
 pub use decode::{DecodeError, HeaderFormat, decode};
-pub use names::{fold, is_certificate_header};
+pub use names::{fold, folds_to, is_certificate_header};
 pub use rfc9440::{CLIENT_CERT, CLIENT_CERT_CHAIN, decode_rfc9440, rfc9440};
 
 /// The longest value of a certificate header, in octets, written or read: what an ALB allows for one header line.

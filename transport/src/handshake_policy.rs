@@ -99,7 +99,7 @@ impl ClientCertVerifier for VerifiedClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let chain = PresentedChain::from_parts(end_entity, intermediates).map_err(refused)?;
-        match self.store.verify(&chain, now) {
+        match self.store.verify_once(&chain, now) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(cause) => Err(wrapped(Refusal {
                 cause,

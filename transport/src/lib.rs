@@ -14,6 +14,7 @@ pub mod hop;
 pub mod lines;
 pub mod listen;
 pub mod probe;
+pub mod remembered;
 pub mod serve;
 pub mod server_tls;
 mod sidelined;

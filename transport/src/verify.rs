@@ -23,6 +23,7 @@ use webpki::anchor_from_trusted_cert;
 use crate::certificate::{Certificate, PublicKey};
 pub use crate::certificate_error::CertificateError;
 use crate::presented::PresentedChain;
+use crate::remembered::{Digest, Remembered};
 use crate::revocation::crl::RevocationLists;
 
 mod path;
@@ -94,6 +95,9 @@ pub struct Policy {
     pub revocation: Revocation,
 }
 
+/// Chains that a store remembers as verified.
+const REMEMBERED_PATHS: usize = 4096;
+
 /// Certificate authorities, the policy under which they vouch, and the revocation lists that are consulted.
 pub struct TrustStore {
     policy: Policy,
@@ -105,6 +109,8 @@ pub struct TrustStore {
     /// Listed authorities that are no anchors.
     offered: Vec<Arc<Certificate>>,
     lists: Arc<RevocationLists>,
+    /// Paths that this store has verified: under its own policy, in its own generation.
+    remembered: Remembered<VerifiedPath>,
 }
 
 /// Why a list of certificate authorities is no trust store.
@@ -199,6 +205,7 @@ impl TrustStore {
             trust_anchors,
             offered,
             lists,
+            remembered: Remembered::new(REMEMBERED_PATHS),
         })
     }
 
@@ -215,6 +222,23 @@ impl TrustStore {
         let leaf = chain.leaf_certificate()?;
         self.policy.judge_leaf(&leaf, now)?;
         path::build(self, &leaf, chain.intermediates(), now)
+    }
+
+    /// [`TrustStore::verify`], but a chain that it has verified before is not verified again while nothing that it rests
+    /// on has run out. Refusals are not remembered.
+    pub fn verify_once(
+        &self,
+        chain: &PresentedChain,
+        now: UnixTime,
+    ) -> Result<Arc<VerifiedPath>, CertificateError> {
+        let digest = Digest(chain.digest());
+        if let Some(path) = self.remembered.recall(&digest, now) {
+            return Ok(path);
+        }
+        let path = Arc::new(self.verify(chain, now)?);
+        self.remembered
+            .keep(digest, path.valid_until(), Arc::clone(&path));
+        Ok(path)
     }
 
     /// The subjects of its authorities, for the `CertificateRequest`.

@@ -4,7 +4,7 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
-use transport::forwarded_cert::fold;
+use transport::forwarded_cert::{fold, folds_to};
 
 /// The certificate header lines of one request, in the order they came.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +53,10 @@ impl CarriedCertificates {
     /// What came under `name`, which is in lower case.
     pub fn claim(&self, name: &HeaderName) -> Claim<'_> {
         let wanted = fold(name.as_str());
-        let mut lines = self.0.iter().filter(|(other, _)| fold(other.as_str()) == wanted);
+        let mut lines = self
+            .0
+            .iter()
+            .filter(|(other, _)| folds_to(other.as_str(), &wanted));
         match (lines.next(), lines.next()) {
             (None, _) => Claim::Absent,
             (Some((spelling, value)), None) if spelling == name => Claim::One(value),

@@ -13,7 +13,7 @@ use transport::presented::PresentedChain;
 use transport::serve::Negotiated;
 
 use super::carrier::EdgeIdentity;
-use super::remembered::Digest;
+use transport::remembered::Digest;
 
 /// Facts fixed when the connection was accepted, shared by all its requests.
 pub struct Connection {

@@ -7,7 +7,6 @@ mod carried;
 mod carrier;
 mod client;
 mod connection;
-mod remembered;
 
 pub use carried::{CarriedCertificates, Claim};
 pub(crate) use carrier::later;
@@ -16,7 +15,7 @@ pub(crate) use client::hexadecimal;
 pub use client::{ClientIdentity, IdentityError, UseOfCommonName};
 pub(crate) use connection::address_header;
 pub use connection::{Connection, ConnectionId};
-pub use remembered::{Digest, Remembered};
+pub use transport::remembered::{Digest, Remembered};
 
 /// What a certificate was proved by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

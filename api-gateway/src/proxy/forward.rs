@@ -36,6 +36,9 @@ pub(super) const X_KONG_REQUEST_ID: HeaderName = HeaderName::from_static("x-kong
 /// How long a client may be silent in the middle of its body (nginx's client_body_timeout).
 const CLIENT_BODY_STALL: Duration = Duration::from_mins(1);
 
+/// Headers that a request may get from us.
+const OWN_HEADERS: usize = 20;
+
 /// A request as its upstream gets it.
 #[derive(Debug)]
 pub(super) struct Outbound<'s> {
@@ -62,6 +65,8 @@ pub(super) fn outbound<'s>(
         matched,
         path,
     } = decided;
+    // Room for all of ours at once: a map that grows step by step is hashed anew each time.
+    exchange.head.headers.reserve(OWN_HEADERS);
     exchange.write_headers();
     let Exchange {
         connection,

@@ -1,11 +1,8 @@
 //! Headers that say who somebody is. Only the gateway writes them: whatever a client sends under these names, in any
 //! spelling that another program could fold to them, is removed at entry, and what is true is written at exit.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
 use http::HeaderName;
-use transport::forwarded_cert::{fold, is_certificate_header};
+use transport::forwarded_cert::{fold, folds_to, is_certificate_header};
 
 /// `X-Consumer-ID`.
 pub const CONSUMER_ID: HeaderName = HeaderName::from_static("x-consumer-id");
@@ -42,39 +39,38 @@ pub enum HeaderOwner {
 /// The names that are ours: the fixed ones, and those that plugins are configured to read certificates from.
 #[derive(Debug, Default)]
 pub struct OwnedHeaders {
-    /// Folded.
-    configured: HashSet<String>,
+    /// Folded. A handful: as many as there are names that plugins read.
+    configured: Vec<String>,
 }
 
 impl OwnedHeaders {
     /// With the certificate headers that plugins read.
     pub fn with<'a>(names: impl IntoIterator<Item = &'a HeaderName>) -> Self {
-        Self {
-            configured: names
-                .into_iter()
-                .map(|name| fold(name.as_str()).into_owned())
-                .collect(),
-        }
+        let mut configured: Vec<String> = names
+            .into_iter()
+            .map(|name| fold(name.as_str()).into_owned())
+            .collect();
+        configured.sort_unstable();
+        configured.dedup();
+        // Those of the list are found without.
+        configured.retain(|name| !is_certificate_header(name));
+        Self { configured }
     }
 
     /// Whose the header is; `None`: the client's.
     pub fn owner(&self, name: &HeaderName) -> Option<HeaderOwner> {
         let name = name.as_str();
         // Before the families: `x-client-cert-chain` begins like one of ours and holds a certificate.
-        if is_certificate_header(name) || (!self.configured.is_empty() && self.is_configured(name)) {
+        if is_certificate_header(name) || self.configured.iter().any(|known| folds_to(name, known)) {
             return Some(HeaderOwner::Carrier);
         }
-        // Every name of ours begins with x, in every spelling.
-        if !name.starts_with('x') {
-            return None;
-        }
-        let folded: Cow<'_, str> = fold(name);
-        let ours = FAMILIES.iter().any(|family| folded.starts_with(family)) || NAMES.contains(&&*folded);
+        let of_family = |family: &&str| {
+            name.get(..family.len())
+                .is_some_and(|begin| folds_to(begin, family))
+        };
+        let ours = FAMILIES.iter().any(of_family)
+            || NAMES.iter().any(|known| folds_to(name, known));
         ours.then_some(HeaderOwner::Gateway)
-    }
-
-    fn is_configured(&self, name: &str) -> bool {
-        self.configured.contains(&*fold(name))
     }
 }
 

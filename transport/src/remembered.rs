@@ -1,7 +1,8 @@
 //! What was found out about a certificate chain, kept for as long as it stays true.
 //!
-//! A table belongs to one plugin instance of one snapshot, so its key need not name the policy or the generation: an
-//! answer given for one route's CAs cannot be read by another, and a reload starts with empty tables.
+//! A table belongs to one policy of one generation: to a trust store, or to one plugin instance of one snapshot. So its
+//! key need not name either: an answer given under one policy cannot be read under another, and a reload starts with
+//! empty tables.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
