@@ -27,7 +27,7 @@ fn assert_did_not_start(said: &Said) {
 fn assert_errors(report: &str, expected: &[(&str, &str, &str)]) {
     for (code, file, words) in expected {
         let found = report.lines().find(|line| {
-            line.contains(&format!("error[{code}]")) && line.contains(file) && line.contains(words)
+            line.contains(&format!("error[{code}")) && line.contains(file) && line.contains(words)
         });
         assert!(
             found.is_some(),
@@ -75,7 +75,7 @@ async fn every_problem_of_the_gateway_is_told_at_once() {
         "pki/gateway/nowhere.pem",
     );
     files.change("kong.yaml", "name: mtls-auth", "name: mtls-auht");
-    files.change("kong.yaml", "username: guest", "usrname: guest");
+    files.change("kong.yaml", "custom_id: alice-1", "custom_di: alice-1");
     let text = fs::read_to_string(files.path().join("kong.yaml")).unwrap();
     let dangling = "routes:\n  - name: lost\n    paths: [/lost]\n    service: no-such-service\n";
     fs::write(files.path().join("kong.yaml"), format!("{text}\n{dangling}")).unwrap();
@@ -84,7 +84,7 @@ async fn every_problem_of_the_gateway_is_told_at_once() {
         ("", "gateway.toml:", "the private key does not belong"),
         ("", "gateway.toml:", "nowhere.pem"),
         ("unknown-plugin", "kong.yaml:", "mtls-auht"),
-        ("unknown-field", "kong.yaml:", "usrname"),
+        ("unknown-field", "kong.yaml:", "custom_di"),
         ("invalid-reference", "kong.yaml:", "no-such-service"),
     ];
     assert_refused(&files, "api-gateway", "gateway.toml", &expected);
@@ -116,102 +116,140 @@ async fn every_problem_of_the_edge_is_told_at_once() {
     assert_refused(&files, "edge-proxy", "edge.toml", &expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_kind_of_bad_input_has_its_error() {
-    for (program, node, file, from, to, code, words) in [
-        (
-            "api-gateway",
-            "gateway.toml",
-            "gateway.toml",
-            "status_listen",
-            "status_listne",
-            "unknown-key",
-            "status_listen",
-        ),
-        (
-            "api-gateway",
-            "gateway.toml",
-            "gateway.toml",
-            "\"kong.yaml\"",
-            "\"kong.yml\"",
-            "unreadable-file",
-            "kong.yml",
-        ),
-        (
-            "api-gateway",
-            "gateway.toml",
-            "gateway.toml",
-            "proxy_access_log = \"access.log\"",
-            "proxy_access_log = 7",
-            "",
-            "proxy_access_log",
-        ),
-        (
-            "api-gateway",
-            "gateway.toml",
-            "kong.yaml",
-            "name: acl\n",
-            "name: akl\n",
-            "",
-            "akl",
-        ),
-        (
-            "api-gateway",
-            "gateway.toml",
-            "kong.yaml",
-            "_format_version: \"3.0\"",
-            "_format_version: \"9\"",
-            "",
-            "_format_version",
-        ),
-        (
-            "api-gateway",
-            "gateway.toml",
-            "kong.yaml",
-            "username: guest",
-            "usrname: guest",
-            "",
-            "usrname",
-        ),
-        (
-            "edge-proxy",
-            "edge.toml",
-            "edge.toml",
-            "protocol = \"tcp\"\ntarget_group",
-            "protocol = \"udp\"\ntarget_group",
-            "",
-            "udp",
-        ),
-        (
-            "edge-proxy",
-            "edge.toml",
-            "edge.toml",
-            "pki/ca/internal.pem",
-            "pki/ca/nobody.pem",
-            "trust-store-unusable",
-            "nobody.pem",
-        ),
-        (
-            "edge-proxy",
-            "edge.toml",
-            "edge.toml",
-            "[admin]",
-            "[admin",
-            "",
-            "edge.toml",
-        ),
-    ] {
+/// One thing wrong: `from` is replaced by `to` in a file, and `check` must say so with this code and these words.
+struct Wrong {
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    code: &'static str,
+    words: &'static str,
+}
+
+fn assert_each_is_refused(program: &str, node: &str, cases: impl IntoIterator<Item = Wrong>) {
+    for Wrong {
+        file,
+        from,
+        to,
+        code,
+        words,
+    } in cases
+    {
         let files = files();
         files.change(file, from, to);
         let check = files.run(program, &["check"], node);
         assert_eq!(check.code, Some(1), "{to}: {check:?}");
-        let found = check
-            .stdout
-            .lines()
-            .any(|line| line.contains(&format!("error[{code}")) && line.contains(words));
-        assert!(found, "{code} {words}:\n{}", check.stdout);
+        let says = |line: &str| line.contains(&format!("error[{code}]")) && line.contains(words);
+        assert!(
+            check.stdout.lines().any(says),
+            "{code} {words}:\n{}",
+            check.stdout
+        );
         assert_did_not_start(&files.run(program, &["run"], node));
     }
+}
+
+fn wrong(
+    (file, from, to): (&'static str, &'static str, &'static str),
+    code: &'static str,
+    words: &'static str,
+) -> Wrong {
+    Wrong {
+        file,
+        from,
+        to,
+        code,
+        words,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_bad_input_to_the_gateway_has_its_error() {
+    let (node, document) = ("gateway.toml", "kong.yaml");
+    let cases = [
+        wrong(
+            (node, "status_listen", "status_listne"),
+            "unknown-key",
+            "status_listen",
+        ),
+        wrong(
+            (node, "\"kong.yaml\"", "\"kong.yml\""),
+            "unreadable-file",
+            "kong.yml",
+        ),
+        wrong(
+            (node, "client_ssl = \"on\"", "client_ssl = 7"),
+            "wrong-type",
+            "client_ssl",
+        ),
+        wrong(
+            (node, "dns:edge.internal", "edge.internal"),
+            "bad-value",
+            "edge.internal",
+        ),
+        wrong((node, "ssl http2", "ssl htpt2"), "bad-value", "htpt2"),
+        wrong(
+            (node, "pki/crl/clients-root.crl", "pki/crl/internal.crl"),
+            "revocation-list",
+            "Internal",
+        ),
+        wrong((document, "name: acl\n", "name: akl\n"), "unknown-plugin", "akl"),
+        wrong(
+            (document, "_format_version: \"3.0\"", "_format_version: \"9\""),
+            "invalid-value",
+            "_format_version",
+        ),
+        wrong(
+            (document, "username: guest", "usrname: guest"),
+            "unknown-field",
+            "usrname",
+        ),
+        wrong(
+            (document, "paths: [/mtls]", "paths: [mtls]"),
+            "invalid-path",
+            "should start with",
+        ),
+        wrong(
+            (document, "allow: [partners] }", "allow: [partners]"),
+            "syntax",
+            "kong.yaml",
+        ),
+    ];
+    assert_each_is_refused("api-gateway", node, cases);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_bad_input_to_the_edge_has_its_error() {
+    let node = "edge.toml";
+    let tcp = "protocol = \"tcp\"\ntarget_group";
+    let cases = [
+        wrong(
+            (node, tcp, "protocol = \"udp\"\ntarget_group"),
+            "bad-value",
+            "udp",
+        ),
+        wrong(
+            (node, "pki/ca/internal.pem", "pki/ca/nobody.pem"),
+            "trust-store-unusable",
+            "nobody.pem",
+        ),
+        wrong(
+            (node, "pki/edge/server.key", "pki/edge/client.key"),
+            "certificate-unusable",
+            "does not belong",
+        ),
+        wrong((node, "[admin]", "[admin"), "syntax", "edge.toml"),
+        wrong(
+            (node, "mode = \"off\"", "mode = \"off\"\nmood = 1"),
+            "unknown-key",
+            "mood",
+        ),
+        wrong(
+            (node, "drain_timeout = \"20s\"", "drain_timeout = 20"),
+            "wrong-type",
+            "drain_timeout",
+        ),
+    ];
+    assert_each_is_refused("edge-proxy", node, cases);
 }
 
 #[tokio::test(flavor = "multi_thread")]
