@@ -128,7 +128,12 @@ impl Stack {
 
     /// A client that goes straight to the gateway, over TLS, without a certificate.
     pub fn gateway(&self) -> Client {
-        Client::https(self.gateway.addresses[0], &self.pki, "gateway.internal")
+        self.gateway_as("gateway.internal")
+    }
+
+    /// The same, asking for another name of the gateway's.
+    pub fn gateway_as(&self, name: &str) -> Client {
+        Client::https(self.gateway.addresses[0], &self.pki, name)
     }
 
     /// A client that goes straight to the gateway's plain listener.
@@ -175,11 +180,6 @@ impl Stack {
             .collect()
     }
 
-    /// Where its files are.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
     /// A file of the edge's: `connections.log` or `edge.log`.
     pub fn edge_log(&self, name: &str) -> String {
         fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
@@ -194,6 +194,26 @@ impl Stack {
             generation().await.filter(|now| *now > before)
         })
         .await;
+    }
+
+    /// Has the gateway read something that it must refuse, and waits until it has.
+    pub async fn reload_gateway_in_vain(&self) {
+        let status = async || self.status().get("/status").await.json();
+        let before = status().await["last_reload"].clone();
+        self.gateway.reloads.send(()).await.unwrap();
+        eventually("the gateway's refusal", async || {
+            let now = status().await["last_reload"].clone();
+            (now != before && !now["error"].is_null()).then_some(())
+        })
+        .await;
+    }
+
+    /// Replaces a text in one of its configuration files, for the next reload.
+    pub fn change(&self, name: &str, from: &str, to: &str) {
+        let file = self.dir.path().join(name);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{name} has no {from:?}");
+        fs::write(file, text.replace(from, to)).unwrap();
     }
 
     /// Has the edge read everything again.

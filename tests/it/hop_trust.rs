@@ -85,6 +85,11 @@ async fn from_nobody_and_from_anybody_else_it_does_not() {
         );
         assert_eq!(stack.reason_of(&answer).await, "header_untrusted_source", "{who}");
     }
+    let metrics = stack.status().get("/metrics").await.text();
+    assert!(
+        metrics.contains("gateway_refused_total{reason=\"header_untrusted_source\"} 10\n"),
+        "each is counted: {metrics}"
+    );
     let good = internal(edge());
     assert_eq!(
         with_header(&good, &stack, "/mtls").await.status,
