@@ -181,7 +181,7 @@ fn health(inputs: &Inputs) -> ExitCode {
 }
 
 fn with_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Runtime::new() {
+    match transport::runtime::start() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => fail(&format!("cannot start the runtime: {error}")),
     }

@@ -190,10 +190,7 @@ fn no_signals(error: &io::Error) -> String {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))
+    transport::runtime::start().map_err(|error| format!("cannot start the runtime: {error}"))
 }
 
 /// Reads the configuration again. Whatever is wrong with it, what was in force stays in force.

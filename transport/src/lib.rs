@@ -15,6 +15,7 @@ pub mod lines;
 pub mod listen;
 pub mod probe;
 pub mod remembered;
+pub mod runtime;
 pub mod serve;
 pub mod server_tls;
 mod sidelined;
