@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -e -u -o pipefail -c
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help demo test check tools build unit doctest demo-once compose-test bench
 
 CARGO ?= cargo
@@ -17,10 +18,11 @@ help: ## This list
 
 demo: ## Both doors on 127.0.0.1, requests as several people, one table; Ctrl-C ends it (ARGS=--once: exits by itself)
 	$(CARGO) build --release --package e2e --package api-gateway --package edge-proxy --bins
-	@target/release/demo $(ARGS)
+	@$(CARGO) run --quiet --release --package e2e --bin demo -- $(ARGS)
 
-test: tools check build unit doctest demo-once ## Everything that proves the project right, set-up included; needs no Docker
-	$(call say,all of make test has passed)
+# The tests are the last step, so that their summary is the last thing to be read.
+test: tools check build doctest demo-once unit ## Everything that proves the project right, set-up included; needs no Docker
+	$(call say,make test: everything has passed)
 
 check: ## Format, lints, documentation
 	$(call say,format)
@@ -49,7 +51,7 @@ doctest: ## The examples in the documentation
 
 demo-once: build ## The demo, as a test
 	$(call say,demo)
-	target/release/demo --once
+	$(CARGO) run --quiet --release --package e2e --bin demo -- --once
 
 tools: ## Installs what the tests need beside Rust, or says how
 	@.ci/tools
@@ -58,4 +60,8 @@ compose-test: ## The two nodes in real containers; needs a Docker Engine
 	compose/test.sh
 
 bench: ## Benchmarks
-	$(CARGO) bench --workspace --benches
+	@if ls */benches/*.rs >/dev/null 2>&1; then \
+	    $(CARGO) bench --workspace --bench '*'; \
+	else \
+	    echo 'there are no benchmarks yet'; \
+	fi

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use harness::answer::Answer;
 use tokio::signal::unix::{SignalKind, signal};
 
 use nodes::{Door, Nodes, Place};
+use rows::Expected;
 use table::Table;
 use why::Logs;
 
@@ -80,7 +82,7 @@ async fn run(command: Command) -> Result<bool, Failure> {
 /// Sends every row and prints the table.
 async fn show(nodes: &Nodes, logs: &mut Logs) -> Result<bool, Failure> {
     let mut table = Table::new(["", "who", "how", "request", "expected", "got", "why"]);
-    let (mut good, mut count) = (0, 0);
+    let (mut good, mut count, mut received) = (0, 0, String::new());
     for row in rows::all() {
         let outcome = row.send(nodes).await?;
         let fine = row.is_as_expected(&outcome);
@@ -90,6 +92,9 @@ async fn show(nodes: &Nodes, logs: &mut Logs) -> Result<bool, Failure> {
             Ok(answer) => answer.status.as_u16().to_string(),
             Err(_) => "no TLS".to_owned(),
         };
+        if let (Expected::Consumer(..), Ok(answer), true) = (row.expected, &outcome, received.is_empty()) {
+            received = consumer_headers(answer);
+        }
         table.add([
             if fine { "ok" } else { "WRONG" }.to_owned(),
             row.who.to_owned(),
@@ -100,8 +105,24 @@ async fn show(nodes: &Nodes, logs: &mut Logs) -> Result<bool, Failure> {
             logs.why(row.door, &outcome),
         ]);
     }
-    print(&format!("\n{table}\n{good} of {count} rows are as expected.\n"))?;
+    print(&format!(
+        "\n{table}\n{FORGED}\n{received}\n{good} of {count} rows are as expected."
+    ))?;
     Ok(good == count)
+}
+
+const FORGED: &str = "\
+forged header: alice's certificate, which is public, in X-Amzn-Mtls-Clientcert, where only an edge may write.
+200 + headers: and the upstream received who it was. For alice through the edge in passthrough mode:";
+
+/// The headers that tell the upstream who somebody is.
+fn consumer_headers(answer: &Answer) -> String {
+    let names = ["x-consumer-", "x-credential-"].map(|prefix| answer.received_names(prefix));
+    let lines = names.into_iter().flatten().map(|name| {
+        let value = answer.received(&name).unwrap_or_default();
+        format!("    {name}: {value}\n")
+    });
+    lines.collect()
 }
 
 fn invitation(dir: &Path) -> String {
