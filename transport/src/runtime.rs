@@ -17,7 +17,7 @@ pub fn start() -> io::Result<Runtime> {
         .ok()
         .and_then(|text| text.parse::<usize>().ok())
         .filter(|asked| *asked > 0);
-    let workers = asked.map_or_else(|| available_parallelism().map_or(1, usize::from), |asked| asked);
+    let workers = asked.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let mut builder = if workers == 1 {
         Builder::new_current_thread()
     } else {

@@ -17,7 +17,7 @@
 //! | `unverified-upstream` (warning) | `tls_verify: false` |
 //! | `name-constraints` (warning) | a CA whose constraints refuse everybody |
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
-//! | `nothing-fetched` (warning) | a revocation mode that would fetch, judged by files alone |
+//! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 

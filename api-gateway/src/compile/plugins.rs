@@ -17,6 +17,7 @@ use crate::document::plugin::certificate_auth::{
     AuthenticatedGroupBy, CertificateAuth as Config, CertificateHeaderFormat, CommonNameUse, ConsumerBy,
     HeaderCertAuthConfig, NamedConsumer, RevocationCheckMode,
 };
+use crate::document::plugin::name::{Owner, owner};
 use crate::document::{self, CertificateMapping, Place, PluginConfig};
 use crate::identity::{SourceRule, UseOfCommonName};
 use crate::plugin::Plugin;
@@ -59,11 +60,53 @@ pub(super) fn compile<'a>(
         socket: Arc::new(mappings(&document.mtls_auth_credentials, consumers)),
         header: Arc::new(mappings(&document.header_cert_auth_credentials, consumers)),
     };
+    check_enabled(compilation);
     let enabled = document.plugins.iter().filter(|plugin| plugin.enabled);
     Plugins {
         all: enabled
             .filter_map(|plugin| Some((plugin, Arc::new(builder.plugin(plugin)?))))
             .collect(),
+    }
+}
+
+/// The node's `plugins`: names that mean something, and no plugin in the document that is not enabled by it.
+fn check_enabled(compilation: &Compilation<'_>) {
+    const KEY: &str = "plugins";
+    let plugins = &compilation.settings().plugins;
+    for name in &plugins.names {
+        match owner(name) {
+            Owner::Ours => {}
+            Owner::Kongs => compilation.report(Finding::warning(
+                "unsupported-plugin",
+                compilation.node.origin(KEY),
+                KEY,
+                format!(
+                    "this gateway does not have Kong's plugin '{name}': a document that uses it is refused"
+                ),
+            )),
+            Owner::Nobodys => {
+                compilation.node_error("unknown-plugin", KEY, format!("nobody knows a plugin '{name}'"));
+            }
+        }
+    }
+    if plugins.bundled {
+        return;
+    }
+    for plugin in &compilation.document.plugins {
+        let name = &plugin.name;
+        let is_original = name.text == name.kind.name();
+        if is_original && !plugins.names.contains(&name.text) {
+            let message = format!(
+                "plugin '{}' not enabled; add it to the 'plugins' configuration property",
+                name.text
+            );
+            compilation.report(Finding::error(
+                "unknown-plugin",
+                compilation.at(name.place),
+                "plugins.name",
+                message,
+            ));
+        }
     }
 }
 
@@ -163,23 +206,11 @@ impl Builder<'_, '_> {
                 None => GroupBy::Nothing,
             });
         }
-        let default = config.default_consumer.as_ref().and_then(|named| {
-            let key = self.consumer(&named.value);
-            if key.is_none() {
-                let message = format!(
-                    "default_consumer names the consumer {:?}, which does not exist",
-                    named.value.text
-                );
-                let origin = self.compilation.at(named.place);
-                self.compilation.report(Finding::error(
-                    "invalid-reference",
-                    origin,
-                    "config.default_consumer",
-                    message,
-                ));
-            }
-            key
-        });
+        // One that names nobody is a warning of the document's; then there is no default.
+        let default = config
+            .default_consumer
+            .as_ref()
+            .and_then(|named| self.consumer(&named.value));
         Lookup::Consumer(ConsumerLookup {
             mappings: Arc::clone(mappings),
             authorities: Arc::clone(&self.authorities.by_digest),

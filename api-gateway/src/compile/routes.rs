@@ -39,7 +39,7 @@ pub(super) fn compile(
         .iter()
         .filter(|route| route.service.is_none_or(|service| !disabled.contains(&service)))
         .collect();
-    let matchers: Vec<RouteMatchers> = live.iter().map(|route| matchers(route)).collect();
+    let matchers: Vec<RouteMatchers> = live.iter().map(|route| route.matchers()).collect();
     let router = match Router::compile(&matchers) {
         Ok(router) => router,
         Err(problems) => {
@@ -70,23 +70,6 @@ pub(super) fn compile(
         .map(|route| compile_route(route, plugins, services))
         .collect();
     Some(RouteTable { router, routes })
-}
-
-fn matchers(route: &document::Route) -> RouteMatchers {
-    let texts = |list: &[document::Located<String>]| list.iter().map(|item| item.value.clone()).collect();
-    RouteMatchers {
-        id: route.id,
-        methods: route.methods.clone(),
-        hosts: texts(&route.hosts),
-        paths: texts(&route.paths),
-        headers: route
-            .headers
-            .iter()
-            .map(|header| (header.name.value.clone(), texts(&header.values)))
-            .collect(),
-        snis: texts(&route.snis),
-        regex_priority: i64::from(route.regex_priority),
-    }
 }
 
 fn compile_route(

@@ -2,7 +2,7 @@
 
 pub mod acl;
 pub mod certificate_auth;
-mod name;
+pub mod name;
 
 use uuid::Uuid;
 

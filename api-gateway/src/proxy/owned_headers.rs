@@ -68,8 +68,7 @@ impl OwnedHeaders {
             name.get(..family.len())
                 .is_some_and(|begin| folds_to(begin, family))
         };
-        let ours = FAMILIES.iter().any(of_family)
-            || NAMES.iter().any(|known| folds_to(name, known));
+        let ours = FAMILIES.iter().any(of_family) || NAMES.iter().any(|known| folds_to(name, known));
         ours.then_some(HeaderOwner::Gateway)
     }
 }

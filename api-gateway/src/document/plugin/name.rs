@@ -26,6 +26,27 @@ pub(super) fn plugin_name(at: At<'_>) -> Option<PluginName> {
     }
 }
 
+/// Whose plugin a name in the node's `plugins` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Built here, or a numbered clone of one that is.
+    Ours,
+    /// Kong has it, this gateway does not.
+    Kongs,
+    /// Nobody knows it.
+    Nobodys,
+}
+
+/// Looks a plugin's name up.
+pub fn owner(name: &str) -> Owner {
+    let ours = PluginKind::ALL.into_iter().any(|kind| kind.name() == name) || numbered_clone(name).is_some();
+    match (ours, KONGS.contains(&name)) {
+        (true, _) => Owner::Ours,
+        (false, true) => Owner::Kongs,
+        (false, false) => Owner::Nobodys,
+    }
+}
+
 fn numbered_clone(text: &str) -> Option<(PluginKind, i32)> {
     let (original, number) = text.rsplit_once('_')?;
     let kind = PluginKind::ALL.into_iter().find(|kind| kind.name() == original)?;
