@@ -155,3 +155,6 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
