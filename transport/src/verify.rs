@@ -85,7 +85,7 @@ pub struct Policy {
     pub purpose: Purpose,
     /// Which keys count.
     pub keys: KeyPolicy,
-    /// At most so many certificates presented, and on the path at most so many below the anchor (leaf included).
+    /// On the path at most so many below the anchor (leaf included); by clients at most so many presented.
     pub max_depth: usize,
     /// What may end a path.
     pub partial_chain: PartialChain,
@@ -212,7 +212,8 @@ impl TrustStore {
     /// Judges a chain at a time. The identity is index 0 of what was presented and nothing else; the rest and the listed authorities are hints
     /// for the path. The error is the first that says why.
     pub fn verify(&self, chain: &PresentedChain, now: UnixTime) -> Result<VerifiedPath, CertificateError> {
-        if chain.all().len() > self.policy.max_depth {
+        // A client sends a chain to be judged; a server sends what it was given, often its root and more beside it.
+        if self.policy.purpose == Purpose::Client && chain.all().len() > self.policy.max_depth {
             return Err(CertificateError::ChainTooDeep {
                 length: chain.all().len(),
                 counted: "as presented",

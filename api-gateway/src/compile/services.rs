@@ -78,6 +78,7 @@ impl Builder<'_, '_> {
         };
         let timeouts = Timeouts {
             connect: service.connect_timeout,
+            write: service.write_timeout,
             read: service.read_timeout,
         };
         let settings = self.compilation.settings();
@@ -124,6 +125,17 @@ impl Builder<'_, '_> {
     }
 
     fn tls(&self, service: &document::Service) -> Option<UpstreamTls> {
+        let further_names = service
+            .tls_sans
+            .dnsnames
+            .first()
+            .or(service.tls_sans.uris.first());
+        if let Some(name) = further_names {
+            let message = "tls_sans is not built yet: only the name that is connected to is accepted in the upstream's certificate";
+            let origin = self.compilation.at(name.place);
+            self.compilation
+                .report(Finding::error("not-yet", origin, "services.tls_sans", message));
+        }
         let identity = match &service.client_certificate {
             Some(id) => {
                 let entity = self

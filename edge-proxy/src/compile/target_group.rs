@@ -41,6 +41,7 @@ impl Group {
     pub(super) fn targets(&self, silence: Duration) -> Targets {
         let timeouts = Timeouts {
             connect: CONNECT,
+            write: silence,
             read: silence,
         };
         let upstream = |target: &Target| {

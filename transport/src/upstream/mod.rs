@@ -46,8 +46,23 @@ pub struct UpstreamTls {
 pub struct Timeouts {
     /// TCP connect; the TLS handshake has the same time again.
     pub connect: Duration,
-    /// Longest silence while the answer is awaited.
+    /// Longest silence while the request's body is being sent.
+    pub write: Duration,
+    /// Longest silence while the answer is awaited, and in its body.
     pub read: Duration,
+}
+
+impl Timeouts {
+    /// The one that counts now.
+    fn while_waiting(&self, upload: Option<&Progress>) -> Duration {
+        match upload.map(Progress::stage) {
+            Some(UploadStage::Streaming) => self.write,
+            Some(
+                UploadStage::Complete | UploadStage::CutOff | UploadStage::Stalled | UploadStage::TooLong,
+            )
+            | None => self.read,
+        }
+    }
 }
 
 /// One address with one identity and one trust, and the idle connections to it.
@@ -209,7 +224,9 @@ impl Upstream {
         loop {
             let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
                 Poll::Ready(answered) => Poll::Ready(Some(answered)),
-                Poll::Pending => silence.poll(self.timeouts.read, cx).map(|()| None),
+                Poll::Pending => silence
+                    .poll(self.timeouts.while_waiting(progress), cx)
+                    .map(|()| None),
             });
             match answered.await {
                 Some(Ok(response)) => return Ok(response),
@@ -234,7 +251,7 @@ impl Upstream {
                     Some(_) | None => {
                         let error = UpstreamError::Silent {
                             address: self.address.clone(),
-                            after: self.timeouts.read,
+                            after: self.timeouts.while_waiting(progress),
                         };
                         return Err(Failed { error, unsent: None });
                     }

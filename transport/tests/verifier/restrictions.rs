@@ -3,7 +3,7 @@
 use rcgen::{BasicConstraints, CustomExtension, GeneralSubtree, IsCa, NameConstraints, date_time_ymd};
 use transport::certificate::CertificateError;
 use transport::certificate_error::Distrust;
-use transport::verify::Policy;
+use transport::verify::{Policy, Purpose};
 
 use crate::pki::{Authority, Leaf, as_is, judge, policy, reason, store};
 
@@ -78,6 +78,17 @@ fn depth_counts_what_is_presented_and_what_is_on_the_path() {
         ..policy()
     };
     assert_eq!(reason(&judge(&store(&[&root.der], deeper), &too_long)), "ok");
+
+    // A server's root beside its chain is no deeper path.
+    let of_servers = Policy {
+        purpose: Purpose::Server,
+        ..policy()
+    };
+    let server = third.leaf_but("server", |params| {
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    });
+    let with_root = [&server.der, &third.der, &second.der, &first.der, &root.der];
+    assert_eq!(reason(&judge(&store(&[&root.der], of_servers), &with_root)), "ok");
 }
 
 #[test]
