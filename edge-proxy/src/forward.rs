@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
@@ -113,7 +113,7 @@ fn originate(head: Parts, body: Incoming, inbound: &Inbound, service: &HttpServi
     *request.headers_mut() = head.headers;
     let headers = request.headers_mut();
     if inbound.version >= Version::HTTP_2 {
-        join_cookies(headers);
+        hop::join_cookies(headers);
     }
     if inbound.reuse == Reuse::Refused {
         headers.insert(header::CONNECTION, CLOSE);
@@ -124,22 +124,6 @@ fn originate(head: Parts, body: Incoming, inbound: &Inbound, service: &HttpServi
         request,
         progress,
         server_name: None,
-    }
-}
-
-/// HTTP/2 lets a client split its cookies over lines, HTTP/1.1 does not (RFC 9113 §8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut lines = headers.get_all(header::COOKIE).iter();
-    if lines.next().is_none() || lines.next().is_none() {
-        return;
-    }
-    let all: Vec<&[u8]> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    if let Ok(joined) = HeaderValue::try_from(all.join(&b"; "[..])) {
-        headers.insert(header::COOKIE, joined);
     }
 }
 
@@ -188,30 +172,4 @@ fn own_answer(rejection: &Rejection, version: Version) -> Response<ResponseBody>
         response.headers_mut().insert(header::CONNECTION, CLOSE);
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cookies_of_several_lines_are_joined() {
-        for (lines, joined) in [
-            (vec![], vec![]),
-            (vec!["a=1"], vec!["a=1"]),
-            (vec!["a=1; b=2", "c=3"], vec!["a=1; b=2; c=3"]),
-        ] {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(header::COOKIE, line.parse().unwrap());
-            }
-            join_cookies(&mut headers);
-            let left: Vec<_> = headers
-                .get_all(header::COOKIE)
-                .iter()
-                .map(|value| value.to_str().unwrap())
-                .collect();
-            assert_eq!(left, joined);
-        }
-    }
 }

@@ -231,4 +231,25 @@ mod tests {
             assert!(map.get("upgrade").is_none() && map.get("http2-settings").is_none());
         }
     }
+
+    #[test]
+    fn cookies_of_several_lines_are_joined() {
+        for (lines, joined) in [
+            (vec![], vec![]),
+            (vec!["a=1"], vec!["a=1"]),
+            (vec!["a=1; b=2", "c=3"], vec!["a=1; b=2; c=3"]),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::COOKIE, line.parse().unwrap());
+            }
+            join_cookies(&mut headers);
+            let left: Vec<_> = headers
+                .get_all(header::COOKIE)
+                .iter()
+                .map(|value| value.to_str().unwrap())
+                .collect();
+            assert_eq!(left, joined);
+        }
+    }
 }
