@@ -154,8 +154,14 @@ impl Certificate {
 
     /// Whether it names itself as its issuer and its own key made its signature. Costs one signature check.
     pub fn is_self_signed(&self) -> bool {
-        self.subject.raw() == self.issuer.raw()
-            && Signed::read(&self.der).is_some_and(|signed| signed.is_by(&self.subject_public_key_info))
+        self.has_signed(self)
+    }
+
+    /// Whether the key of this certificate made the signature of `other`, which names it as its issuer. Says nothing about the right to.
+    /// Costs one signature check where the names agree.
+    pub fn has_signed(&self, other: &Self) -> bool {
+        self.subject.raw() == other.issuer.raw()
+            && Signed::read(&other.der).is_some_and(|signed| signed.is_by(&self.subject_public_key_info))
     }
 
     /// Whether its name constraints are of kinds (e-mail, directory, URI …) that make the path builder refuse whoever has such a name.

@@ -1,9 +1,14 @@
 //! Who may carry certificates for others, and whether the rest of the configuration fits that.
 
+use std::collections::HashSet;
+
+use rustls::pki_types::CertificateDer;
+use transport::certificate::Certificate;
 use transport::finding::Finding;
 use transport::forwarded_cert::{fold, is_certificate_header};
 use transport::pem;
 use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation};
+use uuid::Uuid;
 
 use super::{Compilation, trust};
 use crate::document::PluginConfig;
@@ -54,6 +59,7 @@ pub(super) fn compile(compilation: &Compilation<'_>) -> Option<TrustedEdges> {
 
 /// Looks at every `header-cert-auth` and every global `mtls-auth` with the edges in mind.
 pub(super) fn check(compilation: &Compilation<'_>) {
+    let shared = shared_authorities(compilation);
     for plugin in compilation
         .document
         .plugins
@@ -61,7 +67,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
         .filter(|plugin| plugin.enabled)
     {
         match &plugin.config {
-            PluginConfig::HeaderCertAuth(config) => check_header(compilation, config),
+            PluginConfig::HeaderCertAuth(config) => check_header(compilation, config, &shared),
             PluginConfig::MtlsAuth(_) => {
                 let is_global = plugin.route.is_none() && plugin.service.is_none();
                 if is_global && !compilation.settings().trusted_edges.is_empty() && reads_headers(compilation)
@@ -86,7 +92,7 @@ fn reads_headers(compilation: &Compilation<'_>) -> bool {
         .any(|plugin| matches!(plugin.config, PluginConfig::HeaderCertAuth(_)))
 }
 
-fn check_header(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig) {
+fn check_header(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig, shared: &HashSet<Uuid>) {
     let settings = compilation.settings();
     let (edges, addresses) = (
         !settings.trusted_edges.is_empty(),
@@ -119,7 +125,7 @@ fn check_header(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig) {
     }
     if edges {
         check_name(compilation, config);
-        check_authorities(compilation, config);
+        check_authorities(compilation, config, shared);
     }
 }
 
@@ -147,34 +153,110 @@ fn check_name(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig) {
 }
 
 /// Whoever issues to clients could issue an edge (decision 31).
-fn check_authorities(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig) {
+fn check_authorities(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig, shared: &HashSet<Uuid>) {
+    for id in config
+        .auth
+        .ca_certificates
+        .iter()
+        .filter(|id| shared.contains(&id.value))
+    {
+        let message = "this CA issues to clients, and is in trusted_edge_ca or below a CA that is: whoever can get a client certificate from it could get an edge's, and carry any certificate";
+        compilation.report(
+            Finding::error(
+                "shared-authority",
+                compilation.at(id.place),
+                "config.ca_certificates",
+                message,
+            )
+            .with_fix("give the edges a CA of their own, or pin every edge by sha256: in trusted_edges"),
+        );
+    }
+}
+
+/// The CAs of the document that could issue an edge; none where every edge is pinned.
+fn shared_authorities(compilation: &Compilation<'_>) -> HashSet<Uuid> {
     let settings = compilation.settings();
     let pinned = settings
         .trusted_edges
         .iter()
         .all(|name| matches!(name, EdgeName::Sha256(_)));
     let Some(file) = settings.trusted_edge_ca.as_ref().filter(|_| !pinned) else {
-        return;
+        return HashSet::new();
     };
+    let parsed = |der: &CertificateDer<'static>| Certificate::parse(der.clone()).ok();
     // A file that cannot be read has been reported.
-    let edge_authorities = pem::certificates(file).unwrap_or_default();
-    for id in &config.auth.ca_certificates {
-        let entity = compilation
-            .document
-            .ca_certificates
-            .iter()
-            .find(|ca| ca.id == id.value);
-        if entity.is_some_and(|ca| edge_authorities.contains(&ca.certificate.value)) {
-            let message = "this CA issues to clients and is in trusted_edge_ca too: whoever can get a client certificate from it could get an edge's, and carry any certificate";
-            compilation.report(
-                Finding::error(
-                    "shared-authority",
-                    compilation.at(id.place),
-                    "config.ca_certificates",
-                    message,
-                )
-                .with_fix("give the edges a CA of their own, or pin every edge by sha256: in trusted_edges"),
-            );
+    let edges: Vec<Certificate> = pem::certificates(file)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(parsed)
+        .collect();
+    let clients: Vec<(Uuid, Certificate)> = compilation
+        .document
+        .ca_certificates
+        .iter()
+        .filter_map(|ca| Some((ca.id, parsed(&ca.certificate.value)?)))
+        .collect();
+    clients
+        .iter()
+        .filter(|(_, ca)| may_issue_edges(ca, &edges, &clients))
+        .map(|(id, _)| *id)
+        .collect()
+}
+
+/// Whether a path from a certificate that `ca` issued could end at an authority of the edges: because it is one, has the
+/// name and the key of one, or is below one. Whoever presents a certificate brings the CAs between.
+fn may_issue_edges(ca: &Certificate, edges: &[Certificate], between: &[(Uuid, Certificate)]) -> bool {
+    let mut seen: Vec<&Certificate> = vec![ca];
+    let mut next = 0;
+    while let Some(current) = seen.get(next).copied() {
+        next += 1;
+        let is_shared = edges.iter().any(|edge| {
+            let same = edge.subject().raw() == current.subject().raw()
+                && edge.subject_public_key_info() == current.subject_public_key_info();
+            same || edge.has_signed(current)
+        });
+        if is_shared {
+            return true;
+        }
+        for (_, issuer) in between {
+            if !seen.iter().any(|known| known.der() == issuer.der()) && issuer.has_signed(current) {
+                seen.push(issuer);
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use certs::{Authority, Ca};
+
+    use super::*;
+
+    fn read(authority: &Authority) -> Certificate {
+        Certificate::parse(authority.certificate().clone()).unwrap()
+    }
+
+    #[test]
+    fn whoever_is_below_an_authority_of_the_edges_could_issue_an_edge() {
+        let root = Authority::root("Company").unwrap();
+        let middle = root.intermediate("Services").unwrap();
+        let clients = middle.intermediate("Clients").unwrap();
+        let namesake = Authority::root("Company").unwrap();
+        let renewed = root.cross_sign(Ca::named("Company"), &root).unwrap();
+        let between = [(Uuid::nil(), read(&middle))];
+        for (ca, between, shared) in [
+            (&root, &[][..], true),
+            (&renewed, &[], true),
+            (&middle, &[], true),
+            (&clients, &between, true),
+            // Nobody can say what it is below.
+            (&clients, &[], false),
+            (&namesake, &between, false),
+        ] {
+            let ca = read(ca);
+            let found = may_issue_edges(&ca, &[read(&root)], between);
+            assert_eq!(found, shared, "{}", ca.subject());
         }
     }
 }
