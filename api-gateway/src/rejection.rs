@@ -74,6 +74,9 @@ pub enum Rejection {
     /// `acl`: the wrong groups.
     #[error("You cannot consume this service")]
     AclDenied,
+    /// The upstream switched protocols although nobody had asked it to.
+    #[error("An invalid response was received from the upstream server")]
+    UnaskedUpgrade,
     /// The upstream gave no answer.
     #[error("{}", upstream_text(.0))]
     Upstream(#[source] UpstreamError),
@@ -169,6 +172,7 @@ impl Rejection {
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AclDenied => StatusCode::FORBIDDEN,
+            Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
             Self::Upstream(error) => upstream_status(error),
         }
     }
@@ -192,6 +196,7 @@ impl Rejection {
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
             Self::AclUnauthenticated => "acl_unauthenticated",
             Self::AclDenied => "acl_denied",
+            Self::UnaskedUpgrade => "upstream_unreachable",
             Self::Upstream(error) => upstream_reason(error),
         }
     }
@@ -217,6 +222,7 @@ impl Rejection {
             | Self::ClientStalled(_)
             | Self::Misdirected
             | Self::HeaderMalformed(_)
+            | Self::UnaskedUpgrade
             | Self::Upstream(_) => Form::NegotiatedByType,
         }
     }
@@ -243,6 +249,7 @@ impl Rejection {
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::UnaskedUpgrade
             | Self::Upstream(_) => false,
         }
     }

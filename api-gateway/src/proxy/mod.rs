@@ -12,7 +12,7 @@ mod tunnel;
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use rustls::pki_types::UnixTime;
 use transport::body::ResponseBody;
@@ -50,9 +50,16 @@ pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Respons
             upgrade,
         }) => {
             let answer = service.upstream.send(outgoing).await;
-            answer
-                .map(|answer| (answer, service, upgrade))
-                .map_err(Rejection::from)
+            match answer {
+                // Its connection is no longer HTTP: it is closed with the answer, and the client hears of an error.
+                Ok(answer)
+                    if upgrade.is_none() && answer.response.status() == StatusCode::SWITCHING_PROTOCOLS =>
+                {
+                    Err(Rejection::UnaskedUpgrade)
+                }
+                Ok(answer) => Ok((answer, service, upgrade)),
+                Err(error) => Err(Rejection::from(error)),
+            }
         }
         Err(rejection) => Err(rejection),
     };
