@@ -148,7 +148,7 @@ impl Gateway {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(()) = reloads.recv() => reload(&shared, &inputs, &settings),
+                Some(()) = reloads.recv() => reload(&shared, &inputs, &settings).await,
             }
         }
         shared.lifecycle.set_ready(false);
@@ -183,9 +183,15 @@ fn announce(listen: &Listen, listener: &TcpListener) {
 }
 
 /// Reads everything again. What cannot be loaded changes nothing.
-fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
+///
+/// Long documents and revocation lists take their time: they are read beside the requests, not between them.
+async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
     let generation = shared.snapshots.load().generation + 1;
-    let (loaded, report) = inputs.load(generation);
+    let inputs = inputs.clone();
+    let (loaded, report) = match tokio::task::spawn_blocking(move || inputs.load(generation)).await {
+        Ok((loaded, report)) => (loaded, report.to_string()),
+        Err(failed) => (None, failed.to_string()),
+    };
     let outcome = match loaded {
         Some(loaded) => {
             if loaded.settings.proxy_listen != running.proxy_listen
@@ -201,7 +207,7 @@ fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
         }
         None => {
             error!("the new configuration is refused, the old one stays in force:\n{report}");
-            Some(report.to_string())
+            Some(report)
         }
     };
     shared.lifecycle.reloaded(Reload {
