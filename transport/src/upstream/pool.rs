@@ -66,26 +66,32 @@ impl Pool {
         }
     }
 
-    /// A connection that was verified for this name and is still open as far as we know.
+    /// A connection that was verified for this name and is still open as far as we know. Those of other names stay:
+    /// each is looked at once, and goes to the end.
     pub(super) fn take(&self, server_name: Option<&ServerName<'static>>) -> Option<Idle> {
-        while let Some(idle) = self.idle.pop() {
-            self.len.fetch_sub(1, Ordering::AcqRel);
+        for _ in 0..self.len.load(Ordering::Acquire) {
+            let idle = self.idle.pop()?;
             let usable = !idle.sender.is_closed() && idle.since.elapsed() < self.limits.idle;
-            if usable && idle.server_name.as_ref() == server_name {
+            if usable && idle.server_name.as_ref() != server_name {
+                self.idle.push(idle);
+                continue;
+            }
+            self.len.fetch_sub(1, Ordering::AcqRel);
+            if usable {
                 return Some(idle);
             }
         }
         None
     }
 
+    /// Keeps a connection. In a full pool it displaces the oldest, so that nobody's names can keep others' out.
     fn put(&self, idle: Idle) {
         let worn = self.limits.requests != 0 && idle.requests >= self.limits.requests;
-        if worn || idle.sender.is_closed() {
+        if worn || idle.sender.is_closed() || self.limits.size == 0 {
             return;
         }
-        if self.len.fetch_add(1, Ordering::AcqRel) >= self.limits.size {
+        if self.len.fetch_add(1, Ordering::AcqRel) >= self.limits.size && self.idle.pop().is_some() {
             self.len.fetch_sub(1, Ordering::AcqRel);
-            return;
         }
         self.idle.push(idle);
     }
@@ -121,5 +127,51 @@ impl Lease {
             self.idle.since = Instant::now();
             self.pool.put(self.idle);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    async fn idle(name: &'static str, ends: &mut Vec<DuplexStream>) -> Idle {
+        let (ours, theirs) = tokio::io::duplex(64);
+        ends.push(theirs);
+        let (sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
+        tokio::spawn(connection);
+        Idle::fresh(sender, Some(ServerName::try_from(name).unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_another_name_is_neither_lent_nor_lost() {
+        let limits = PoolLimits {
+            size: 3,
+            requests: 0,
+            idle: Duration::from_mins(1),
+        };
+        let pool = Pool::new(limits);
+        let mut ends = Vec::new();
+        for name in ["old.test", "a.test", "b.test", "a.test"] {
+            pool.put(idle(name, &mut ends).await);
+        }
+        let mut takes = |name: &'static str| {
+            let name = ServerName::try_from(name).unwrap();
+            let taken = pool.take(Some(&name));
+            taken
+                .map(|taken| assert_eq!(taken.server_name, Some(name)))
+                .is_some()
+        };
+        let order = [
+            "b.test", "b.test", "c.test", "old.test", "a.test", "a.test", "a.test",
+        ];
+        assert_eq!(
+            order.map(&mut takes),
+            [true, false, false, false, true, true, false]
+        );
+        assert_eq!(pool.len.load(Ordering::Acquire), 0);
     }
 }
