@@ -14,7 +14,7 @@
 //! | bytes passed through | `tcp` |
 //!
 //! What keeps a client from speaking for somebody else: header lines about certificates are made from the connection
-//! alone ([`compile`] decides how), and whatever a client sends under such a name, in any spelling, on any listener, is
+//! alone ([`mod@compile`] decides how), and whatever a client sends under such a name, in any spelling, on any listener, is
 //! removed before they are written.
 
 pub mod compile;

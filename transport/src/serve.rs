@@ -181,7 +181,7 @@ where
     http_until(io, protocol, service, activity, (limits, draining.begun())).await
 }
 
-/// [`http`], for a caller that has more reasons than the drain to close a connection gracefully: it does so when `stop`
+/// [`http()`], for a caller that has more reasons than the drain to close a connection gracefully: it does so when `stop`
 /// is ready. Such a caller holds a [`Draining`] itself.
 pub async fn http_until<I, S, F>(
     io: I,

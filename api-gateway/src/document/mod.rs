@@ -1,6 +1,6 @@
 //! Kong's declarative document: from bytes to typed entities, every problem told at once with its line and column.
 //!
-//! Reading has three steps. [`yaml`] or [`json`] make a tree in which every word knows its place; [`entries`] takes the
+//! Reading has three steps. `yaml` or `json` make a tree in which every word knows its place; `entries` takes the
 //! tree apart into entities, nested or not, and gives each its id; then each entity's own file reads its fields,
 //! resolves its references and applies Kong's rules. Nothing here opens a file or a socket.
 
