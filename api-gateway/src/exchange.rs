@@ -128,6 +128,14 @@ impl<'r> Exchange<'r> {
         }
     }
 
+    /// Whether an edge carried the request, and everybody who was authenticated so far is that edge itself, by the
+    /// certificate of the hop.
+    pub fn only_the_edge_is_known(&self) -> bool {
+        let mut principals = self.caller.principals.iter();
+        matches!(self.carrier, Carrier::Edge(_))
+            && principals.all(|principal| principal.evidence == Evidence::Socket)
+    }
+
     /// The consumer, if one was found.
     pub fn consumer(&self) -> Option<&'r Consumer> {
         self.caller.consumer.and_then(|key| self.consumers.get(key))

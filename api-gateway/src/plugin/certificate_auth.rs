@@ -245,6 +245,8 @@ impl CertificateAuth {
                     });
                 };
                 exchange.authenticate(consumer, None);
+                // If there are any, they are the edge's.
+                exchange.caller.authenticated_groups = None;
                 Ok(())
             }
             Some(_) | None => Err(rejection),

@@ -31,7 +31,8 @@ pub struct HeaderCertAuth {
 impl HeaderCertAuth {
     /// Authenticates by the header. Only where it was accepted does it go on upstream.
     pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
-        if self.auth.stands_back(exchange) {
+        // An edge that has proved who it is has not proved who its client is.
+        if self.auth.stands_back(exchange) && !exchange.only_the_edge_is_known() {
             return Ok(());
         }
         match self.judge(exchange) {
