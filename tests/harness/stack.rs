@@ -12,31 +12,21 @@
 //!
 //! Whatever goes wrong here fails the test, so everything panics.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api_gateway::gateway::Gateway;
-use api_gateway::load::Inputs;
-use certs::tree::IssueRequest;
-use edge_proxy::Edge;
-use edge_proxy::edge::Control;
-use rustls::ServerConfig;
-use rustls::sign::SingleCertAndKey;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-use transport::drain::Drained;
+use tokio::sync::oneshot;
 use transport::finding::Report;
-use transport::possession::prove_possession;
 
 use crate::answer::Answer;
 use crate::client::Client;
-use crate::echo::{Echo, Keep, Seen};
+use crate::doors::{
+    RunningEdge, RunningGateway, fixture, gateway_inputs, start_echo, start_edge, start_gateway,
+};
+use crate::echo::Seen;
 use crate::pki::Pki;
 use crate::template;
 
@@ -47,19 +37,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Plan {
     document: String,
-    values: Vec<(&'static str, String)>,
     gateway: Vec<(String, String)>,
     edge: Vec<(String, String)>,
-    has_edge: bool,
-    edge_target: EdgeTarget,
-    prepare: Vec<IssueRequest>,
+    role: EdgeRole,
 }
 
 /// Where the edge sends requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EdgeTarget {
-    Gateway,
-    Upstream,
+enum EdgeRole {
+    ToGateway,
+    ToUpstream,
+    Absent,
 }
 
 /// Edge, gateway and upstream, running until dropped.
@@ -75,42 +63,14 @@ pub struct Stack {
     _echo: oneshot::Sender<()>,
 }
 
-#[derive(Debug)]
-struct RunningGateway {
-    addresses: Vec<SocketAddr>,
-    status: SocketAddr,
-    reloads: mpsc::Sender<()>,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Drained>,
-}
-
-#[derive(Debug)]
-struct RunningEdge {
-    addresses: BTreeMap<String, SocketAddr>,
-    control: Control,
-    environment: Vec<(String, String)>,
-    file: PathBuf,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Drained>,
-}
-
-/// A configuration of the tests, by its name.
-pub fn fixture(name: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
-    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
 impl Stack {
     /// A stack whose gateway reads this document of `tests/fixtures`.
     pub fn with(document: &str) -> Plan {
         Plan {
             document: fixture(document),
-            values: Vec::new(),
             gateway: Vec::new(),
             edge: Vec::new(),
-            has_edge: true,
-            edge_target: EdgeTarget::Gateway,
-            prepare: Vec::new(),
+            role: EdgeRole::ToGateway,
         }
     }
 
@@ -219,22 +179,7 @@ impl Stack {
     /// Has the edge read everything again.
     pub fn reload_edge(&self) {
         let edge = self.edge.as_ref().expect("a stack with an edge");
-        edge.control
-            .reload(plan_edge(&edge.file, &edge.environment))
-            .unwrap();
-    }
-
-    /// Stops the gateway gracefully.
-    pub async fn stop_gateway(&mut self) -> Drained {
-        drop(self.gateway.stop.take());
-        (&mut self.gateway.task).await.unwrap()
-    }
-
-    /// Stops the edge gracefully.
-    pub async fn stop_edge(&mut self) -> Drained {
-        let edge = self.edge.as_mut().expect("a stack with an edge");
-        drop(edge.stop.take());
-        (&mut edge.task).await.unwrap()
+        edge.reload();
     }
 }
 
@@ -252,27 +197,15 @@ impl Plan {
         self
     }
 
-    /// Fills another hole of the document.
-    pub fn value(mut self, name: &'static str, value: &str) -> Self {
-        self.values.push((name, value.to_owned()));
-        self
-    }
-
-    /// Issues one more certificate before anything starts.
-    pub fn issue(mut self, request: IssueRequest) -> Self {
-        self.prepare.push(request);
-        self
-    }
-
     /// Sends the edge's requests straight to the upstream, to see what the edge writes.
     pub fn edge_to_upstream(mut self) -> Self {
-        self.edge_target = EdgeTarget::Upstream;
+        self.role = EdgeRole::ToUpstream;
         self.edge("TARGET_GROUPS__GATEWAY__TLS__SERVER_NAME", "upstream.test")
     }
 
     /// Leaves the edge out.
     pub fn without_edge(mut self) -> Self {
-        self.has_edge = false;
+        self.role = EdgeRole::Absent;
         self
     }
 
@@ -280,9 +213,7 @@ impl Plan {
     pub fn refusal(self) -> Option<Report> {
         let dir = TempDir::new().unwrap();
         let pki = Pki::make(&dir.path().join("pki")).unwrap();
-        let mut values = self.values;
-        values.push(("echo", "127.0.0.1:1".to_owned()));
-        values.push(("echo-tls", "127.0.0.1:1".to_owned()));
+        let values = ["echo", "echo-tls"].map(|name| (name, "127.0.0.1:1".to_owned()));
         let document = template::fill(&self.document, pki.dir(), &values).unwrap();
         fs::write(dir.path().join("kong.yaml"), document).unwrap();
         let (loaded, report) = gateway_inputs(dir.path(), self.gateway).load(1);
@@ -293,112 +224,32 @@ impl Plan {
     pub async fn start(self) -> Stack {
         let dir = TempDir::new().unwrap();
         let pki = Arc::new(Pki::make(&dir.path().join("pki")).unwrap());
-        for request in self.prepare {
-            pki.issue(request).unwrap();
-        }
-        let (echo_http, echo_https, upstream, echo) = start_echo(&pki).await;
-        let mut values = self.values;
-        values.push(("echo", echo_http.to_string()));
-        values.push(("echo-tls", echo_https.to_string()));
+        let echo = start_echo(Some(&pki)).await;
+        let echo_https = echo.https.unwrap();
+        let values = [
+            ("echo", echo.http.to_string()),
+            ("echo-tls", echo_https.to_string()),
+        ];
         let document = template::fill(&self.document, pki.dir(), &values).unwrap();
         fs::write(dir.path().join("kong.yaml"), document).unwrap();
         let gateway = start_gateway(dir.path(), self.gateway);
-        let target = match self.edge_target {
-            EdgeTarget::Gateway => gateway.addresses[0],
-            EdgeTarget::Upstream => echo_https,
+        let target = match self.role {
+            EdgeRole::ToGateway => Some(gateway.addresses[0]),
+            EdgeRole::ToUpstream => Some(echo_https),
+            EdgeRole::Absent => None,
         };
-        let edge = if self.has_edge {
-            Some(start_edge(dir.path(), target, self.edge).await)
-        } else {
-            None
+        let edge = match target {
+            Some(target) => Some(start_edge(dir.path(), target, self.edge).await),
+            None => None,
         };
         Stack {
             dir,
             pki,
-            upstream,
+            upstream: echo.seen,
             gateway,
             edge,
-            _echo: echo,
+            _echo: echo.stop,
         }
-    }
-}
-
-/// An upstream in this process: its plain and its TLS address, what it sees, and what stops it when dropped.
-pub async fn start_echo(pki: &Pki) -> (SocketAddr, SocketAddr, Arc<Seen>, oneshot::Sender<()>) {
-    let any = "127.0.0.1:0".parse().unwrap();
-    let mut echo = Echo::new(Keep::Requests);
-    let tls = ServerConfig::builder()
-        .with_client_cert_verifier(prove_possession(Vec::new()))
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(
-            pki.identity("upstream/server").unwrap(),
-        )));
-    let http = echo.listen(any, None).await.unwrap();
-    let https = echo.listen(any, Some(Arc::new(tls))).await.unwrap();
-    let seen = echo.seen();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let until = async move { drop(stopped.await) };
-    tokio::spawn(echo.run(until, Duration::ZERO));
-    (http, https, seen, stop)
-}
-
-fn gateway_inputs(dir: &Path, environment: Vec<(String, String)>) -> Inputs {
-    let file = dir.join("gateway.toml");
-    fs::write(&file, fixture("gateway.toml")).unwrap();
-    Inputs {
-        file: Some(file),
-        environment,
-    }
-}
-
-fn start_gateway(dir: &Path, environment: Vec<(String, String)>) -> RunningGateway {
-    let inputs = gateway_inputs(dir, environment);
-    let (loaded, report) = inputs.load(1);
-    let loaded = loaded.unwrap_or_else(|| panic!("the gateway refuses its configuration:\n{report}"));
-    let gateway = Gateway::bind(inputs, loaded).unwrap();
-    let (addresses, status) = (gateway.addresses(), gateway.status_addresses()[0]);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (reloads, reload) = mpsc::channel(1);
-    let task = tokio::spawn(gateway.run(async move { drop(stopped.await) }, reload));
-    RunningGateway {
-        addresses,
-        status,
-        reloads,
-        stop: Some(stop),
-        task,
-    }
-}
-
-fn plan_edge(file: &Path, environment: &[(String, String)]) -> edge_proxy::Plan {
-    let (loaded, mut report) = edge_proxy::settings::Settings::load(file, environment);
-    let plan = loaded.and_then(|loaded| {
-        let (plan, findings) = edge_proxy::compile(&loaded);
-        report.extend(findings);
-        plan
-    });
-    plan.filter(|_| !report.has_errors())
-        .unwrap_or_else(|| panic!("the edge refuses its configuration:\n{report}"))
-}
-
-async fn start_edge(dir: &Path, target: SocketAddr, environment: Vec<(String, String)>) -> RunningEdge {
-    let file = dir.join("edge.toml");
-    let text = template::fill(&fixture("edge.toml"), dir, &[("gateway", target.to_string())]).unwrap();
-    fs::write(&file, text).unwrap();
-    let edge = Edge::bind(plan_edge(&file, &environment)).await.unwrap();
-    let addresses = edge.addresses();
-    let addresses = addresses
-        .into_iter()
-        .map(|(name, address)| (name.to_owned(), address))
-        .collect();
-    let control = edge.control();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(edge.run(async move { drop(stopped.await) }));
-    RunningEdge {
-        addresses,
-        control,
-        environment,
-        file,
-        stop: Some(stop),
-        task,
     }
 }
 

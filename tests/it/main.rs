@@ -5,12 +5,14 @@
 
 mod alb_headers;
 mod bad_input;
+mod carried_headers;
 mod curl_and_openssl;
 mod double_acl;
 mod drain;
 mod handshakes;
 mod hop_trust;
 mod kong_answers;
+mod kong_headers;
 mod load;
 mod pair;
 mod possession;

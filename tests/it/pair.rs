@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use harness::client::Client;
+use harness::doors::{fixture, start_echo};
 use harness::echo::Seen;
 use harness::pki::Pki;
 use harness::program::{Program, ProgramError, Said, command, run_to_end};
-use harness::stack::{fixture, start_echo};
 use harness::template;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -103,16 +103,14 @@ impl Pair {
     /// Starts both. Their ports stay the same when they are started again.
     pub(crate) async fn start() -> Self {
         let (gateway, public) = (free_address(), free_address());
-        // The echo's certificate is not asked for: it is plain.
-        let unused = TempDir::new().unwrap();
-        let (echo, _, upstream, stop) = start_echo(&Pki::make(unused.path()).unwrap()).await;
+        let echo = start_echo(None).await;
         let mut pair = Self {
-            files: Files::new(gateway, echo),
+            files: Files::new(gateway, echo.http),
             gateway: None,
             edge: None,
-            upstream,
+            upstream: echo.seen,
             public,
-            _echo: stop,
+            _echo: echo.stop,
         };
         pair.start_gateway();
         pair.start_edge();
