@@ -12,9 +12,9 @@ use std::time::Duration;
 use crossbeam_queue::SegQueue;
 use tracing::warn;
 
-/// Lines that may wait to be written. What comes on top is dropped, counted and reported: a full disk must not become
-/// an outage, and must not go unnoticed.
-const WAITING_LINES: usize = 100_000;
+/// Octets of lines that may wait to be written. What comes on top is dropped, counted and reported: a full disk must not
+/// become an outage, and must not go unnoticed.
+const WAITING: usize = 64 * 1024 * 1024;
 
 /// How long the thread gathers lines before it writes them.
 const BATCH: Duration = Duration::from_millis(10);
@@ -86,12 +86,13 @@ impl Lines {
         let (Some(queue), Some(writer)) = (&self.queue, &self.writer) else {
             return;
         };
-        if queue.waiting.fetch_add(1, Ordering::AcqRel) >= WAITING_LINES {
-            queue.waiting.fetch_sub(1, Ordering::AcqRel);
+        line.push(b'\n');
+        let octets = line.len();
+        if queue.waiting.fetch_add(octets, Ordering::AcqRel) >= WAITING {
+            queue.waiting.fetch_sub(octets, Ordering::AcqRel);
             queue.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        line.push(b'\n');
         queue.lines.push(line);
         if queue.asleep.swap(false, Ordering::AcqRel) {
             writer.thread().unpark();
@@ -122,7 +123,7 @@ impl Queue {
             let closed = self.closed.load(Ordering::Acquire);
             let mut written = false;
             while let Some(line) = self.lines.pop() {
-                self.waiting.fetch_sub(1, Ordering::AcqRel);
+                self.waiting.fetch_sub(line.len(), Ordering::AcqRel);
                 written = true;
                 if let Err(error) = sink.write_all(&line) {
                     self.dropped.fetch_add(1, Ordering::Relaxed);

@@ -114,7 +114,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let services = services::compile(compilation, &authorities);
     let table = routes::compile(compilation, &plugins, &services);
     let handshakes = handshakes::compile(compilation, &plugins, edges.as_ref());
-    let validities = trust::validities(compilation, &authorities);
+    let validities = trust::validities(compilation, &authorities, edges.as_ref());
     let table = table?;
     Some(Snapshot {
         generation: generation.number,

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use transport::certificate::{Certificate, iso8601};
 use transport::finding::{Finding, Origin};
+use transport::pem;
 use transport::revocation::crl::RevocationLists;
 use transport::verify::{Policy, TrustStore};
 use uuid::Uuid;
 
 use super::Compilation;
 use crate::document::{CaCertificate, Located};
+use crate::identity::TrustedEdges;
 use crate::status::Validity;
 
 /// The CA entities of the document and the revocation lists of the node.
@@ -134,31 +136,52 @@ pub(super) fn store(
     }
 }
 
-/// How long everything with a date is valid, for `/status`.
-pub(super) fn validities(compilation: &Compilation<'_>, authorities: &Authorities<'_>) -> Box<[Validity]> {
+/// How long everything with a date is valid, for `/status`: what the document holds, and what the node's files do.
+pub(super) fn validities(
+    compilation: &Compilation<'_>,
+    authorities: &Authorities<'_>,
+    edges: Option<&TrustedEdges>,
+) -> Box<[Validity]> {
     let mut all = Vec::new();
+    let mut add = |kind, name: String, certificate: Option<CertificateDer<'static>>| {
+        let parsed = certificate.and_then(|certificate| Certificate::parse(certificate).ok());
+        let until = parsed.map(|certificate| iso8601(certificate.not_after()));
+        all.push(Validity { kind, name, until });
+    };
     for ca in &compilation.document.ca_certificates {
-        let until = Certificate::parse(ca.certificate.value.clone())
-            .ok()
-            .map(|ca| iso8601(ca.not_after()));
-        all.push(Validity {
-            kind: "ca_certificate",
-            name: ca.id.to_string(),
-            until,
-        });
+        add(
+            "ca_certificate",
+            ca.id.to_string(),
+            Some(ca.certificate.value.clone()),
+        );
     }
     for entity in &compilation.document.certificates {
-        let leaf = entity.pair.chain().first().cloned();
-        let until = leaf
-            .and_then(|leaf| Certificate::parse(leaf).ok())
-            .map(|leaf| iso8601(leaf.not_after()));
-        all.push(Validity {
-            kind: "certificate",
-            name: entity.id.to_string(),
-            until,
-        });
+        add(
+            "certificate",
+            entity.id.to_string(),
+            entity.pair.chain().first().cloned(),
+        );
     }
-    for list in authorities.lists.iter() {
+    let settings = compilation.settings();
+    for files in settings.ssl_cert.iter().chain(&settings.client_ssl) {
+        // One that cannot be read has been reported.
+        let chain = pem::certificates(&files.certificate).unwrap_or_default();
+        add(
+            "certificate",
+            files.certificate.display().to_string(),
+            chain.into_iter().next(),
+        );
+    }
+    let stores = edges.iter().map(|edges| edges.store());
+    for ca in stores.clone().flat_map(TrustStore::authorities) {
+        add(
+            "ca_certificate",
+            format!("trusted_edge_ca: {}", ca.subject()),
+            Some(ca.der().clone()),
+        );
+    }
+    let lists_of_edges = stores.flat_map(|store| store.revocation_lists().iter());
+    for list in authorities.lists.iter().chain(lists_of_edges) {
         let until = Some(iso8601(list.next_update()));
         all.push(Validity {
             kind: "revocation_list",

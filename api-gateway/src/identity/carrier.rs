@@ -45,6 +45,8 @@ impl Carrier {
 pub struct EdgeIdentity {
     /// SHA-256 of its certificate, lower-case hexadecimal.
     pub sha256: Box<str>,
+    /// Until when its certificate, and every list that was consulted, is valid.
+    pub valid_until: UnixTime,
 }
 
 /// The edges that may carry certificates: whom their certificates must come from, and what they must say.
@@ -66,6 +68,11 @@ impl TrustedEdges {
     /// CA names for the certificate request.
     pub fn subjects(&self) -> Vec<rustls::DistinguishedName> {
         self.store.subjects()
+    }
+
+    /// Certificates and revocation lists in force, for `/status`.
+    pub fn store(&self) -> &TrustStore {
+        &self.store
     }
 
     /// Whether this connection's own certificate is an edge's, now. The answer is remembered with the connection until
@@ -92,6 +99,7 @@ impl TrustedEdges {
             Ok(path) if self.is_named(&path) => {
                 let identity = Arc::new(EdgeIdentity {
                     sha256: hexadecimal(&path.leaf().sha256()).into(),
+                    valid_until: path.valid_until(),
                 });
                 info!(connection_id = %connection.id, peer = %connection.peer, certificate_sha256 = %identity.sha256, "an edge has connected");
                 (Some(identity), path.valid_until())

@@ -216,9 +216,8 @@ impl CertificateAuth {
                 Some(*key)
             }
             Outcome::Groups(groups, subject) => {
-                if !groups.is_empty() || exchange.caller.authenticated_groups.is_none() {
-                    exchange.caller.authenticated_groups = Some(groups.clone());
-                }
+                // Also where there are none: another certificate's groups are not this one's.
+                exchange.caller.authenticated_groups = Some(groups.clone());
                 exchange.stamp(CLIENT_CERT_DN, subject.clone());
                 if let Some(names) = &known.identity.alternative_names_header {
                     exchange.stamp(CLIENT_CERT_SAN, names.clone());

@@ -17,7 +17,7 @@ use transport::activity::InFlight;
 use super::Client;
 use super::admission::Target;
 use super::decision::{Asked, Trace, decide};
-use crate::identity::CarriedCertificates;
+use crate::identity::{CarriedCertificates, Carrier};
 use crate::rejection::Rejection;
 
 /// The request that asks for a tunnel, kept so that it can be judged again.
@@ -73,11 +73,15 @@ impl Opening {
         };
         let mut trace = Trace::default();
         decide(&snapshot, (&client.connection, &carrier), asked, now, &mut trace)?;
-        Ok(trace
+        let of_edge = match &carrier {
+            Carrier::Edge(edge) => Some(edge.valid_until),
+            Carrier::TrustedAddress | Carrier::Nobody => None,
+        };
+        let of_principals = trace
             .principals
             .iter()
-            .map(|principal| principal.identity.valid_until)
-            .min())
+            .map(|principal| principal.identity.valid_until);
+        Ok(of_principals.chain(of_edge).min())
     }
 }
 
