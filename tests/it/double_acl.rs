@@ -139,3 +139,41 @@ async fn neither_principal_can_stand_in_for_the_other() {
     }
     assert_eq!(with_header(stack.gateway().cert("edge/client")).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_edge_that_proved_who_it_is_has_not_proved_who_its_client_is() {
+    let stack = Stack::with("double_acl.yaml").start().await;
+    for (who, status, consumer) in [
+        (Some("alice"), 200, Some("alice@example.com")),
+        (Some("bob"), 403, None),
+        (Some("mallory"), 200, Some("guest")),
+        (Some("expired"), 200, Some("guest")),
+        (None, 200, Some("guest")),
+    ] {
+        let client = stack.edge("public");
+        let client = match who {
+            Some(who) => client.cert(who),
+            None => client,
+        };
+        let answer = client.get("/guests").await;
+        assert_eq!(answer.status, status, "{who:?}");
+        assert_eq!(
+            answer.received("x-consumer-username").as_deref(),
+            consumer,
+            "{who:?}"
+        );
+        let anonymous = (consumer == Some("guest")).then_some("true");
+        assert_eq!(
+            answer.received("x-anonymous-consumer").as_deref(),
+            anonymous,
+            "{who:?}"
+        );
+    }
+    let rubbish = stack
+        .gateway()
+        .cert("edge/client")
+        .get("/guests")
+        .header("X-Amzn-Mtls-Clientcert", "rubbish")
+        .await;
+    assert_eq!(rubbish.status, 400, "an error is not an absence");
+}
