@@ -174,3 +174,51 @@ async fn no_other_upgrade_is_offered_to_the_upstream() {
         }
     }
 }
+
+/// Everything that comes until the other side closes.
+async fn read_to_the_end(stream: &mut dyn Stream) -> String {
+    let mut rest = Vec::new();
+    // A reset is an end as well.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut rest))
+        .await
+        .expect("an end");
+    String::from_utf8_lossy(&rest).into_owned()
+}
+
+#[tokio::test]
+async fn what_a_revoked_client_has_open_is_cut_off_and_what_others_have_is_not() {
+    let plan = Stack::with("hop.yaml").gateway("stream_close_delay", "0s");
+    let stack = plan.start().await;
+    let alices = [
+        (stack.edge("public").cert("alice"), "/mtls"),
+        (stack.gateway().cert("alice"), "/direct"),
+    ];
+    let mut answers = Vec::new();
+    let mut tunnels = Vec::new();
+    for (client, path) in &alices {
+        let mut stream = client.stream().await.unwrap();
+        let head = format!(
+            "POST {path}/mirror HTTP/1.1\r\nHost: edge.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        read_until(&mut *stream, "first").await;
+        answers.push(stream);
+        tunnels.push(open_websocket(client, path).await.0);
+    }
+    let (mut bobs, head) = open_websocket(&stack.edge("public").cert("bob"), "/anonymous").await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+
+    stack.pki.revoke("alice").unwrap();
+    stack.reload_gateway().await;
+    for mut answer in answers {
+        // It may have been cut off already; then there is nobody to take it.
+        let _ = answer.write_all(b"6\r\nsecond\r\n").await;
+        let rest = read_to_the_end(&mut *answer).await;
+        assert!(!rest.contains("second"), "{rest}");
+    }
+    for mut tunnel in tunnels {
+        read_to_the_end(&mut *tunnel).await;
+    }
+    bobs.write_all(b"still here").await.unwrap();
+    read_until(&mut *bobs, "still here").await;
+}

@@ -27,6 +27,9 @@ pub enum BodyError {
     /// Longer than the limit in force.
     #[error("the body is longer than {0} bytes")]
     TooLong(u64),
+    /// Whoever asked for it may not have the rest.
+    #[error("the right to the rest of the body was withdrawn")]
+    Withdrawn,
 }
 
 /// What happens to a request's body while the upstream reads it. Read by whoever waits for the answer.
@@ -202,6 +205,11 @@ pub enum Ending {
 
 /// Told once, when the last byte of an answer is handed on or when the answer is given up.
 pub trait Observer: Send + Sync {
+    /// Asked before each piece of an upstream's body is handed on; `false` cuts the answer off.
+    fn may_go_on(&mut self) -> bool {
+        true
+    }
+
     /// `bytes` of the body were handed on.
     fn ended(self: Box<Self>, bytes: u64, ending: Ending);
 }
@@ -294,12 +302,17 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        match &mut this.source {
+        let Self {
+            source,
+            sent,
+            observer,
+            ..
+        } = self.get_mut();
+        match source {
             Source::Full(left) if left.is_empty() => Poll::Ready(None),
             Source::Full(left) => {
                 let all = std::mem::take(left);
-                this.sent = all.len() as u64;
+                *sent = all.len() as u64;
                 Poll::Ready(Some(Ok(Frame::data(all))))
             }
             Source::Stream {
@@ -320,7 +333,10 @@ impl Body for ResponseBody {
                 Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::CutOff(error)))),
                 Poll::Ready(Some(Ok(frame))) => {
                     silence.broken();
-                    this.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    if observer.as_mut().is_some_and(|observer| !observer.may_go_on()) {
+                        return Poll::Ready(Some(Err(BodyError::Withdrawn)));
+                    }
+                    *sent += frame.data_ref().map_or(0, |data| data.len() as u64);
                     Poll::Ready(Some(Ok(frame)))
                 }
             },

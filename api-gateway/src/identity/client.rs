@@ -6,6 +6,7 @@ use rustls::pki_types::UnixTime;
 use tracing::warn;
 use transport::certificate::{AlternativeName, Certificate};
 use transport::distinguished_name::CommonName;
+use transport::presented::PresentedChain;
 use transport::verify::VerifiedPath;
 
 use crate::consumer::CertifiedName;
@@ -29,6 +30,8 @@ pub struct ClientIdentity {
     pub issuers: Box<[[u8; 32]]>,
     /// Until when the path is valid: the first notAfter or nextUpdate on it.
     pub valid_until: UnixTime,
+    /// As it was presented, so that it can be judged again.
+    pub chain: PresentedChain,
 }
 
 #[derive(Debug)]
@@ -54,7 +57,7 @@ pub enum IdentityError {
 
 impl ClientIdentity {
     /// The identity that a verified path ends in.
-    pub fn of(path: &VerifiedPath) -> Self {
+    pub fn of(path: &VerifiedPath, chain: PresentedChain) -> Self {
         let leaf = path.leaf();
         let names = leaf.alternative_names();
         Self {
@@ -71,6 +74,7 @@ impl ClientIdentity {
             sha256: hexadecimal(&leaf.sha256()).into(),
             issuers: path.issuers().iter().map(|issuer| issuer.sha256()).collect(),
             valid_until: path.valid_until(),
+            chain,
         }
     }
 

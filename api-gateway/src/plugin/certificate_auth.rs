@@ -200,12 +200,26 @@ impl CertificateAuth {
             .store
             .verify(chain, now)
             .map_err(RefusedBefore::Certificate)?;
-        let identity = Arc::new(ClientIdentity::of(&path));
+        let identity = Arc::new(ClientIdentity::of(&path, chain.clone()));
         let outcome = match &self.lookup {
             Lookup::Group(by) => by.outcome(&identity)?,
             Lookup::Consumer(lookup) => lookup.outcome(&identity, consumers)?,
         };
         Ok(Known { identity, outcome })
+    }
+
+    /// Judges a certificate that was admitted before once more, by what is in force now: whom it names, if it is good.
+    pub fn find_again(
+        &self,
+        identity: &ClientIdentity,
+        consumers: &Consumers,
+        now: UnixTime,
+    ) -> Result<Option<ConsumerKey>, Rejection> {
+        let known = self.find_out(&identity.chain, consumers, now)?;
+        Ok(match known.outcome {
+            Outcome::Consumer { key, .. } => Some(key),
+            Outcome::Groups(..) => None,
+        })
     }
 
     /// Makes the caller whoever the certificate names.

@@ -8,6 +8,7 @@ mod forward;
 pub mod owned_headers;
 mod record;
 mod response;
+mod standing;
 mod tunnel;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use transport::body::{Ending, Observer, Progress, ResponseBody};
 
 use super::decision::Trace;
+use super::standing::Standing;
 use super::{Client, access_log};
 use crate::error_body::Preference;
 use crate::rejection::Rejection;
@@ -42,6 +43,7 @@ pub(super) struct Record {
     status: Option<StatusCode>,
     pub(super) source: AnswerSource,
     response_bytes: u64,
+    pub(super) standing: Standing,
 }
 
 /// 128 random bits, as 32 hexadecimal digits.
@@ -93,6 +95,7 @@ impl Record {
             status: None,
             source: AnswerSource::Gateway,
             response_bytes: 0,
+            standing: Standing::default(),
         })
     }
 
@@ -183,6 +186,10 @@ fn milliseconds(from: Instant, to: Instant) -> u64 {
 }
 
 impl Observer for Record {
+    fn may_go_on(&mut self) -> bool {
+        self.still_stands()
+    }
+
     fn ended(mut self: Box<Self>, bytes: u64, _ending: Ending) {
         self.response_bytes = bytes;
     }

@@ -1,0 +1,102 @@
+//! Answers that outlive their request's decision, and may not outlive the credential that it rested on.
+//!
+//! Before each piece of an upstream's body goes on, it is asked whether anything has changed: another configuration is in
+//! force, or a certificate or revocation list has run out. Only then are the certificates judged again, by the plugins
+//! that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
+
+use std::time::Instant;
+
+use rustls::pki_types::UnixTime;
+use tracing::info;
+
+use super::record::Record;
+use crate::exchange::Principal;
+use crate::identity::Evidence;
+use crate::plugin::Plugin;
+use crate::snapshot::Snapshot;
+
+/// What an answer under way rests on.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// By which generation, and until when, it was last found to be good.
+    judged: Option<(u64, UnixTime)>,
+    lost: Option<Instant>,
+}
+
+impl Record {
+    /// Whether the rest of the answer may go on.
+    pub(super) fn still_stands(&mut self) -> bool {
+        if self.trace.principals.is_empty() {
+            return true;
+        }
+        let delay = self.client.gateway.stream_close_delay;
+        if let Some(lost) = self.standing.lost {
+            return lost.elapsed() < delay;
+        }
+        let now = UnixTime::now();
+        let snapshot = self.client.gateway.snapshots.load();
+        let (generation, until) = self
+            .standing
+            .judged
+            .unwrap_or_else(|| (self.snapshot.generation, earliest(&self.trace.principals)));
+        if generation == snapshot.generation && now <= until {
+            self.standing.judged = Some((generation, until));
+            return true;
+        }
+        if self
+            .trace
+            .principals
+            .iter()
+            .all(|principal| self.is_good(principal, &snapshot, now))
+        {
+            // What ran out has been judged anew, and is good; it is looked at again when the configuration changes.
+            self.standing.judged = Some((snapshot.generation, until.max(now)));
+            return true;
+        }
+        info!(request_id = %self.request_id, delay_s = delay.as_secs_f32(), "an answer is cut off: its credential is no longer good");
+        self.standing.lost = Some(Instant::now());
+        !delay.is_zero()
+    }
+
+    /// Whether the plugin that admitted a certificate still would, for the same consumer, from the same carrier.
+    fn is_good(&self, principal: &Principal, snapshot: &Snapshot, now: UnixTime) -> bool {
+        let Some(admitted_on) = self.matched_route() else {
+            return false;
+        };
+        let route = snapshot
+            .routes
+            .iter()
+            .find(|route| route.name == admitted_on.name);
+        let slot = route.and_then(|route| {
+            route
+                .chain
+                .slots()
+                .iter()
+                .find(|slot| slot.name == principal.plugin)
+        });
+        let (auth, carried_by_right) = match slot.map(|slot| &*slot.plugin) {
+            Some(Plugin::MtlsAuth(plugin)) => (&plugin.auth, principal.evidence == Evidence::Socket),
+            Some(Plugin::HeaderCertAuth(plugin)) => {
+                let carrier = snapshot
+                    .sources
+                    .carrier(&self.client.connection, snapshot.generation, now);
+                (&plugin.auth, snapshot.sources.admits(&carrier, plugin.source))
+            }
+            Some(Plugin::Acl(_)) | None => return false,
+        };
+        let id_then = principal
+            .consumer
+            .and_then(|key| self.snapshot.consumers.get(key))
+            .map(|consumer| consumer.id);
+        let found = auth.find_again(&principal.identity, &snapshot.consumers, now);
+        let same = found
+            .is_ok_and(|key| key.and_then(|key| snapshot.consumers.get(key)).map(|now| now.id) == id_then);
+        carried_by_right && same
+    }
+}
+
+fn earliest(principals: &[Principal]) -> UnixTime {
+    let ends = principals.iter().map(|principal| principal.identity.valid_until);
+    ends.min()
+        .unwrap_or(UnixTime::since_unix_epoch(std::time::Duration::ZERO))
+}
