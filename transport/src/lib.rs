@@ -14,6 +14,7 @@ pub mod hop;
 pub mod lines;
 pub mod listen;
 pub mod probe;
+mod reader_patience;
 pub mod remembered;
 pub mod runtime;
 pub mod serve;

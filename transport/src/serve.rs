@@ -23,6 +23,7 @@ use tokio_rustls::server::TlsStream;
 use crate::activity::Activity;
 use crate::body::ResponseBody;
 use crate::drain::Draining;
+use crate::reader_patience::ReaderPatience;
 use crate::sidelined::Sidelined;
 
 /// How long a client may take for its TLS handshake.
@@ -196,7 +197,7 @@ where
     S::Future: Send + 'static,
     F: Future<Output = ()>,
 {
-    let io = TokioIo::new(io);
+    let io = TokioIo::new(ReaderPatience::new(io, limits.idle));
     match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
