@@ -19,6 +19,7 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `not-yet` | a field that would decide, and is not built |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 
 mod consumers;

@@ -150,6 +150,16 @@ impl Builder<'_, '_> {
         match &plugin.config {
             PluginConfig::Acl(config) => Some(Plugin::Acl(acl(config))),
             PluginConfig::MtlsAuth(config) => {
+                if let Some(attribute) = config.san_dirname_matcher.first() {
+                    let message = "san_dirname_matcher is not built yet: every attribute of a directory name would be looked up";
+                    let origin = self.compilation.at(attribute.place);
+                    self.compilation.report(Finding::error(
+                        "not-yet",
+                        origin,
+                        "config.san_dirname_matcher",
+                        message,
+                    ));
+                }
                 let auth = self.certificate_auth(&config.auth, plugin.place, &self.socket)?;
                 Some(Plugin::MtlsAuth(MtlsAuth { auth }))
             }
