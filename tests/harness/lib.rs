@@ -13,6 +13,7 @@ pub mod answer;
 pub mod client;
 pub mod doors;
 pub mod echo;
+pub mod exhibit;
 pub mod outside;
 pub mod pki;
 pub mod program;

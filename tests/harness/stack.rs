@@ -13,9 +13,11 @@
 //! Whatever goes wrong here fails the test, so everything panics.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api_gateway::load::Loaded;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -36,7 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a stack is to be; see [`Stack::with`].
 #[derive(Debug)]
 pub struct Plan {
-    document: String,
+    pub(crate) document: String,
+    /// Further files of the PKI's directory, by their names there.
+    pub(crate) files: Vec<(String, String)>,
     gateway: Vec<(String, String)>,
     edge: Vec<(String, String)>,
     role: EdgeRole,
@@ -66,8 +70,14 @@ pub struct Stack {
 impl Stack {
     /// A stack whose gateway reads this document of `tests/fixtures`.
     pub fn with(document: &str) -> Plan {
+        Self::reading(fixture(document))
+    }
+
+    /// A stack whose gateway reads this document.
+    pub fn reading(document: impl Into<String>) -> Plan {
         Plan {
-            document: fixture(document),
+            document: document.into(),
+            files: Vec::new(),
             gateway: Vec::new(),
             edge: Vec::new(),
             role: EdgeRole::ToGateway,
@@ -209,15 +219,40 @@ impl Plan {
         self
     }
 
+    /// Puts a file beside those of the PKI: `"@name"` in the document, `pki/name` in the node file.
+    pub fn file(mut self, name: &str, content: impl Into<String>) -> Self {
+        self.files.push((name.to_owned(), content.into()));
+        self
+    }
+
     /// What the gateway says of this plan, if it refuses it.
     pub fn refusal(self) -> Option<Report> {
-        let dir = TempDir::new().unwrap();
-        let pki = Pki::make(&dir.path().join("pki")).unwrap();
-        let values = ["echo", "echo-tls"].map(|name| (name, "127.0.0.1:1".to_owned()));
-        let document = template::fill(&self.document, pki.dir(), &values).unwrap();
-        fs::write(dir.path().join("kong.yaml"), document).unwrap();
-        let (loaded, report) = gateway_inputs(dir.path(), self.gateway).load(1);
+        let (loaded, report) = self.load();
         loaded.is_none().then_some(report)
+    }
+
+    /// All that the gateway says of this plan, warnings too.
+    pub fn findings(self) -> Report {
+        self.load().1
+    }
+
+    fn load(self) -> (Option<Loaded>, Report) {
+        let dir = TempDir::new().unwrap();
+        let values = ["echo", "echo-tls"].map(|name| (name, "127.0.0.1:1".to_owned()));
+        let pki = Pki::make(&dir.path().join("pki")).unwrap();
+        self.write(dir.path(), &pki, &values);
+        gateway_inputs(dir.path(), self.gateway).load(1)
+    }
+
+    /// Writes its files and the document.
+    fn write(&self, dir: &Path, pki: &Pki, values: &[(&str, String)]) {
+        for (name, content) in &self.files {
+            let file = pki.path(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, content).unwrap();
+        }
+        let document = template::fill(&self.document, pki.dir(), values).unwrap();
+        fs::write(dir.join("kong.yaml"), document).unwrap();
     }
 
     /// Starts everything.
@@ -230,8 +265,7 @@ impl Plan {
             ("echo", echo.http.to_string()),
             ("echo-tls", echo_https.to_string()),
         ];
-        let document = template::fill(&self.document, pki.dir(), &values).unwrap();
-        fs::write(dir.path().join("kong.yaml"), document).unwrap();
+        self.write(dir.path(), &pki, &values);
         let gateway = start_gateway(dir.path(), self.gateway);
         let target = match self.role {
             EdgeRole::ToGateway => Some(gateway.addresses[0]),
