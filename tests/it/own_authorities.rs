@@ -1,0 +1,100 @@
+//! Each plugin instance trusts its own authorities alone, and what it remembers is its own too.
+
+use certs::Leaf;
+use harness::exhibit::{Way, both_ways, route};
+
+use crate::consumer_matching::{BOTH, Roots, of};
+
+#[tokio::test]
+async fn each_instance_trusts_its_own_authorities_alone() {
+    const CONSUMERS: &str = "_format_version: \"3.0\"\nservices: [{name: echo, url: \"http://{echo}\"}]\n\
+                             consumers: [{username: alice}, {username: by custom id, custom_id: alice}]\nroutes:\n";
+    let roots = Roots::new();
+    let shared = "certificate_header_name: X-Amzn-Mtls-Clientcert, certificate_header_format: url_encoded";
+    let routes = [
+        both_ways("a", "ca_certificates: [{a}]", ""),
+        both_ways("b", "ca_certificates: [{b}]", ""),
+        both_ways("either", "ca_certificates: [{b}, {a}]", ""),
+        both_ways("custom", "ca_certificates: [{a}], consumer_by: [custom_id]", ""),
+        both_ways("group", "ca_certificates: [{a}], skip_consumer_lookup: true", ""),
+        // The socket's authorities are not the header's, on one route.
+        route(
+            "socket/mixed",
+            &format!(
+                "{{name: mtls-auth, config: {{ca_certificates: [{{a}}]}}}}, \
+                 {{name: header-cert-auth, config: {{ca_certificates: [{{b}}], {shared}}}}}"
+            ),
+        ),
+    ];
+    let stack = roots.start([CONSUMERS, &routes.concat()].concat()).await;
+    let (by_a, by_b) = (
+        of(&roots.a, Leaf::client("alice")),
+        of(&roots.b, Leaf::client("alice")),
+    );
+    let untrusted = "401 TLS certificate failed verification: certificate_untrusted";
+
+    // Each twice and more, on one connection: what a route remembers must not serve another.
+    for way in BOTH {
+        for (whose, exhibit, at_a, at_b, custom) in [
+            ("A's", &by_a, "200 as alice", untrusted, "200 as by custom id"),
+            ("B's", &by_b, untrusted, "200 as alice", untrusted),
+        ] {
+            let mut session = match way {
+                Way::Socket => stack
+                    .gateway()
+                    .with(exhibit.identity().unwrap())
+                    .connect()
+                    .await
+                    .unwrap(),
+                _ => stack.gateway().cert("edge/client").connect().await.unwrap(),
+            };
+            for round in 1..=3 {
+                for (route, verdict) in [
+                    ("a", at_a),
+                    ("b", at_b),
+                    ("either", "200 as alice"),
+                    ("custom", custom),
+                ] {
+                    let answer = session.send(stack.show(way, exhibit, route)).await.unwrap();
+                    let judged = stack.judged(answer).await;
+                    assert_eq!(
+                        judged.verdict(),
+                        verdict,
+                        "{whose} at {route}, {way:?}, round {round}"
+                    );
+                }
+                let answer = session.send(stack.show(way, exhibit, "group")).await.unwrap();
+                assert_eq!(
+                    answer.received("x-consumer-username"),
+                    None,
+                    "{whose} without a consumer"
+                );
+            }
+        }
+    }
+
+    // Both certificates on one connection of the edge, in turn.
+    let mut edge = stack.gateway().cert("edge/client").connect().await.unwrap();
+    for round in 1..=3 {
+        for (exhibit, route, status) in [
+            (&by_a, "a", 200),
+            (&by_b, "a", 401),
+            (&by_b, "b", 200),
+            (&by_a, "b", 401),
+        ] {
+            let answer = edge.send(stack.show(Way::Header, exhibit, route)).await.unwrap();
+            assert_eq!(answer.status, status, "{route}, round {round}");
+        }
+    }
+
+    let client = stack.gateway().with(by_a.identity().unwrap());
+    let mixed = client
+        .get("/socket/mixed")
+        .header("X-Amzn-Mtls-Clientcert", &by_b.url_encoded())
+        .await;
+    assert_eq!(
+        stack.judged(mixed).await.reason(),
+        "header_untrusted_source",
+        "a client is no edge, whoever he is"
+    );
+}
