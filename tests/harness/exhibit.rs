@@ -167,12 +167,12 @@ impl Plan {
         self.gateway("revocation_lists", "")
     }
 
-    /// Trusts the loopback address instead of edges.
-    pub fn trusting_addresses(self) -> Self {
+    /// Trusts addresses instead of edges.
+    pub fn trusting_addresses(self, addresses: &str) -> Self {
         self.gateway("trusted_edges", "")
             .gateway("trusted_edge_ca", "")
             .gateway("trusted_edge_revocation_lists", "")
-            .gateway("trusted_ips", "127.0.0.0/8")
+            .gateway("trusted_ips", addresses)
     }
 }
 

@@ -158,7 +158,7 @@ pub(crate) async fn assert_everywhere(world: &World, listed: &[(&str, &Authority
     assert_rows(&stack, &WAYS, rows).await;
     let addresses = world
         .plan(listed)
-        .trusting_addresses()
+        .trusting_addresses("127.0.0.0/8")
         .without_edge()
         .start()
         .await;

@@ -3,10 +3,20 @@
 // All of it is test code, functions that only tests call included.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+/// An array whose rows stay on their lines, however long they are.
+macro_rules! table {
+    ($($row:expr;)*) => {
+        [$($row),*]
+    };
+}
+
 mod alb_headers;
 mod bad_input;
 mod carried_headers;
+mod certificate_auth_fields;
+mod certificate_header_fields;
 mod certificate_names;
+mod certificate_plugin_checks;
 mod consumer_matching;
 mod curl_and_openssl;
 mod double_acl;
