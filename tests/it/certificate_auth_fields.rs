@@ -1,8 +1,8 @@
 //! What `allow_partial_chain` and `revocation_check_mode` decide, value by value.
 
-use certs::{Authority, Leaf, Reason, Revocations, Serial};
+use certs::{Authority, Leaf, Reason, Revocations, Serial, Validity};
 use harness::exhibit::{WAYS, Way, both_ways};
-use harness::stack::{Plan, Stack};
+use harness::stack::{Plan, Stack, eventually};
 
 use crate::consumer_matching::{Roots, of};
 
@@ -209,4 +209,79 @@ async fn revocation_is_judged_by_the_lists_of_the_node_in_each_mode() {
         warnings.contains("the revocation list of CN=Stale is stale"),
         "{warnings}"
     );
+}
+
+#[tokio::test]
+async fn a_list_that_goes_stale_refuses_from_then_on_whatever_is_remembered() {
+    let (root, other) = (
+        Authority::root("Brief").unwrap(),
+        Authority::root("Lasting").unwrap(),
+    );
+    let list = |authority: &Authority, list: Revocations| authority.revocation_list(list).unwrap().pem();
+    let trust = "ca_certificates: [{brief}, {lasting}]";
+    let routes = [
+        both_ways("skip", &format!("{trust}, revocation_check_mode: SKIP"), ""),
+        both_ways("ignore", trust, ""),
+        both_ways("strict", &format!("{trust}, revocation_check_mode: STRICT"), ""),
+    ];
+    let stack = Stack::reading([DOCUMENT, &routes.concat()].concat())
+        .gateway("revocation_lists", "pki/brief.crl, pki/lasting.crl")
+        .authority("brief", &root)
+        .authority("lasting", &other)
+        .file(
+            "brief.crl",
+            list(&root, Revocations::none().valid(Validity::seconds(5))),
+        )
+        .file("lasting.crl", list(&other, Revocations::none()))
+        .start()
+        .await;
+    let (brief, lasting) = (of(&root, alice()), of(&other, alice()));
+    let mut session = stack
+        .gateway()
+        .with(brief.identity().unwrap())
+        .connect()
+        .await
+        .unwrap();
+    for path in ["/socket/ignore", "/socket/strict"] {
+        assert_eq!(
+            session.get(path).await.unwrap().status,
+            200,
+            "while the list is good"
+        );
+    }
+    eventually("the list's end", async || {
+        (session.get("/socket/ignore").await.unwrap().status == 401).then_some(())
+    })
+    .await;
+    for way in WAYS {
+        for (route, verdict) in [
+            ("skip", ALICE),
+            ("ignore", "revocation_unknown"),
+            ("strict", "revocation_unknown"),
+        ] {
+            let judged = stack.judge(way, &brief, route).await;
+            let refused = format!("{UNVERIFIED}{verdict}");
+            let expected = if verdict == ALICE { verdict } else { &refused };
+            assert_eq!(
+                judged.verdict(),
+                expected,
+                "{route} by {way:?}: {}",
+                judged.cause()
+            );
+            assert_eq!(
+                stack.judge(way, &lasting, route).await.verdict(),
+                ALICE,
+                "another's list, {route} by {way:?}"
+            );
+        }
+    }
+
+    // The newer list is read at the next reload, and serves.
+    std::fs::write(
+        stack.pki.path("brief.crl"),
+        list(&root, Revocations::none().number(2)),
+    )
+    .unwrap();
+    stack.reload_gateway().await;
+    assert_eq!(session.get("/socket/strict").await.unwrap().status, 200);
 }

@@ -38,6 +38,10 @@ async fn a_name_that_could_be_read_in_two_ways_is_nobodys() {
         "beside another attribute", named(cn("alice").with(Attribute::Unit, "x")) => "200 as alice";
         "octets that are no text", named(Subject::empty().with_octets(Attribute::CommonName, 0x0c, &[0xff]))
             => ambiguous, several;
+        "the common name in another encoding",
+            named(Subject::empty().with_octets(Attribute::CommonName, 0x1e, b"\0a\0l\0i\0c\0e")) => "200 as alice";
+        "octets above ASCII where it cannot be said which", named(Subject::empty().with_octets(Attribute::CommonName, 0x14, b"\xe4lice"))
+            => ambiguous, several;
         "no name at all", named(Subject::empty()) => nobody, "no consumer matches the certificate of";
         "another attribute alone", named(Subject::empty().with(Attribute::Unit, "alice")) => nobody;
         "an e-mail attribute of the subject", named(Subject::empty().with(Attribute::Email, "alice@example.com"))
@@ -80,6 +84,7 @@ async fn names_are_compared_and_not_interpreted() {
         "a star alone", of(Leaf::client("*")) => "200 as *";
         "an IP address of three octets", raw(0x87, &[10, 0, 0]) => nobody;
         "an alternative name, and a common name that would do", of(Leaf::client("alice").dns("nobody.test")) => nobody;
+        "an empty list of them", of(Leaf::client("alice").extension(&[2, 5, 29, 17], vec![0x30, 0])) => nobody;
         "one of a kind that is not looked up", of(Leaf::client("alice").alternative_name(Name::Raw(0x88, vec![42, 3])))
             => nobody;
     ];
@@ -95,6 +100,11 @@ async fn name_constraints_are_met_or_refuse_by_name() {
         ca.excluded(GeneralSubtree::DnsName("example.com".into()))
     });
     let email = root("E-mail", |ca| ca.permitted_email("example.com"));
+    let directory = root("Directory", |ca| {
+        let mut name = rcgen::DistinguishedName::new();
+        name.push(rcgen::DnType::CommonName, "alice");
+        ca.permitted(GeneralSubtree::DirectoryName(name))
+    });
     let client = |authority: &Authority, leaf: Leaf| Exhibit::from(authority.issue(leaf).unwrap());
     let named = |name: &str| Leaf::client("x").dns(name);
     let (untrusted, cause) = (
@@ -109,8 +119,16 @@ async fn name_constraints_are_met_or_refuse_by_name() {
         // The path builder cannot judge constraints on e-mail addresses: whoever has one is refused, met or not.
         "an e-mail address within", client(&email, alice()) => untrusted, cause;
         "one outside", client(&email, Leaf::client("x").email("alice@evil.test")) => untrusted, cause;
+        "no e-mail address at all", client(&email, named("client.example.com")) => "200 as client.example.com";
+        // Every subject is a directory name.
+        "a subject within", client(&directory, Leaf::client("alice").dns("client.example.com")) => untrusted, cause;
     ];
-    let listed = [("dns", &dns), ("excluding", &excluding), ("email", &email)];
+    let listed = [
+        ("dns", &dns),
+        ("excluding", &excluding),
+        ("email", &email),
+        ("directory", &directory),
+    ];
     assert_everywhere(&world, &listed, &rows).await;
 
     let findings: Vec<String> = world
@@ -125,13 +143,14 @@ async fn name_constraints_are_met_or_refuse_by_name() {
         .collect();
     assert_eq!(
         warnings.len(),
-        4,
-        "one for each plugin that lists it: {findings:#?}"
+        8,
+        "one for each of the two and each plugin that lists it: {findings:#?}"
     );
     assert!(
         warnings
             .iter()
-            .all(|line| line.contains("the CA CN=E-mail has name constraints")),
+            .all(|line| line.contains("the CA CN=E-mail has name")
+                || line.contains("the CA CN=Directory has name")),
         "{findings:#?}"
     );
 }

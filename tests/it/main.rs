@@ -33,6 +33,7 @@ mod possession;
 mod recovery;
 mod revocation;
 mod streams;
+mod two_certificates;
 mod unprovable_certificates;
 mod upstream_tls;
 mod without_a_consumer;

@@ -134,6 +134,19 @@ async fn a_default_consumer_is_for_whom_nobody_knows_and_anonymous_for_whom_nobo
                 "nobody at {route} by {way:?}"
             );
         }
+        let plain = stack.gateway_http();
+        for (route, status) in [("nothing", 401), ("anonymous", 200), ("anonymous-lost", 500)] {
+            let answer = plain
+                .get(&format!(
+                    "/{}/{route}",
+                    if way == Way::Socket { "socket" } else { "header" }
+                ))
+                .await;
+            assert_eq!(
+                answer.status, status,
+                "plain HTTP brings no certificate: {route} by {way:?}"
+            );
+        }
         let lost = stack.judge(way, &carol(), "anonymous-lost").await;
         assert_eq!(
             lost.cause(),
