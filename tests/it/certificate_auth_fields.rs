@@ -230,7 +230,7 @@ async fn a_list_that_goes_stale_refuses_from_then_on_whatever_is_remembered() {
         .authority("lasting", &other)
         .file(
             "brief.crl",
-            list(&root, Revocations::none().valid(Validity::seconds(5))),
+            list(&root, Revocations::none().valid(Validity::seconds(7))),
         )
         .file("lasting.crl", list(&other, Revocations::none()))
         .start()

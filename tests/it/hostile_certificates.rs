@@ -326,7 +326,7 @@ async fn depth_is_counted_in_what_is_presented_and_on_the_path() {
 
 #[tokio::test]
 async fn what_expires_while_it_is_remembered_is_worth_nothing_any_more() {
-    const SOON: u32 = 6;
+    const SOON: u32 = 8;
     let world = World::new();
     let fading = |ca: &str| Ca::named(ca).validity(Validity::seconds(SOON));
     let root = Authority::root(fading("Fading root")).unwrap();
