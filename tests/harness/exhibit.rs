@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::client::{Call, CallError};
+use crate::client::{Call, CallError, Client};
 use crate::stack::{Plan, Stack};
 
 /// The header of an ALB in passthrough mode.
@@ -130,7 +130,8 @@ impl From<&Authority> for Exhibit {
 }
 
 impl Way {
-    fn path(self, route: &str) -> String {
+    /// The path of a route in this way.
+    pub fn path(self, route: &str) -> String {
         match self {
             Self::Socket => format!("/socket/{route}"),
             Self::Header | Self::Edge | Self::Address => format!("/header/{route}"),
@@ -205,22 +206,26 @@ pub fn both_ways(name: &str, config: &str, then: &str) -> String {
 }
 
 impl Stack {
+    /// Whoever brings certificates in this way: with the certificate itself where it is shown in the handshake.
+    pub fn bearer(&self, way: Way, exhibit: Option<&Exhibit>) -> Client {
+        let shown = |client: Client| match exhibit {
+            Some(exhibit) => client.with(exhibit.identity().expect("somebody has the key")),
+            None => client,
+        };
+        match way {
+            Way::Socket => shown(self.gateway()),
+            Way::Edge => shown(self.edge("public")),
+            Way::Header => self.gateway().cert("edge/client"),
+            Way::Address => self.gateway_http(),
+        }
+    }
+
     /// A request to `route` that brings a certificate in this way.
     pub fn show(&self, way: Way, exhibit: &Exhibit, route: &str) -> Call {
-        let path = way.path(route);
-        let identity = || exhibit.identity().expect("somebody has the key");
+        let call = self.bearer(way, Some(exhibit)).get(&way.path(route));
         match way {
-            Way::Socket => self.gateway().with(identity()).get(&path),
-            Way::Edge => self.edge("public").with(identity()).get(&path),
-            Way::Header => self
-                .gateway()
-                .cert("edge/client")
-                .get(&path)
-                .header(HEADER, &exhibit.url_encoded()),
-            Way::Address => self
-                .gateway_http()
-                .get(&path)
-                .header(HEADER, &exhibit.url_encoded()),
+            Way::Socket | Way::Edge => call,
+            Way::Header | Way::Address => call.header(HEADER, &exhibit.url_encoded()),
         }
     }
 

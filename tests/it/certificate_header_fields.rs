@@ -1,8 +1,10 @@
 //! Which header `header-cert-auth` reads, in which format, and from whom: `certificate_header_name`,
 //! `certificate_header_format`, `secure_source`, with an address as the proof of the source.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use certs::Leaf;
-use harness::exhibit::route;
+use harness::exhibit::{Exhibit, route};
 use harness::stack::Stack;
 
 use crate::certificate_auth_fields::{ALICE, DOCUMENT};
@@ -31,108 +33,123 @@ fn reading(name: &str, header: &str, format: &str, more: &str) -> String {
     route(name, &format!("{{name: header-cert-auth, config: {{{config}}}}}"))
 }
 
-#[tokio::test]
-async fn a_header_is_read_in_the_format_that_is_configured_and_in_no_other() {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    let roots = Roots::new();
+/// The same header in both formats, each where it may be anonymous too.
+async fn in_both_formats(roots: &Roots) -> Stack {
+    let read = |name: &str, format: &str, more: &str| reading(name, "X-Client-Cert", format, more);
     let routes = [
-        reading("url", "X-Client-Cert", "url_encoded", ""),
-        reading("base64", "X-Client-Cert", "base64_encoded", ""),
-        reading("url-guest", "X-Client-Cert", "url_encoded", ", anonymous: guest"),
-        reading(
-            "base64-guest",
-            "X-Client-Cert",
-            "base64_encoded",
-            ", anonymous: guest",
-        ),
+        read("url", "url_encoded", ""),
+        read("base64", "base64_encoded", ""),
+        read("url-guest", "url_encoded", ", anonymous: guest"),
+        read("base64-guest", "base64_encoded", ", anonymous: guest"),
     ];
-    let stack = by_address(&roots, routes.concat()).await;
-    // Long enough to hold every character of the alphabet, and padded.
-    let padded = || loop {
+    by_address(roots, routes.concat()).await
+}
+
+/// A certificate whose base64 is padded and holds every character that encodings differ about.
+fn telling(roots: &Roots) -> Exhibit {
+    loop {
         let exhibit = of(&roots.below_a, alice().extension(&[1, 2, 3, 4], vec![5; 300]));
         let text = exhibit.base64();
         if text.ends_with('=') && text.contains('+') && text.contains('/') {
             return exhibit;
         }
-    };
-    let exhibit = padded();
-    let (url, alone, base64) = (
-        exhibit.url_encoded(),
-        padded().alone().url_encoded(),
-        exhibit.base64(),
-    );
-    let both = [&exhibit.chain()[0][..], &exhibit.chain()[1]].concat();
-    let lines = base64
-        .as_bytes()
-        .chunks(64)
-        .map(|line| String::from_utf8_lossy(line))
-        .collect::<Vec<_>>();
-    let bad = "400 Bad request: header_malformed";
-    let nothing = "the certificate header is ";
-    for (what, route, value, verdict, cause) in table![
-        ("its own", "url", url.clone(), ALICE, "");
-        ("its own", "base64", base64.clone(), ALICE, "");
-        ("the other's", "url", base64.clone(), bad, "does not hold PEM certificates");
-        ("the other's", "base64", url.clone(), bad, "not base64");
-        ("the leaf alone", "url", alone.clone(), ALICE, "");
-        ("lower-case escapes", "url", url.replace("%0A", "%0a"), ALICE, "");
-        ("everything escaped", "url", url.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D"), ALICE, "");
-        ("CRLF", "url", url.replace("%0A", "%0D%0A"), ALICE, "");
-        ("no last line end", "url", url.trim_end_matches("%0A").to_owned(), ALICE, "");
-        ("plus for a space", "url", url.replace("%20", "+"), bad, "does not hold PEM certificates");
-        ("a space for plus", "url", url.replace('+', "%20"), bad, "not base64");
-        ("a bare space", "url", url.replace("%20", " "), bad, "should be escaped");
-        ("a broken escape", "url", url.replacen("%20", "%2X", 1), bad, "broken percent escape");
-        ("text before it", "url", format!("Subject%3A%20alice%0A{url}"), bad, "does not hold PEM certificates");
-        ("text after it", "url", format!("{url}x"), bad, "does not hold PEM certificates");
-        ("another label", "url", url.replace("CERTIFICATE", "TRUSTED%20CERTIFICATE"),
-            bad, "does not hold PEM certificates");
-        ("no padding", "base64", base64.trim_end_matches('=').to_owned(), bad, "not base64");
-        ("padding too much", "base64", format!("{base64}="), bad, "not base64");
-        ("the URL-safe alphabet", "base64", base64.replace('+', "-").replace('/', "_"), bad, "not base64");
-        ("escaped", "base64", base64.replace('+', "%2B"), bad, "not base64");
-        ("in lines", "base64", lines.join(" "), bad, "not base64");
-        ("in PEM's armour", "base64", format!("-----BEGIN CERTIFICATE-----{base64}-----END CERTIFICATE-----"),
-            bad, "not base64");
-        ("as RFC 9440 has it", "base64", format!(":{base64}:"), bad, "not base64");
-        ("two by a comma", "base64", format!("{base64},{base64}"), bad, "not base64");
-        ("two in one", "base64", STANDARD.encode(both), bad, "not one DER element");
-        ("something else", "base64", STANDARD.encode("hello"), bad, "not one DER element");
-        ("empty", "url", String::new(), bad, nothing);
-        ("empty", "base64", String::new(), bad, nothing);
-        ("a dash", "url", "-".to_owned(), bad, "does not hold PEM certificates");
-        ("a dash", "base64", "-".to_owned(), bad, "not base64");
-        ("nginx's nothing", "base64", "(null)".to_owned(), bad, "not base64");
-        ("nothing in a word", "base64", "NONE".to_owned(), bad, "not one DER element");
-    ] {
-        for name in [route.to_owned(), format!("{route}-guest")] {
-            let call = stack
-                .gateway_http()
-                .get(&format!("/{name}"))
-                .header("X-Client-Cert", &value);
-            let judged = stack.judged(call.await).await;
-            assert_eq!(judged.verdict(), verdict, "{what} at {name}: {}", judged.cause());
-            assert!(
-                judged.cause().contains(cause),
-                "{what} at {name}: {}",
-                judged.cause()
-            );
-            if verdict == ALICE {
-                let sent = judged.answer.received("x-client-cert");
-                assert_eq!(
-                    sent.as_deref(),
-                    Some(value.as_str()),
-                    "{what}: it goes on as it came"
-                );
-            }
+    }
+}
+
+/// Sends a value to a route, and to its brother where a failure would be anonymous.
+async fn assert_value(stack: &Stack, what: &str, route: &str, value: &str, (verdict, cause): (&str, &str)) {
+    for name in [route.to_owned(), format!("{route}-guest")] {
+        let call = stack
+            .gateway_http()
+            .get(&format!("/{name}"))
+            .header("X-Client-Cert", value);
+        let judged = stack.judged(call.await).await;
+        let context = format!("{what} at {name}: {}", judged.cause());
+        assert_eq!(judged.verdict(), verdict, "{context}");
+        assert!(judged.cause().contains(cause), "{context}");
+        if verdict == ALICE {
+            let sent = judged.answer.received("x-client-cert");
+            assert_eq!(sent.as_deref(), Some(value), "it goes on as it came: {context}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_header_is_read_in_the_format_that_is_configured() {
+    let roots = Roots::new();
+    let stack = in_both_formats(&roots).await;
+    let exhibit = telling(&roots);
+    let (url, base64) = (exhibit.url_encoded(), exhibit.base64());
+    let alone = exhibit.alone().url_encoded();
+    for (what, route, value) in table![
+        ("its own", "url", url.clone());
+        ("its own", "base64", base64.clone());
+        ("the leaf alone", "url", alone.clone());
+        ("lower-case escapes", "url", url.replace("%0A", "%0a"));
+        ("everything escaped", "url", url.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D"));
+        ("CRLF", "url", url.replace("%0A", "%0D%0A"));
+        ("no last line end", "url", url.trim_end_matches("%0A").to_owned());
+    ] {
+        assert_value(&stack, what, route, &value, (ALICE, "")).await;
     }
     assert_eq!(
         stack.gateway_http().get("/base64-guest").await.status,
         200,
         "an absence is no error"
     );
+}
+
+#[tokio::test]
+async fn a_header_that_cannot_be_read_is_an_error_and_no_absence() {
+    let roots = Roots::new();
+    let stack = in_both_formats(&roots).await;
+    let exhibit = telling(&roots);
+    let (url, base64) = (exhibit.url_encoded(), exhibit.base64());
+    let both = [&exhibit.chain()[0][..], &exhibit.chain()[1]].concat();
+    let lines: Vec<&str> = base64.split_inclusive('+').collect();
+    let (no_pem, no_base64, no_der) = (
+        "does not hold PEM certificates",
+        "not base64",
+        "not one DER element",
+    );
+    for (what, route, value, cause) in table![
+        ("the other's", "url", base64.clone(), no_pem);
+        ("the other's", "base64", url.clone(), no_base64);
+        ("plus for a space", "url", url.replace("%20", "+"), no_pem);
+        ("a space for plus", "url", url.replace('+', "%20"), no_base64);
+        ("a bare space", "url", url.replace("%20", " "), "should be escaped");
+        ("a broken escape", "url", url.replacen("%20", "%2X", 1), "broken percent escape");
+        ("text before it", "url", format!("Subject%3A%20alice%0A{url}"), no_pem);
+        ("text after it", "url", format!("{url}x"), no_pem);
+        ("another label", "url", url.replace("CERTIFICATE", "TRUSTED%20CERTIFICATE"), no_pem);
+        ("no padding", "base64", base64.trim_end_matches('=').to_owned(), no_base64);
+        ("padding too much", "base64", format!("{base64}="), no_base64);
+        ("the URL-safe alphabet", "base64", base64.replace('+', "-").replace('/', "_"), no_base64);
+        ("escaped", "base64", base64.replace('+', "%2B"), no_base64);
+        ("in lines", "base64", lines.join(" "), no_base64);
+        ("in PEM's armour", "base64", format!("-----BEGIN CERTIFICATE-----{base64}-----END CERTIFICATE-----"),
+            no_base64);
+        ("as RFC 9440 has it", "base64", format!(":{base64}:"), no_base64);
+        ("two by a comma", "base64", format!("{base64},{base64}"), no_base64);
+        ("two in one", "base64", STANDARD.encode(both), no_der);
+        ("something else", "base64", STANDARD.encode("hello"), no_der);
+        ("empty", "url", String::new(), "the certificate header is ");
+        ("empty", "base64", String::new(), "the certificate header is ");
+        ("a dash", "url", "-".to_owned(), no_pem);
+        ("a dash", "base64", "-".to_owned(), no_base64);
+        ("nginx's nothing", "base64", "(null)".to_owned(), no_base64);
+        ("nothing in a word", "base64", "NONE".to_owned(), no_der);
+    ] {
+        assert_value(
+            &stack,
+            what,
+            route,
+            &value,
+            ("400 Bad request: header_malformed", cause),
+        )
+        .await;
+    }
+    assert_eq!(stack.upstream.count(), 0);
 }
 
 #[tokio::test]

@@ -8,12 +8,13 @@ const CA: &str = "c1a00000-0000-4000-8000-000000000001";
 
 /// A document whose line `3 + n` holds plugin number `n`, each on a route of its own.
 fn plan(root: &Authority, plugins: &[String]) -> Plan {
-    let mut document = "_format_version: \"3.0\"\nroutes:\n".to_owned();
-    for (number, plugin) in plugins.iter().enumerate() {
-        document.push_str(&format!(
-            "- {{name: r{number}, paths: [/r{number}], plugins: [{plugin}]}}\n"
-        ));
-    }
+    let routes = plugins
+        .iter()
+        .enumerate()
+        .map(|(number, plugin)| format!("- {{name: r{number}, paths: [/r{number}], plugins: [{plugin}]}}\n"));
+    let document: String = std::iter::once("_format_version: \"3.0\"\nroutes:\n".to_owned())
+        .chain(routes)
+        .collect();
     Stack::reading(document).without_lists().authority("root", root)
 }
 

@@ -150,22 +150,27 @@ consumers:
 routes:
 "#;
 
+/// A route for every way to look a consumer up.
+fn looking_up() -> String {
+    let routes = table![
+        ("default", "");
+        ("always", ", common_name: always");
+        ("without-san", ", common_name: without_san");
+        ("usernames", ", consumer_by: [username]");
+        ("custom-ids", ", consumer_by: [custom_id]");
+        ("either", ", consumer_by: [custom_id, username]");
+        ("neither", ", consumer_by: []");
+        ("null", ", consumer_by: null");
+    ];
+    routes
+        .map(|(name, more)| both_ways(name, &format!("ca_certificates: [{{a}}, {{b}}]{more}"), ""))
+        .concat()
+}
+
 #[tokio::test]
 async fn names_are_tried_in_their_order() {
     let roots = Roots::new();
-    let trust = |more: &str| format!("ca_certificates: [{{a}}, {{b}}]{more}");
-    let routes = [
-        ("default", ""),
-        ("always", ", common_name: always"),
-        ("without-san", ", common_name: without_san"),
-        ("usernames", ", consumer_by: [username]"),
-        ("custom-ids", ", consumer_by: [custom_id]"),
-        ("either", ", consumer_by: [custom_id, username]"),
-        ("neither", ", consumer_by: []"),
-        ("null", ", consumer_by: null"),
-    ];
-    let routes = routes.map(|(name, more)| both_ways(name, &trust(more), ""));
-    let stack = roots.start([NAMES, &routes.concat()].concat()).await;
+    let stack = roots.start([NAMES, &looking_up()].concat()).await;
 
     let client = |leaf: Leaf| of(&roots.a, leaf);
     // In the certificate they stand the other way round.

@@ -1,15 +1,14 @@
 //! Each plugin instance trusts its own authorities alone, and what it remembers is its own too.
 
 use certs::Leaf;
-use harness::exhibit::{Way, both_ways, route};
+use harness::exhibit::{Exhibit, Way, both_ways, route};
+use harness::stack::Stack;
 
 use crate::consumer_matching::{BOTH, Roots, of};
 
-#[tokio::test]
-async fn each_instance_trusts_its_own_authorities_alone() {
+async fn start(roots: &Roots) -> Stack {
     const CONSUMERS: &str = "_format_version: \"3.0\"\nservices: [{name: echo, url: \"http://{echo}\"}]\n\
                              consumers: [{username: alice}, {username: by custom id, custom_id: alice}]\nroutes:\n";
-    let roots = Roots::new();
     let shared = "certificate_header_name: X-Amzn-Mtls-Clientcert, certificate_header_format: url_encoded";
     let routes = [
         both_ways("a", "ca_certificates: [{a}]", ""),
@@ -26,11 +25,19 @@ async fn each_instance_trusts_its_own_authorities_alone() {
             ),
         ),
     ];
-    let stack = roots.start([CONSUMERS, &routes.concat()].concat()).await;
-    let (by_a, by_b) = (
-        of(&roots.a, Leaf::client("alice")),
-        of(&roots.b, Leaf::client("alice")),
-    );
+    roots.start([CONSUMERS, &routes.concat()].concat()).await
+}
+
+/// Certificates of one name, by A and by B.
+fn alice(roots: &Roots) -> [Exhibit; 2] {
+    [&roots.a, &roots.b].map(|root| of(root, Leaf::client("alice")))
+}
+
+#[tokio::test]
+async fn each_instance_trusts_its_own_authorities_alone() {
+    let roots = Roots::new();
+    let stack = start(&roots).await;
+    let [by_a, by_b] = alice(&roots);
     let untrusted = "401 TLS certificate failed verification: certificate_untrusted";
 
     // Each twice and more, on one connection: what a route remembers must not serve another.
@@ -39,15 +46,7 @@ async fn each_instance_trusts_its_own_authorities_alone() {
             ("A's", &by_a, "200 as alice", untrusted, "200 as by custom id"),
             ("B's", &by_b, untrusted, "200 as alice", untrusted),
         ] {
-            let mut session = match way {
-                Way::Socket => stack
-                    .gateway()
-                    .with(exhibit.identity().unwrap())
-                    .connect()
-                    .await
-                    .unwrap(),
-                _ => stack.gateway().cert("edge/client").connect().await.unwrap(),
-            };
+            let mut session = stack.bearer(way, Some(exhibit)).connect().await.unwrap();
             for round in 1..=3 {
                 for (route, verdict) in [
                     ("a", at_a),
@@ -72,8 +71,13 @@ async fn each_instance_trusts_its_own_authorities_alone() {
             }
         }
     }
+}
 
-    // Both certificates on one connection of the edge, in turn.
+#[tokio::test]
+async fn certificates_that_take_turns_on_one_connection_are_judged_one_by_one() {
+    let roots = Roots::new();
+    let stack = start(&roots).await;
+    let [by_a, by_b] = alice(&roots);
     let mut edge = stack.gateway().cert("edge/client").connect().await.unwrap();
     for round in 1..=3 {
         for (exhibit, route, status) in [

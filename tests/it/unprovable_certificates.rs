@@ -72,7 +72,7 @@ async fn what_no_handshake_takes_is_refused_in_a_header() {
                     assert_eq!(judged.verdict(), refused("certificate_untrusted"), "{what}");
                 }
                 Ok(judged) if what == "octets after its issuer" => {
-                    assert_eq!(judged.verdict(), malformed, "{what}")
+                    assert_eq!(judged.verdict(), malformed, "{what}");
                 }
                 outcome => assert!(outcome.is_err(), "{what} by {way:?}: {outcome:?}"),
             }

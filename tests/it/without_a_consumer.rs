@@ -2,7 +2,7 @@
 //! instead (`skip_consumer_lookup`).
 
 use certs::{AlternativeName as Name, Attribute, Leaf, Subject};
-use harness::exhibit::{Exhibit, Way, both_ways};
+use harness::exhibit::{Judged, Way, both_ways};
 use harness::stack::Stack;
 
 use crate::consumer_matching::{BOTH, Roots, assert_cases, cases, of};
@@ -27,49 +27,30 @@ async fn start(roots: &Roots, routes: &[(&str, &str, &str)]) -> Stack {
         .await
 }
 
-/// Without a certificate, in either way.
-async fn nobody_at(stack: &Stack, way: Way, route: &str) -> harness::exhibit::Judged {
-    let answer = match way {
-        Way::Socket => stack.gateway().get(&format!("/socket/{route}")).await,
-        _ => {
-            stack
-                .gateway()
-                .cert("edge/client")
-                .get(&format!("/header/{route}"))
-                .await
-        }
-    };
-    stack.judged(answer).await
+/// Routes with a default consumer, an anonymous one, or both.
+async fn with_fall_backs(roots: &Roots) -> Stack {
+    const ROUTES: [(&str, &str, &str); 11] = table![
+        ("nothing", "", "");
+        ("default", ", default_consumer: other", "");
+        ("default-id", ", default_consumer: 9e570000-0000-4000-8000-000000000002", "");
+        ("default-custom", ", default_consumer: other-1", "");
+        ("default-lost", ", default_consumer: lost", "");
+        ("anonymous", ", anonymous: guest", "");
+        ("anonymous-id", ", anonymous: 9e570000-0000-4000-8000-000000000001", "");
+        ("anonymous-custom", ", anonymous: guest-1", "");
+        ("anonymous-lost", ", anonymous: lost", "");
+        ("two", ", default_consumer: other, anonymous: guest", "");
+        ("two-lost", ", default_consumer: lost, anonymous: guest", "");
+    ];
+    start(roots, &ROUTES).await
 }
+
+const LOST: &str = "500 An unexpected error occurred: consumer_not_found";
 
 #[tokio::test]
 async fn a_default_consumer_is_for_whom_nobody_knows_and_anonymous_for_whom_nobody_trusts() {
     let roots = Roots::new();
-    let stack = start(
-        &roots,
-        &[
-            ("nothing", "", ""),
-            ("default", ", default_consumer: other", ""),
-            (
-                "default-id",
-                ", default_consumer: 9e570000-0000-4000-8000-000000000002",
-                "",
-            ),
-            ("default-custom", ", default_consumer: other-1", ""),
-            ("default-lost", ", default_consumer: lost", ""),
-            ("anonymous", ", anonymous: guest", ""),
-            (
-                "anonymous-id",
-                ", anonymous: 9e570000-0000-4000-8000-000000000001",
-                "",
-            ),
-            ("anonymous-custom", ", anonymous: guest-1", ""),
-            ("anonymous-lost", ", anonymous: lost", ""),
-            ("two", ", default_consumer: other, anonymous: guest", ""),
-            ("two-lost", ", default_consumer: lost, anonymous: guest", ""),
-        ],
-    )
-    .await;
+    let stack = with_fall_backs(&roots).await;
     let alice = || of(&roots.a, Leaf::client("alice"));
     let carol = || of(&roots.a, Leaf::client("carol"));
     let mallory = || of(&roots.mallory, Leaf::client("alice"));
@@ -80,7 +61,6 @@ async fn a_default_consumer_is_for_whom_nobody_knows_and_anonymous_for_whom_nobo
         "certificate_untrusted",
         "identity_ambiguous",
     );
-    let lost = "500 An unexpected error occurred: consumer_not_found";
     assert_cases(
         &stack,
         &cases![
@@ -101,9 +81,9 @@ async fn a_default_consumer_is_for_whom_nobody_knows_and_anonymous_for_whom_nobo
             "untrusted", mallory(), "anonymous" => "200 as guest";
             "two common names", split(), "anonymous" => "200 as guest";
             "two consumers", dup(), "anonymous" => "200 as guest";
-            "unknown, a custom id names nobody", carol(), "anonymous-custom" => lost;
-            "unknown", carol(), "anonymous-lost" => lost;
-            "untrusted", mallory(), "anonymous-lost" => lost;
+            "unknown, a custom id names nobody", carol(), "anonymous-custom" => LOST;
+            "unknown", carol(), "anonymous-lost" => LOST;
+            "untrusted", mallory(), "anonymous-lost" => LOST;
             "known, whoever is anonymous", alice(), "anonymous-lost" => "200 as alice", "alice";
             "known", alice(), "two" => "200 as alice", "alice";
             "unknown", carol(), "two" => "200 as other";
@@ -113,109 +93,120 @@ async fn a_default_consumer_is_for_whom_nobody_knows_and_anonymous_for_whom_nobo
         ],
     )
     .await;
+}
 
+#[tokio::test]
+async fn without_a_certificate_there_is_an_anonymous_consumer_or_none() {
+    const MISSING: &str = "401 No required TLS certificate was sent: certificate_missing";
+    let roots = Roots::new();
+    let stack = with_fall_backs(&roots).await;
     for way in BOTH {
         for (route, verdict) in [
-            (
-                "nothing",
-                "401 No required TLS certificate was sent: certificate_missing",
-            ),
-            (
-                "default",
-                "401 No required TLS certificate was sent: certificate_missing",
-            ),
+            ("nothing", MISSING),
+            ("default", MISSING),
             ("anonymous", "200 as guest"),
-            ("anonymous-lost", lost),
+            ("anonymous-lost", LOST),
             ("two", "200 as guest"),
         ] {
-            assert_eq!(
-                nobody_at(&stack, way, route).await.verdict(),
-                verdict,
-                "nobody at {route} by {way:?}"
-            );
-        }
-        let plain = stack.gateway_http();
-        for (route, status) in [("nothing", 401), ("anonymous", 200), ("anonymous-lost", 500)] {
-            let answer = plain
-                .get(&format!(
-                    "/{}/{route}",
-                    if way == Way::Socket { "socket" } else { "header" }
-                ))
-                .await;
-            assert_eq!(
-                answer.status, status,
-                "plain HTTP brings no certificate: {route} by {way:?}"
-            );
-        }
-        let lost = stack.judge(way, &carol(), "anonymous-lost").await;
-        assert_eq!(
-            lost.cause(),
-            "anonymous consumer lost is configured but does not exist"
-        );
-
-        for (who, exhibit, route, anonymous, carried) in [
-            ("known", alice(), "anonymous", None, true),
-            ("by default", carol(), "two", None, true),
-            ("anonymous", carol(), "anonymous", Some("true"), false),
-            ("untrusted", mallory(), "anonymous", Some("true"), false),
-        ] {
-            let judged = stack.judge(way, &exhibit, route).await;
-            let context = format!("{who} at {route} by {way:?}");
-            assert_eq!(
-                judged.answer.received("x-anonymous-consumer").as_deref(),
-                anonymous,
-                "{context}"
-            );
-            let header = judged.answer.received("x-amzn-mtls-clientcert").is_some();
-            assert_eq!(
-                header,
-                carried && way == Way::Header,
-                "only what was accepted goes on: {context}"
-            );
-            let custom_id = judged.answer.received("x-consumer-custom-id");
-            let expected = match judged.verdict().as_str() {
-                "200 as guest" => Some("guest-1"),
-                "200 as other" => Some("other-1"),
-                _ => None,
-            };
-            assert_eq!(custom_id.as_deref(), expected, "{context}");
+            // Plain HTTP brings no certificate either.
+            for client in [stack.bearer(way, None), stack.gateway_http()] {
+                let judged = stack.judged(client.get(&way.path(route)).await).await;
+                assert_eq!(judged.verdict(), verdict, "{route} by {way:?}");
+                if verdict == LOST {
+                    let cause = "anonymous consumer lost is configured but does not exist";
+                    assert_eq!(judged.cause(), cause, "{route} by {way:?}");
+                }
+            }
         }
     }
 }
 
 #[tokio::test]
-async fn without_a_lookup_the_certificate_itself_is_the_group() {
-    const DN: &str = r#"{name: acl, config: {allow: ["emailAddress=ops@example.com,CN=alice,O=Example"]}}"#;
-    let acl = |group: &str| format!("{{name: acl, config: {{allow: [{group}]}}}}");
-    let (alice_group, partners) = (acl("alice"), acl("partners"));
-    let skip = ", skip_consumer_lookup: true";
-    let by = |group: &str| format!("{skip}, authenticated_group_by: {group}");
+async fn the_upstream_is_told_who_it_is_and_on_what_grounds() {
     let roots = Roots::new();
-    let stack = start(
-        &roots,
-        &[
-            ("open", skip, ""),
-            ("absent", skip, &alice_group),
-            ("cn", &by("CN"), &alice_group),
-            ("dn", &by("DN"), DN),
-            ("null", &by("null"), &alice_group),
-            ("denied", &by("CN"), "{name: acl, config: {deny: [alice]}}"),
-            (
-                "hidden",
-                &by("CN"),
-                "{name: acl, config: {allow: [alice], hide_groups_header: true}}",
-            ),
-            ("partners", &by("CN"), &partners),
-            ("consumer", ", authenticated_group_by: CN", &partners),
-            (
-                "guest",
-                &format!("{skip}, anonymous: guest"),
-                "{name: acl, config: {allow: [guests, alice]}}",
-            ),
-            ("default", &format!("{skip}, default_consumer: other"), ""),
-        ],
-    )
-    .await;
+    let stack = with_fall_backs(&roots).await;
+    let by = |authority, name: &str| of(authority, Leaf::client(name));
+    for way in BOTH {
+        for (exhibit, route, custom_id, anonymous) in [
+            (by(&roots.a, "alice"), "anonymous", None, None),
+            (by(&roots.a, "carol"), "two", Some("other-1"), None),
+            (by(&roots.a, "carol"), "anonymous", Some("guest-1"), Some("true")),
+            (by(&roots.mallory, "alice"), "two", Some("guest-1"), Some("true")),
+        ] {
+            let judged = stack.judge(way, &exhibit, route).await;
+            let context = format!("{} at {route} by {way:?}", judged.verdict());
+            let received = |name: &str| judged.answer.received(name);
+            assert_eq!(
+                received("x-anonymous-consumer").as_deref(),
+                anonymous,
+                "{context}"
+            );
+            assert_eq!(
+                received("x-consumer-custom-id").as_deref(),
+                custom_id,
+                "{context}"
+            );
+            let goes_on = anonymous.is_none() && way == Way::Header;
+            assert_eq!(
+                received("x-amzn-mtls-clientcert").is_some(),
+                goes_on,
+                "only what was accepted: {context}"
+            );
+            let consumer = judged.line["consumer"]["username"].as_str();
+            assert_eq!(
+                consumer,
+                received("x-consumer-username").as_deref(),
+                "the log names him too: {context}"
+            );
+        }
+    }
+}
+
+/// Let through as a certificate and as no consumer.
+fn assert_nobody(way: Way, judged: &Judged, context: &str) {
+    for prefix in ["x-consumer", "x-credential", "x-anonymous"] {
+        assert_eq!(
+            judged.answer.received_names(prefix),
+            Vec::<String>::new(),
+            "{context}"
+        );
+    }
+    assert!(judged.answer.received("x-client-cert-dn").is_some(), "{context}");
+    let ((plugin, evidence), principals) = (way.plugin(), judged.principals());
+    assert!(
+        principals[0].starts_with(&format!("{plugin} {evidence} nobody ")),
+        "{principals:?} {context}"
+    );
+    assert!(judged.line["consumer"].is_null(), "{context}");
+}
+
+/// Routes without a lookup, most of them with an acl.
+async fn without_a_lookup(roots: &Roots) -> Stack {
+    const DN: &str = r#"{name: acl, config: {allow: ["emailAddress=ops@example.com,CN=alice,O=Example"]}}"#;
+    const ALICE: &str = "{name: acl, config: {allow: [alice]}}";
+    const PARTNERS: &str = "{name: acl, config: {allow: [partners]}}";
+    const SKIP: &str = ", skip_consumer_lookup: true";
+    let by = |group: &str| format!("{SKIP}, authenticated_group_by: {group}");
+    let routes = table![
+        ("open", SKIP, "");
+        ("absent", SKIP, ALICE);
+        ("cn", &by("CN"), ALICE);
+        ("dn", &by("DN"), DN);
+        ("null", &by("null"), ALICE);
+        ("denied", &by("CN"), "{name: acl, config: {deny: [alice]}}");
+        ("hidden", &by("CN"), "{name: acl, config: {allow: [alice], hide_groups_header: true}}");
+        ("partners", &by("CN"), PARTNERS);
+        ("consumer", ", authenticated_group_by: CN", PARTNERS);
+        ("guest", &format!("{SKIP}, anonymous: guest"), "{name: acl, config: {allow: [guests, alice]}}");
+        ("default", &format!("{SKIP}, default_consumer: other"), "");
+    ];
+    start(roots, &routes).await
+}
+
+#[tokio::test]
+async fn without_a_lookup_the_certificate_itself_is_the_group() {
+    let roots = Roots::new();
+    let stack = without_a_lookup(&roots).await;
     let alice = || of(&roots.a, Leaf::client("alice"));
     let subject = Subject::empty()
         .with(Attribute::Organization, "Example")
@@ -241,50 +232,28 @@ async fn without_a_lookup_the_certificate_itself_is_the_group() {
     let (nobody, denied) = ("200 as nobody", "403 You cannot consume this service: acl_denied");
     let (untrusted, ambiguous) = ("certificate_untrusted", "identity_ambiguous");
     let full_dn = "emailAddress=ops@example.com,CN=alice,O=Example";
-    let rows: [(&str, Exhibit, &str, &str, Option<&str>); 19] = [
-        ("no acl", alice(), "open", nobody, None),
-        (
-            "the common name by default",
-            alice(),
-            "absent",
-            nobody,
-            Some("alice"),
-        ),
-        ("the common name", alice(), "cn", nobody, Some("alice")),
-        ("with more in the subject", full(), "cn", nobody, Some("alice")),
-        ("another common name", named("bob"), "cn", denied, None),
-        ("case counts", named("Alice"), "cn", denied, None),
-        ("two of them", split(), "cn", ambiguous, None),
-        ("none", nameless(), "cn", denied, None),
-        ("none, and nobody asks", nameless(), "open", nobody, None),
-        ("the whole subject", full(), "dn", nobody, Some(full_dn)),
-        ("another one", alice(), "dn", denied, None),
-        ("no group", alice(), "null", denied, None),
-        ("its group is denied", alice(), "denied", denied, None),
-        ("another is not", named("bob"), "denied", nobody, Some("bob")),
-        ("not told", alice(), "hidden", nobody, None),
-        (
-            "a consumer's groups are not looked up",
-            alice(),
-            "partners",
-            denied,
-            None,
-        ),
-        (
-            "with a lookup it is no group",
-            alice(),
-            "consumer",
-            "200 as alice",
-            None,
-        ),
-        ("untrusted", mallory(), "cn", untrusted, None),
-        (
-            "untrusted, and anonymous",
-            mallory(),
-            "guest",
-            "200 as guest",
-            None,
-        ),
+    let rows = table![
+        ("no acl", alice(), "open", nobody, None);
+        ("the common name by default", alice(), "absent", nobody, Some("alice"));
+        ("the common name", alice(), "cn", nobody, Some("alice"));
+        ("with more in the subject", full(), "cn", nobody, Some("alice"));
+        ("another common name", named("bob"), "cn", denied, None);
+        ("case counts", named("Alice"), "cn", denied, None);
+        ("two of them", split(), "cn", ambiguous, None);
+        ("none", nameless(), "cn", denied, None);
+        ("none, and nobody asks", nameless(), "open", nobody, None);
+        ("the whole subject", full(), "dn", nobody, Some(full_dn));
+        ("another one", alice(), "dn", denied, None);
+        ("no group", alice(), "null", denied, None);
+        ("its group is denied", alice(), "denied", denied, None);
+        ("another is not", named("bob"), "denied", nobody, Some("bob"));
+        ("not told", alice(), "hidden", nobody, None);
+        ("a consumer's groups are not looked up", alice(), "partners", denied, None);
+        ("with a lookup it is no group", alice(), "consumer", "200 as alice", None);
+        ("untrusted", mallory(), "cn", untrusted, None);
+        ("trusted, so not anonymous", alice(), "guest", nobody, Some("alice"));
+        ("nor by default", named("carol"), "default", nobody, None);
+        ("untrusted, and anonymous", mallory(), "guest", "200 as guest", None);
     ];
     for (what, exhibit, route, verdict, group) in &rows {
         for way in BOTH {
@@ -303,23 +272,7 @@ async fn without_a_lookup_the_certificate_itself_is_the_group() {
                 "{context}"
             );
             if *verdict == nobody {
-                assert_eq!(
-                    judged.answer.received_names("x-consumer"),
-                    Vec::<String>::new(),
-                    "{context}"
-                );
-                assert_eq!(
-                    judged.answer.received_names("x-credential"),
-                    Vec::<String>::new(),
-                    "{context}"
-                );
-                assert!(judged.answer.received("x-client-cert-dn").is_some(), "{context}");
-                let (plugin, evidence) = way.plugin();
-                let principals = judged.principals();
-                assert!(
-                    principals[0].starts_with(&format!("{plugin} {evidence} nobody ")),
-                    "{principals:?} {context}"
-                );
+                assert_nobody(way, &judged, &context);
             } else {
                 assert_eq!(
                     judged.answer.received_names("x-client-cert"),
@@ -328,20 +281,6 @@ async fn without_a_lookup_the_certificate_itself_is_the_group() {
                 );
             }
         }
-    }
-
-    for way in BOTH {
-        let known = stack.judge(way, &alice(), "guest").await;
-        assert_eq!(
-            known.verdict(),
-            nobody,
-            "a certificate that is trusted is not anonymous, {way:?}"
-        );
-        assert_eq!(
-            stack.judge(way, &named("carol"), "default").await.verdict(),
-            nobody,
-            "and no consumer is, {way:?}"
-        );
     }
 }
 
