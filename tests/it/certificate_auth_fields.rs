@@ -122,6 +122,8 @@ impl Lists {
         ];
         let routes = modes.map(|(name, mode)| both_ways(name, &format!("ca_certificates: {all}{mode}"), ""));
         let none = || Revocations::none().and(&Serial::new(TAKEN_BACK), Reason::KeyCompromise);
+        // The root has no say here, nor a list.
+        let partial = "ca_certificates: [{kept}], allow_partial_chain: true, revocation_check_mode: STRICT";
         let files = [
             (
                 "listed",
@@ -136,7 +138,7 @@ impl Lists {
             .iter()
             .map(|(name, ..)| format!("pki/lists/{name}.crl"))
             .collect();
-        let plan = Stack::reading([DOCUMENT, &routes.concat()].concat())
+        let plan = Stack::reading([DOCUMENT, &routes.concat(), &both_ways("partial", partial, "")].concat())
             .gateway("revocation_lists", &names.join(", "))
             .authority("listed", &self.listed)
             .authority("kept", &self.kept)
@@ -203,6 +205,23 @@ async fn revocation_is_judged_by_the_lists_of_the_node_in_each_mode() {
                 "{what} where it may be anonymous by {way:?}"
             );
         }
+    }
+    for (exhibit, verdict) in [
+        (good(&lists.kept), ALICE),
+        (
+            revoked(&lists.kept),
+            "401 TLS certificate failed verification: certificate_revoked",
+        ),
+        (
+            good(&lists.listed),
+            "401 TLS certificate failed verification: certificate_untrusted",
+        ),
+    ] {
+        assert_eq!(
+            stack.judge(Way::Header, &exhibit, "partial").await.verdict(),
+            verdict,
+            "the issuer's list is enough"
+        );
     }
     let warnings = stack.status().get("/status").await.json()["warnings"].to_string();
     assert!(

@@ -198,6 +198,9 @@ async fn keys_usages_and_dates_are_judged_alike_by_every_way() {
             => purpose, "cannot be used as a leaf";
         "the issuing CA itself", Exhibit::from(&world.issuing) => purpose, "cannot be used as a leaf";
         "the root itself", Exhibit::from(&world.root) => purpose, "cannot be used as a leaf";
+        "serial number zero", of(alice().serial(&[0])) => ALICE;
+        "a serial number of 20 octets", of(alice().serial(&[0x7f; 20])) => ALICE;
+        "a serial number with the high bit", of(alice().serial(&[0xff, 1])) => ALICE;
         "expired", of(alice().validity(Validity::ended_days_ago(1))) => "certificate_expired", "`CN=alice` expired at";
         "not yet valid", of(alice().validity(Validity::starts_in_days(1)))
             => "certificate_not_yet_valid", "`CN=alice` is not valid before";
@@ -227,6 +230,12 @@ async fn a_path_leads_from_the_first_certificate_to_a_listed_root() {
         .root
         .intermediate(Ca::named("None").without_authority_flag())
         .unwrap();
+    // The issuing authority's name and key, certified by others.
+    let crossed = |by: &Authority, ca: Ca| by.cross_sign(ca, &world.issuing).unwrap();
+    let lapsed = crossed(
+        &world.root,
+        Ca::named("Issuing").validity(Validity::ended_days_ago(1)),
+    );
     let stranger = world.mallory.intermediate("Issuing").unwrap();
     let altered = good.certificate().clone();
     let altered: Vec<u8> = altered
@@ -256,6 +265,10 @@ async fn a_path_leads_from_the_first_certificate_to_a_listed_root() {
             => untrusted, "no path from";
         "bob's, with alice's behind it", of(bob.clone()).and(good.chain()) => "200 as bob@example.com";
         "alice's, with bob's behind it", of(alice()).and(world.issue(bob.clone()).chain()) => ALICE;
+        "an issuer certified twice, first by a stranger", by(&crossed(&world.mallory, Ca::named("Issuing")))
+            .and([world.issuing.certificate().clone()]) => ALICE;
+        "certified twice, first for a time that is over", by(&lapsed).and([world.issuing.certificate().clone()]) => ALICE;
+        "certified for a time that is over", by(&lapsed) => "certificate_expired", "an issuer of CN=alice";
         "issued by a client", Exhibit::from(good.as_authority().unwrap().issue(bob).unwrap())
             => untrusted, "is not a certificate authority";
         "issued by one that is no CA", by(&no_authority) => untrusted, "is not a certificate authority";
@@ -321,6 +334,8 @@ async fn depth_is_counted_in_what_is_presented_and_on_the_path() {
         "{}",
         header.cause()
     );
+    let edge = stack.try_judge(Way::Edge, &deep(8), "all").await;
+    assert!(edge.is_err(), "an edge carries all of it or nothing: {edge:?}");
     assert_eq!(stack.upstream.count(), 0);
 }
 

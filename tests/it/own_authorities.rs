@@ -1,6 +1,7 @@
 //! Each plugin instance trusts its own authorities alone, and what it remembers is its own too.
 
 use certs::Leaf;
+use harness::client::Client;
 use harness::exhibit::{Exhibit, Way, both_ways, route};
 use harness::stack::Stack;
 
@@ -41,12 +42,16 @@ async fn each_instance_trusts_its_own_authorities_alone() {
     let untrusted = "401 TLS certificate failed verification: certificate_untrusted";
 
     // Each twice and more, on one connection: what a route remembers must not serve another.
-    for way in BOTH {
+    let as_it_is: fn(Client) -> Client = |client| client;
+    for (way, over) in BOTH
+        .into_iter()
+        .flat_map(|way| [(way, as_it_is), (way, Client::over_http2)])
+    {
         for (whose, exhibit, at_a, at_b, custom) in [
             ("A's", &by_a, "200 as alice", untrusted, "200 as by custom id"),
             ("B's", &by_b, untrusted, "200 as alice", untrusted),
         ] {
-            let mut session = stack.bearer(way, Some(exhibit)).connect().await.unwrap();
+            let mut session = over(stack.bearer(way, Some(exhibit))).connect().await.unwrap();
             for round in 1..=3 {
                 for (route, verdict) in [
                     ("a", at_a),
