@@ -147,6 +147,7 @@ consumers:
   - username: dup.CASE.test
   - username: dup.Case.test
   - {username: once, custom_id: once@CASE.test}
+  - {custom_id: nameless@order.test}
 routes:
 "#;
 
@@ -247,6 +248,15 @@ async fn names_are_tried_in_their_order() {
     assert_eq!(found.received("x-consumer-id").map(|text| text.len()), Some(id));
     let found = stack.judge(Way::Socket, &all(0), "default").await.answer;
     assert_eq!(found.received("x-consumer-custom-id"), None, "she has none");
+    let nameless = stack
+        .judge(Way::Socket, &mail("nameless@order.test"), "default")
+        .await;
+    assert_eq!(nameless.verdict(), "200 as nobody", "he has no username");
+    assert_eq!(
+        nameless.answer.received("x-consumer-custom-id").as_deref(),
+        Some("nameless@order.test")
+    );
+    assert!(nameless.line["consumer"]["id"].is_string(), "{:#}", nameless.line);
 }
 
 /// The same mappings for both plugins, nested and flat, and one that only one of them has.
@@ -279,6 +289,15 @@ fn mappings() -> String {
             ("9", "consumer: any, subject_name: mapped by common name"),
             ("10", "consumer: any, subject_name: fold@MAP.test"),
             ("11", "consumer: any, subject_name: spiffe://map.test/x"),
+            ("12", "consumer: any, subject_name: twice@map.test"),
+            ("13", "consumer: b, subject_name: twice@map.test"),
+            ("14", "consumer: b, subject_name: same@map.test"),
+            ("15", "consumer: b, subject_name: same@map.test"),
+            ("16", "consumer: any, subject_name: apart@map.test"),
+            (
+                "17",
+                "consumer: b, subject_name: apart@map.test, ca_certificate: {b}",
+            ),
         ]
         .map(|(number, fields)| format!("  - {}\n", entry(way, number, fields)))
         .concat()
@@ -348,6 +367,10 @@ async fn mappings_come_before_names_and_those_that_name_a_ca_come_first() {
         "a local part's case", mail(&roots.a, "Fold@map.test"), "default" => nobody;
         "a URI", by_name(Leaf::client("x").uri("spiffe://map.test/x")), "default" => "200 as any", "#11";
         "a URI's case", by_name(Leaf::client("x").uri("spiffe://MAP.test/x")), "default" => nobody;
+        "two that lead to different consumers", mail(&roots.a, "twice@map.test"), "default" => "identity_ambiguous";
+        "two that lead to one", mail(&roots.a, "same@map.test"), "default" => "200 as b", "#14";
+        "two that a CA tells apart", mail(&roots.a, "apart@map.test"), "default" => "200 as any", "#16";
+        "the other one", mail(&roots.b, "apart@map.test"), "default" => "200 as b", "#17";
         "where no consumer is found by name", mail(&roots.a, "mapped@map.test"), "neither" => "200 as a", "#1";
         "by name", by_name(Leaf::client("b")), "default" => "200 as b", "b";
         "by name where names do not count", by_name(Leaf::client("b")), "neither" => nobody;
