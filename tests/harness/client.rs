@@ -1,6 +1,7 @@
 //! A client of either door: HTTP/1.1 or HTTP/2, over TLS with a certificate of its own or without.
 
 mod call;
+mod hints;
 
 use std::io;
 use std::net::SocketAddr;
@@ -217,6 +218,16 @@ impl Client {
 
     /// Opens a connection and leaves the bytes to the caller.
     pub async fn stream(&self) -> Result<Box<dyn Stream>, CallError> {
+        let identity = self.tls.as_ref().and_then(|tls| tls.identity.clone());
+        self.stream_of(identity.map(|identity| Arc::new(Shown(identity)) as _))
+            .await
+    }
+
+    /// Opens a connection on which `shown` answers the request for a certificate, if one is made.
+    async fn stream_of(
+        &self,
+        shown: Option<Arc<dyn ResolvesClientCert>>,
+    ) -> Result<Box<dyn Stream>, CallError> {
         let connect = TcpStream::connect(self.address);
         let stream = timeout(PATIENCE, connect)
             .await
@@ -229,16 +240,20 @@ impl Client {
         };
         let name = ServerName::try_from(tls.name.clone())
             .map_err(|error| CallError::Tls(io::Error::other(error)))?;
-        let shaken = TlsConnector::from(Arc::new(self.config(tls)?)).connect(name, stream);
+        let shaken = TlsConnector::from(Arc::new(self.config(tls, shown)?)).connect(name, stream);
         let shaken = timeout(PATIENCE, shaken).await.map_err(|_| CallError::TooSlow)?;
         Ok(Box::new(shaken.map_err(CallError::Tls)?))
     }
 
-    fn config(&self, tls: &Tls) -> Result<ClientConfig, CallError> {
+    fn config(
+        &self,
+        tls: &Tls,
+        shown: Option<Arc<dyn ResolvesClientCert>>,
+    ) -> Result<ClientConfig, CallError> {
         let builder = ClientConfig::builder_with_protocol_versions(&tls.versions)
             .with_root_certificates(tls.pki.server_roots()?);
-        let mut config = match &tls.identity {
-            Some(identity) => builder.with_client_cert_resolver(Arc::new(Shown(Arc::clone(identity)))),
+        let mut config = match shown {
+            Some(shown) => builder.with_client_cert_resolver(shown),
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![match self.protocol {

@@ -17,6 +17,7 @@ mod certificate_auth_fields;
 mod certificate_header_fields;
 mod certificate_names;
 mod certificate_plugin_checks;
+mod certificate_requests;
 mod consumer_matching;
 mod curl_and_openssl;
 mod double_acl;

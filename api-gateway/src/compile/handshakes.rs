@@ -1,6 +1,6 @@
 //! TLS towards clients: certificates by name, and who is asked for one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rustls::DistinguishedName;
@@ -114,32 +114,39 @@ impl Demands {
         }
         // An edge has to find its own CA among the hints, if there are any: to give edges' names alone would tell
         // clients with other certificates to keep theirs.
-        if let Some(edges) = edges {
-            let hints = everywhere.get_or_insert_default();
-            if !hints.is_empty() {
+        let demand = |mut hints: Vec<DistinguishedName>| {
+            if let Some(edges) = edges.filter(|_| !hints.is_empty()) {
                 hints.extend(edges.subjects());
             }
-        }
-        let everywhere = everywhere.map_or(Demand::Nothing, Demand::Certificate);
+            // A thousand routes may name one CA, and the request for a certificate is a single message.
+            let mut named = HashSet::new();
+            hints.retain(|hint| named.insert(hint.as_ref().to_vec()));
+            Demand::Certificate(hints)
+        };
         let by_name = by_name
             .into_iter()
-            .map(|(name, hints)| (name, everywhere.joined(hints)))
+            .map(|(name, hints)| (name, demand(joined(hints, everywhere.as_deref()))))
             .collect();
+        let everywhere = match (everywhere, edges) {
+            (None, None) => Demand::Nothing,
+            (hints, _) => demand(hints.unwrap_or_default()),
+        };
         Self { everywhere, by_name }
     }
 }
 
-impl Demand {
-    /// The demand of one server name on top of this one. No hints of one part means that any certificate may be meant,
-    /// so the whole gives none.
-    fn joined(&self, mut hints: Vec<DistinguishedName>) -> Self {
-        match self {
-            Self::Nothing => {}
-            Self::Certificate(general) if general.is_empty() || hints.is_empty() => hints.clear(),
-            Self::Certificate(general) => hints.extend(general.iter().cloned()),
-        }
-        Self::Certificate(hints)
+/// The hints of one server name's plugins, on top of those of the plugins for every name. No hints of one part means
+/// that any certificate may be meant, so the whole gives none.
+fn joined(
+    mut hints: Vec<DistinguishedName>,
+    general: Option<&[DistinguishedName]>,
+) -> Vec<DistinguishedName> {
+    match general {
+        None => {}
+        Some(general) if general.is_empty() || hints.is_empty() => hints.clear(),
+        Some(general) => hints.extend(general.iter().cloned()),
     }
+    hints
 }
 
 /// The server names under which a plugin could judge a request; `None`: any (§5.8).
