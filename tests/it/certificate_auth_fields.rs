@@ -1,6 +1,6 @@
 //! What `allow_partial_chain` and `revocation_check_mode` decide, value by value.
 
-use certs::{Authority, Leaf, Reason, Revocations, Serial, Validity};
+use certs::{Authority, Ca, Leaf, Reason, Revocations, Serial, Validity};
 use harness::exhibit::{WAYS, Way, both_ways};
 use harness::stack::{Plan, Stack, eventually};
 
@@ -303,4 +303,51 @@ async fn a_list_that_goes_stale_refuses_from_then_on_whatever_is_remembered() {
     .unwrap();
     stack.reload_gateway().await;
     assert_eq!(session.get("/socket/strict").await.unwrap().status, 200);
+}
+
+#[test]
+fn a_list_that_cannot_be_used_refuses_the_start() {
+    let (root, twin) = (
+        Authority::root("Listed").unwrap(),
+        Authority::root("Listed").unwrap(),
+    );
+    let mute = [rcgen::KeyUsagePurpose::KeyCertSign];
+    let mute = root.intermediate(Ca::named("Mute").key_usages(mute)).unwrap();
+    let made = |authority: &Authority, list: Revocations| authority.revocation_list(list).unwrap();
+    let good = || made(&root, Revocations::none());
+    let odd = Revocations::none().critical_extension(&[1, 2, 3], &[5, 0]);
+    let early = Revocations::none().valid(Validity::starts_in_days(1));
+    for (what, file, refusal) in table![
+        ("good", good().pem(), None);
+        ("stale, and so told", made(&root, Revocations::none().stale()).pem(), None);
+        ("forged", good().with_broken_signature().pem(), Some("is not signed by the `CN=Listed`"));
+        ("by a namesake", made(&twin, Revocations::none()).pem(), Some("is not signed by the `CN=Listed`"));
+        ("by a stranger", made(&Authority::root("Stranger").unwrap(), Revocations::none()).pem(), Some("CN=Stranger"));
+        ("by one that may not sign lists", made(&mute, Revocations::none()).pem(), Some("CN=Mute"));
+        ("from tomorrow", made(&root, early).pem(), Some("is not valid before"));
+        ("with what nobody understands", made(&root, odd).pem(), Some("critical"));
+        ("cut off", good().pem()[..200].to_owned(), Some("listed.crl"));
+        ("empty", String::new(), Some("listed.crl"));
+        ("a certificate", root.pem(), Some("listed.crl"));
+    ] {
+        // Although the plugin does not look at lists.
+        let trust = "ca_certificates: [{root}, {mute}], revocation_check_mode: SKIP";
+        let plan = Stack::reading([DOCUMENT, &both_ways("skip", trust, "")].concat())
+            .gateway("revocation_lists", "pki/listed.crl")
+            .authority("root", &root)
+            .authority("mute", &mute)
+            .file("listed.crl", file);
+        let said = plan.refusal().map(|report| report.to_string());
+        match refusal {
+            None => assert_eq!(said, None, "{what}"),
+            Some(cause) => {
+                let said = said.unwrap_or_else(|| panic!("{what} is taken"));
+                let line = said.lines().next().unwrap_or_default();
+                assert!(
+                    line.contains("error[revocation-list]") && line.contains(cause),
+                    "{what}: {said}"
+                );
+            }
+        }
+    }
 }

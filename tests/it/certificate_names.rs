@@ -82,6 +82,11 @@ async fn names_are_compared_and_not_interpreted() {
         "nor a consumer's for a certificate", dns("a.wild.test") => nobody;
         "it is a name like any other", dns("*.example.com") => "200 as *.example.com";
         "a star alone", of(Leaf::client("*")) => "200 as *";
+        "a URI", of(Leaf::client("x").uri("spiffe://example.com/alice")) => "200 as spiffe://example.com/alice";
+        "a URI that leads there by a detour", of(Leaf::client("x").uri("spiffe://example.com/x/../alice")) => nobody;
+        "one in other letters", of(Leaf::client("x").uri("SPIFFE://example.com/alice")) => nobody;
+        "one with an escape", of(Leaf::client("x").uri("spiffe://example.com/%61lice")) => nobody;
+        "one with a slash at its end", of(Leaf::client("x").uri("spiffe://example.com/alice/")) => nobody;
         "an IP address of three octets", raw(0x87, &[10, 0, 0]) => nobody;
         "an alternative name, and a common name that would do", of(Leaf::client("alice").dns("nobody.test")) => nobody;
         "an empty list of them", of(Leaf::client("alice").extension(&[2, 5, 29, 17], vec![0x30, 0])) => nobody;

@@ -67,6 +67,7 @@ consumers:
   - username: client.example.com
   - username: "*.example.com"
   - username: "*.wild.test"
+  - username: spiffe://example.com/alice
   - username: älice
   - username: älice@example.com
   - username: "*"
@@ -223,6 +224,7 @@ async fn a_path_leads_from_the_first_certificate_to_a_listed_root() {
     let of = |leaf: Leaf| Exhibit::from(world.issue(leaf));
     let by = |authority: &Authority| Exhibit::from(authority.issue(alice()).unwrap());
     let good = world.issue(alice());
+    let serial = good.serial().octets();
     let bob = Leaf::client("bob").email("bob@example.com");
     let short_root = Authority::root(Ca::named("Short").path_length(0)).unwrap();
     let short = world.root.intermediate(Ca::named("Low").path_length(0)).unwrap();
@@ -255,6 +257,8 @@ async fn a_path_leads_from_the_first_certificate_to_a_listed_root() {
         "a stranger's, with his root", Exhibit::from(world.mallory.issue(alice()).unwrap()).and(world.mallory.path())
             => untrusted, "no path from";
         "by the root's namesake", by(&world.twin) => untrusted, "was not made by the certificate authority";
+        "with the serial number of a good one", Exhibit::from(world.twin.issue(alice().serial(serial)).unwrap())
+            => untrusted, "was not made by the certificate authority";
         "and the namesake beside it", by(&world.twin).and(world.twin.path())
             => untrusted, "was not made by the certificate authority";
         "by the issuer's namesake, with the true one", Exhibit::from(stranger.issue(alice()).unwrap()).alone().and([world.issuing.certificate().clone()])
