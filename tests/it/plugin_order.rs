@@ -52,7 +52,7 @@ fn a_circle_is_refused_with_its_names_and_its_line() {
     assert!(
         told[0].contains("kong.yaml:")
             && told[0].contains("circular dependency")
-            && told[0].contains("acl → ip-restriction"),
+            && told[0].contains("(each runs after the next: ip-restriction, acl)"),
         "{refusal}"
     );
 }

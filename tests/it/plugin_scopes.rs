@@ -1,7 +1,7 @@
 //! One configuration per plugin and request, the most specific one, chosen with the consumer known by then.
 
 use certs::Leaf;
-use harness::stack::Stack;
+use harness::stack::{Plan, Stack};
 
 #[tokio::test]
 async fn the_most_specific_configuration_applies_whole() {
@@ -66,4 +66,53 @@ async fn a_configuration_that_can_never_apply_is_warned_of() {
         !late.iter().any(|line| line.contains("consumer-unknown")),
         "{late:#?}"
     );
+}
+
+/// Relaxations are the operator's to make, and are told by name; the twin beside each is not.
+#[tokio::test]
+async fn what_is_relaxed_is_warned_of() {
+    let of = |document: &str| Stack::with(document).without_edge();
+    let no_edges = |plan: Plan| {
+        plan.gateway("trusted_edges", "")
+            .gateway("trusted_edge_ca", "")
+            .gateway("trusted_edge_revocation_lists", "")
+    };
+    for (what, code, relaxed, twin) in [
+        (
+            "revocation is not checked",
+            "unchecked-revocation",
+            of("plugin_scopes.yaml").replace("anonymous: guest", "revocation_check_mode: SKIP"),
+            of("plugin_scopes.yaml"),
+        ),
+        (
+            "addresses alone",
+            "address-only-source",
+            no_edges(of("hop.yaml")).gateway("trusted_ips", "127.0.0.1"),
+            of("hop.yaml").gateway("trusted_ips", "127.0.0.1"),
+        ),
+        (
+            "every address",
+            "trusts-the-world",
+            of("hop.yaml").gateway("trusted_ips", "10.0.0.0/8, ::/0"),
+            of("hop.yaml").gateway("trusted_ips", "10.0.0.0/8, ::1/128"),
+        ),
+        (
+            "a client judged by its edge's groups",
+            "acl-judges-another",
+            of("double_acl.yaml").replace("anonymous: guest", "skip_consumer_lookup: true"),
+            of("double_acl.yaml")
+                .replace("anonymous: guest", "skip_consumer_lookup: true")
+                .replace(
+                    "{ deny: [staff] }",
+                    "{ deny: [staff], always_use_authenticated_groups: true }",
+                ),
+        ),
+    ] {
+        let is_told = |plan: Plan| {
+            let told = format!("warning[{code}]");
+            plan.warnings().iter().filter(|line| line.contains(&told)).count()
+        };
+        assert!(is_told(relaxed) > 0, "{what}");
+        assert_eq!(is_told(twin), 0, "{what}: the twin");
+    }
 }

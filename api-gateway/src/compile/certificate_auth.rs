@@ -100,6 +100,19 @@ impl<'c, 'a> Builder<'c, 'a> {
         directory_names: DirectoryNames,
     ) -> Option<CertificateAuth> {
         const PATH: &str = "config.ca_certificates";
+        if config.revocation_check_mode == RevocationCheckMode::Skip {
+            let message =
+                "revocation is not checked: a certificate that its CA took back is accepted until it expires";
+            self.compilation.report(
+                Finding::warning(
+                    "unchecked-revocation",
+                    self.compilation.at(place),
+                    "config.revocation_check_mode",
+                    message,
+                )
+                .with_fix("use IGNORE_CA_ERROR or STRICT, with the CAs' lists in revocation_lists"),
+            );
+        }
         let named = self
             .authorities
             .named(self.compilation, PATH, &config.ca_certificates);

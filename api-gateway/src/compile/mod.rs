@@ -21,6 +21,10 @@
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
+//! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |
+//! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
+//! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
+//! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
 //! | `not-yet` | a field that would decide, and is not built |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 
@@ -28,6 +32,7 @@ mod certificate_auth;
 mod consumers;
 mod edges;
 mod handshakes;
+mod judged;
 mod order;
 mod plugins;
 mod routes;

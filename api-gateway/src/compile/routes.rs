@@ -7,8 +7,8 @@ use http::StatusCode;
 use transport::finding::Finding;
 use uuid::Uuid;
 
-use super::Compilation;
 use super::scopes::Scoped;
+use super::{Compilation, judged};
 use crate::document::{self, RouteProtocol};
 use crate::router::upstream_path::StripPath;
 use crate::router::{RouteMatchers, Router};
@@ -78,6 +78,7 @@ fn compile_route(
     services: &HashMap<Uuid, Arc<Service>>,
 ) -> Route {
     let chain = scopes.chain(compilation, route.id, route.service);
+    judged::check(compilation, scopes, route, &chain);
     let takes = |protocol| route.protocols.contains(&protocol);
     let redirect =
         StatusCode::from_u16(route.https_redirect_status_code).unwrap_or(StatusCode::UPGRADE_REQUIRED);

@@ -20,7 +20,7 @@ pub(super) struct Scoped<'a> {
     names: Vec<Named<'a>>,
     /// What a scope has for which nothing is configured.
     nothing: Arc<Audience>,
-    /// Circles that have been told, by where they stand: many routes may run the same.
+    /// Of which places something has been told.
     told: RefCell<HashSet<Place>>,
 }
 
@@ -150,6 +150,22 @@ impl<'a> Scoped<'a> {
         }
     }
 
+    /// The entity whose configuration of a plugin meets everybody on a route who has none of his own.
+    pub(super) fn in_effect(
+        &self,
+        name: &str,
+        route: Uuid,
+        service: Option<Uuid>,
+    ) -> Option<&'a document::Plugin> {
+        let named = self.names.iter().find(|named| &*named.name == name)?;
+        named.in_effect(route, service)
+    }
+
+    /// Whether nothing has been told of this place yet: many routes may run the same.
+    pub(super) fn is_news(&self, place: Place) -> bool {
+        self.told.borrow_mut().insert(place)
+    }
+
     fn tell(
         &self,
         compilation: &Compilation<'_>,
@@ -164,14 +180,12 @@ impl<'a> Scoped<'a> {
         let mut said = circle
             .iter()
             .filter_map(|position| rules.get(*position).copied().flatten());
-        let Some(place) = said.find_map(|entity| entity.ordering.as_ref().map(|ordering| ordering.place))
-        else {
-            return;
-        };
-        if self.told.borrow_mut().insert(place) {
+        let place = said.find_map(|entity| entity.ordering.as_ref().map(|ordering| ordering.place));
+        let place = place.unwrap_or(Place::START);
+        if self.is_news(place) {
             let message = format!(
-                "There is a circular dependency in the graph. It is not possible to derive a topological sort. ({})",
-                names.join(" → ")
+                "There is a circular dependency in the graph. It is not possible to derive a topological sort. (each runs after the next: {})",
+                names.join(", ")
             );
             let origin = compilation.at(place);
             compilation.report(Finding::error("ordering", origin, "plugins.ordering", message));

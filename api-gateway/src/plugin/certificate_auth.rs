@@ -168,6 +168,11 @@ impl CertificateAuth {
         self.store.subjects()
     }
 
+    /// Whether it looks for a consumer (`skip_consumer_lookup` is off).
+    pub fn finds_consumers(&self) -> bool {
+        matches!(self.lookup, Lookup::Consumer(_))
+    }
+
     /// With `anonymous` set, an authentication that already succeeded is good enough.
     pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
         self.anonymous.is_some() && exchange.caller.is_authenticated()
@@ -383,3 +388,6 @@ impl From<RefusedBefore> for Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
