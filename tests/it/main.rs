@@ -6,6 +6,7 @@
 mod alb_headers;
 mod bad_input;
 mod carried_headers;
+mod consumer_matching;
 mod curl_and_openssl;
 mod double_acl;
 mod drain;
