@@ -79,7 +79,10 @@ pub(super) fn check(compilation: &Compilation<'_>) {
                     );
                 }
             }
-            PluginConfig::Acl(_) => {}
+            PluginConfig::Acl(_)
+            | PluginConfig::CorrelationId(_)
+            | PluginConfig::IpRestriction(_)
+            | PluginConfig::RequestTermination(_) => {}
         }
     }
 }

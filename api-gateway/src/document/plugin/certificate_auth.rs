@@ -182,7 +182,8 @@ pub(super) fn read_mtls_auth(at: At<'_>) -> Option<MtlsAuthConfig> {
 pub(super) fn read_header_cert_auth(at: At<'_>) -> Option<HeaderCertAuthConfig> {
     let mut fields = Fields::open(at)?;
     let auth = read(&mut fields);
-    let certificate_header_name = fields.required("certificate_header_name", rule::located(header_name));
+    let certificate_header_name =
+        fields.required("certificate_header_name", rule::located(rule::header_name));
     let certificate_header_format = fields.required("certificate_header_format", rule::one_of(HEADER_FORMAT));
     let unset = at.located(true);
     let secure_source = fields.or("secure_source", unset, rule::located(rule::boolean));
@@ -348,14 +349,6 @@ fn named_consumer(at: At<'_>) -> Option<NamedConsumer> {
         );
     }
     Some(NamedConsumer { text, consumer })
-}
-
-fn header_name(at: At<'_>) -> Option<HeaderName> {
-    let text = rule::text(at)?;
-    match HeaderName::from_bytes(text.as_bytes()) {
-        Ok(name) => Some(name),
-        Err(_) => at.refuse("invalid-value", format!("'{text}' is not a valid header name")),
-    }
 }
 
 const LONGEST: f64 = 2_147_483_646.0;
