@@ -213,6 +213,12 @@ async fn mappings_made_by_hand_come_first() {
             Is("somebody", None),
         ),
         (
+            "a default that does not exist",
+            "/lost-default",
+            dns("unknown.example.com"),
+            Refused("consumer_not_found"),
+        ),
+        (
             "no default for a name that is ambiguous",
             "/default",
             Leaf::client("nobody").another_common_name("common"),
