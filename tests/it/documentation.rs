@@ -11,9 +11,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use harness::client::Client;
+use harness::doors::start_echo;
 use harness::pki::Pki;
 use harness::program::{Program, Said, command, run_to_end};
 use tempfile::TempDir;
+use transport::forwarded_cert::alb_passthrough;
+use transport::presented::PresentedChain;
 
 const DOCUMENTS: [&str; 3] = ["README.md", "docs/behind-an-alb.md", "docs/kong-migration.md"];
 
@@ -211,4 +215,51 @@ async fn documents_name_files_that_are_there() {
 fn after_each<'t>(text: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
     text.match_indices(mark)
         .filter_map(move |(at, _)| text.get(at + mark.len()..))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_with_two_principals_wants_both() {
+    let shown = Shown::in_document("docs/kong-migration.md");
+    let echo = start_echo(None).await;
+    let upstream = echo.http.to_string();
+    shown.change("migration/kong.yaml", "orders.internal:8080", &upstream);
+    let environment = [
+        ("KONG_PROXY_LISTEN", "127.0.0.1:0 ssl"),
+        ("KONG_STATUS_LISTEN", "127.0.0.1:0"),
+        ("KONG_TRUSTED_IPS", "127.0.0.1"),
+    ];
+    let gateway = shown.start("migration/kong.conf", &environment);
+    let address = gateway.address("127.0.0.1:0 ssl").unwrap();
+    let header = |name: &str| {
+        let chain = PresentedChain::new(shown.pki.chain(name).unwrap()).unwrap();
+        alb_passthrough(&chain).unwrap().to_str().unwrap().to_owned()
+    };
+    for (proxy, client, status) in [
+        (Some("edge/client"), Some("alice"), 200),
+        (Some("edge/client"), Some("bob"), 401),
+        (Some("edge/client"), None, 401),
+        (Some("gateway/client"), Some("alice"), 401),
+        (Some("alice"), Some("alice"), 401),
+        (None, Some("alice"), 401),
+    ] {
+        let connection = Client::https(address, &shown.pki, "gateway.internal");
+        let connection = match proxy {
+            Some(name) => connection.cert(name),
+            None => connection,
+        };
+        for path in ["/orders/7", "/o/7"] {
+            let call = match client {
+                Some(name) => connection.get(path).header("X-Client-Cert", &header(name)),
+                None => connection.get(path),
+            };
+            let answer = call.await;
+            assert_eq!(answer.status, status, "{proxy:?} {client:?} {path}: {answer:?}");
+            let consumer = answer.received("x-consumer-username");
+            assert_eq!(
+                consumer.as_deref(),
+                (status == 200).then_some("alice"),
+                "{proxy:?} {client:?}"
+            );
+        }
+    }
 }
