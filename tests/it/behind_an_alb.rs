@@ -82,7 +82,7 @@ impl Story {
     }
 
     /// A request as an ALB sends it on.
-    fn from_alb(&self, path: &str, headers: &[(String, String)]) -> Call {
+    fn sent_by_alb(&self, path: &str, headers: &[(String, String)]) -> Call {
         let call = self.direct().get(path).header("X-Forwarded-Proto", "https");
         let call = call
             .header("X-Forwarded-Port", "443")
@@ -199,7 +199,7 @@ async fn an_alb_in_passthrough_mode() {
             (200, ""),
         ),
     ] {
-        let answer = story.from_alb(path, &headers).await;
+        let answer = story.sent_by_alb(path, &headers).await;
         story.assert_answer(row, &answer, expected).await;
         let goes_on = path == "/orders" && expected.0 == 200;
         assert_eq!(answer.received(PASSTHROUGH).is_some(), goes_on, "{row}");
@@ -231,7 +231,7 @@ async fn an_alb_in_verify_mode() {
             (401, "certificate_missing"),
         ),
     ] {
-        let answer = story.from_alb("/orders", &headers).await;
+        let answer = story.sent_by_alb("/orders", &headers).await;
         story.assert_answer(row, &answer, expected).await;
     }
     let (_, leaf) = story.verify_headers("alice").pop().unwrap();
@@ -271,18 +271,18 @@ async fn what_an_alb_says_of_its_client() {
 async fn larger_buffers_do_not_make_a_larger_certificate() {
     let long = one(PASSTHROUGH, "A".repeat(17 << 10));
     let by_default = Story::start("passthrough", &[]).await;
-    let answer = by_default.from_alb("/orders", &long).await;
+    let answer = by_default.sent_by_alb("/orders", &long).await;
     by_default
         .assert_answer("4 16k", &answer, (431, "header_too_large"))
         .await;
     let larger = [("KONG_NGINX_HTTP_LARGE_CLIENT_HEADER_BUFFERS", "8 24k")];
     let story = Story::start("passthrough", &larger).await;
-    let answer = story.from_alb("/orders", &long).await;
+    let answer = story.sent_by_alb("/orders", &long).await;
     story
         .assert_answer("8 24k", &answer, (400, "header_malformed"))
         .await;
     let whole = story
-        .from_alb("/public", &one("X-Other", "A".repeat(20 << 10)))
+        .sent_by_alb("/public", &one("X-Other", "A".repeat(20 << 10)))
         .await;
     assert_eq!(whole.status, 200, "any other line of that length");
 }

@@ -49,7 +49,6 @@ fn ip() -> std::net::IpAddr {
 #[tokio::test]
 async fn names_are_tried_in_one_order() {
     let stack = Stack::with("matching.yaml").without_edge().start().await;
-    let nobody = || Leaf::client("nobody");
     let common = || Leaf::client("common");
     let rows = vec![
         (
@@ -107,6 +106,15 @@ async fn names_are_tried_in_one_order() {
             common().dns("host.example.com"),
             Is("host.example.com", Some("host.example.com")),
         ),
+    ];
+    assert_rows(&stack, rows).await;
+}
+
+#[tokio::test]
+async fn a_name_means_one_consumer_or_nobody() {
+    let stack = Stack::with("matching.yaml").without_edge().start().await;
+    let nobody = || Leaf::client("nobody");
+    let rows = vec![
         (
             "a custom id",
             "/names",
@@ -152,7 +160,7 @@ async fn names_are_tried_in_one_order() {
         (
             "two common names",
             "/names",
-            common().another_common_name("shared"),
+            Leaf::client("common").another_common_name("shared"),
             Refused("identity_ambiguous"),
         ),
         (

@@ -206,7 +206,8 @@ async fn documents_name_files_that_are_there() {
             let there = file.parent().unwrap().join(target).exists();
             assert!(!is_file || there, "{document} links to {target}");
         }
-        for quoted in text.split('`').filter(|quoted| quoted.ends_with(".rs")) {
+        let is_source = |quoted: &&str| Path::new(quoted).extension().is_some_and(|end| end == "rs");
+        for quoted in text.split('`').filter(is_source) {
             assert!(root.join(quoted).is_file(), "{document} names {quoted}");
         }
     }
