@@ -5,9 +5,12 @@
 
 mod alb_headers;
 mod bad_input;
+mod behind_an_alb;
 mod carried_headers;
+mod consumer_matching;
 mod curl_and_openssl;
 mod directory_names;
+mod documentation;
 mod double_acl;
 mod drain;
 mod handshakes;

@@ -387,7 +387,8 @@ fn a_configuration_names_consumers_by_id_or_name() {
     let found = findings(&text);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
-        found[0].contains("config.default_consumer: there is no consumer"),
+        found[0].contains("config.default_consumer: there is no consumer")
+            && found[0].ends_with("a certificate that matches nobody is refused"),
         "{found:#?}"
     );
     let document = document(&text.replace("b32379d9-3d28-5683-a79c-72139be6e34f", "guest"));
