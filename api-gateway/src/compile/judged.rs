@@ -22,7 +22,7 @@ pub(super) fn check(
     for slot in chain.slots() {
         match slot.for_everybody() {
             Some(Plugin::MtlsAuth(plugin)) => {
-                note(&mut consumer, &mut groups, slot, plugin.auth.finds_consumers())
+                note(&mut consumer, &mut groups, slot, plugin.auth.finds_consumers());
             }
             Some(Plugin::HeaderCertAuth(plugin)) => {
                 note(&mut consumer, &mut groups, slot, plugin.auth.finds_consumers());

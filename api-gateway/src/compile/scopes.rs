@@ -27,8 +27,14 @@ pub(super) struct Scoped<'a> {
 struct Named<'a> {
     name: Arc<str>,
     priority: i32,
-    /// By route and service.
-    by_scope: HashMap<(Option<Uuid>, Option<Uuid>), Scope<'a>>,
+    by_scope: HashMap<Where, Scope<'a>>,
+}
+
+/// The route and the service that a configuration is for, as far as it is for any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Where {
+    route: Option<Uuid>,
+    service: Option<Uuid>,
 }
 
 #[derive(Default)]
@@ -55,7 +61,11 @@ pub(super) fn compile<'a>(
         let named = by_name
             .entry(entity.name.text.as_str())
             .or_insert_with(|| NameInMaking::of(entity));
-        let (audience, everybody) = named.by_scope.entry((entity.route, entity.service)).or_default();
+        let whose = Where {
+            route: entity.route,
+            service: entity.service,
+        };
+        let ScopeInMaking { audience, everybody } = named.by_scope.entry(whose).or_default();
         let plugin = Arc::clone(plugin);
         let consumer = entity.consumer.and_then(|id| consumers.by_id(id));
         let group = entity.consumer_group.and_then(|id| groups.get(&id));
@@ -89,7 +99,13 @@ pub(super) fn compile<'a>(
 struct NameInMaking<'a> {
     name: Arc<str>,
     priority: i32,
-    by_scope: HashMap<(Option<Uuid>, Option<Uuid>), (Audience, Option<&'a document::Plugin>)>,
+    by_scope: HashMap<Where, ScopeInMaking<'a>>,
+}
+
+#[derive(Default)]
+struct ScopeInMaking<'a> {
+    audience: Audience,
+    everybody: Option<&'a document::Plugin>,
 }
 
 impl<'a> NameInMaking<'a> {
@@ -102,9 +118,9 @@ impl<'a> NameInMaking<'a> {
     }
 
     fn finish(self) -> Named<'a> {
-        let shared = |(scope, (audience, everybody))| {
+        let shared = |(whose, ScopeInMaking { audience, everybody })| {
             let audience = Arc::new(audience);
-            (scope, Scope { audience, everybody })
+            (whose, Scope { audience, everybody })
         };
         Named {
             name: self.name,
@@ -195,32 +211,33 @@ impl<'a> Scoped<'a> {
 
 impl<'a> Named<'a> {
     fn scopes(&self, route: Uuid, service: Option<Uuid>, nothing: &Arc<Audience>) -> Scopes {
-        let audience = |scope| {
-            let scope = self.by_scope.get(&scope);
+        let audience = |route, service| {
+            let scope = self.by_scope.get(&Where { route, service });
             Arc::clone(scope.map_or(nothing, |scope| &scope.audience))
         };
         let of_service =
-            |route| service.map_or_else(|| Arc::clone(nothing), |id| audience((route, Some(id))));
+            |route| service.map_or_else(|| Arc::clone(nothing), |service| audience(route, Some(service)));
         Scopes {
             route_and_service: of_service(Some(route)),
-            route: audience((Some(route), None)),
+            route: audience(Some(route), None),
             service: of_service(None),
-            global: audience((None, None)),
+            global: audience(None, None),
         }
     }
 
     /// The entity whose configuration meets everybody who has none of his own.
     fn in_effect(&self, route: Uuid, service: Option<Uuid>) -> Option<&'a document::Plugin> {
+        let route = Some(route);
         let levels = [
-            service.map(|id| (Some(route), Some(id))),
-            Some((Some(route), None)),
+            service.map(|id| (route, Some(id))),
+            Some((route, None)),
             service.map(|id| (None, Some(id))),
             Some((None, None)),
         ];
         levels
             .into_iter()
             .flatten()
-            .find_map(|scope| self.by_scope.get(&scope)?.everybody)
+            .find_map(|(route, service)| self.by_scope.get(&Where { route, service })?.everybody)
     }
 }
 

@@ -345,7 +345,11 @@ fn header_cert_auth_says_where_the_certificate_is() {
                 config.certificate_header_format,
                 config.secure_source.value,
             ),
-            other => panic!("not header-cert-auth: {other:?}"),
+            PluginConfig::Acl(_)
+            | PluginConfig::CorrelationId(_)
+            | PluginConfig::IpRestriction(_)
+            | PluginConfig::MtlsAuth(_)
+            | PluginConfig::RequestTermination(_) => panic!("not header-cert-auth"),
         })
         .collect();
     assert_eq!(
