@@ -17,7 +17,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api_gateway::load::Loaded;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -225,23 +224,39 @@ impl Plan {
         self
     }
 
+    /// Replaces a text in the gateway's document.
+    pub fn replace(mut self, from: &str, to: &str) -> Self {
+        assert!(self.document.contains(from), "the document has no {from:?}");
+        self.document = self.document.replace(from, to);
+        self
+    }
+
     /// What the gateway says of this plan, if it refuses it.
     pub fn refusal(self) -> Option<Report> {
-        let (loaded, report) = self.load();
-        loaded.is_none().then_some(report)
+        let (loaded, report) = self.look();
+        (!loaded).then_some(report)
     }
 
-    /// All that the gateway says of this plan, warnings too.
+    /// What the gateway warns of, a line each.
+    pub fn warnings(self) -> Vec<String> {
+        let (loaded, report) = self.look();
+        assert!(loaded, "{report}");
+        report.to_string().lines().map(str::to_owned).collect()
+    }
+
+    /// All that the gateway says of this plan, whether it refuses it or not.
     pub fn findings(self) -> Report {
-        self.load().1
+        self.look().1
     }
 
-    fn load(self) -> (Option<Loaded>, Report) {
+    /// Whether the gateway takes this plan, and what it says of it.
+    fn look(self) -> (bool, Report) {
         let dir = TempDir::new().unwrap();
-        let values = ["echo", "echo-tls"].map(|name| (name, "127.0.0.1:1".to_owned()));
         let pki = Pki::make(&dir.path().join("pki")).unwrap();
+        let values = ["echo", "echo-tls"].map(|name| (name, "127.0.0.1:1".to_owned()));
         self.write(dir.path(), &pki, &values);
-        gateway_inputs(dir.path(), self.gateway).load(1)
+        let (loaded, report) = gateway_inputs(dir.path(), self.gateway).load(1);
+        (loaded.is_some(), report)
     }
 
     /// Writes its files and the document.

@@ -4,7 +4,7 @@ use certs::{Authority, Ca, Leaf, Reason, Revocations, Serial, Validity};
 use harness::exhibit::{WAYS, Way, both_ways};
 use harness::stack::{Plan, Stack, eventually};
 
-use crate::consumer_matching::{Roots, of};
+use crate::names_to_consumers::{Roots, of};
 
 pub(crate) const DOCUMENT: &str = r#"_format_version: "3.0"
 services: [{name: echo, url: "http://{echo}"}]

@@ -8,7 +8,7 @@ use harness::exhibit::{Exhibit, route};
 use harness::stack::Stack;
 
 use crate::certificate_auth_fields::{ALICE, DOCUMENT};
-use crate::consumer_matching::{Roots, of};
+use crate::names_to_consumers::{Roots, of};
 
 fn alice() -> Leaf {
     Leaf::client("alice")

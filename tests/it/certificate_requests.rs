@@ -4,7 +4,7 @@
 use harness::stack::{Plan, Stack};
 use transport::certificate::Certificate;
 
-use crate::consumer_matching::Roots;
+use crate::names_to_consumers::Roots;
 
 /// The gateway's names, as clients ask for them: the last is no route's.
 const NAMES: [&str; 3] = ["gateway.internal", "gateway.test", "localhost"];

@@ -5,7 +5,7 @@ use harness::client::Client;
 use harness::exhibit::{Exhibit, Way, both_ways, route};
 use harness::stack::Stack;
 
-use crate::consumer_matching::{BOTH, Roots, of};
+use crate::names_to_consumers::{BOTH, Roots, of};
 
 async fn start(roots: &Roots) -> Stack {
     const CONSUMERS: &str = "_format_version: \"3.0\"\nservices: [{name: echo, url: \"http://{echo}\"}]\n\

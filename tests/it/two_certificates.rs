@@ -5,7 +5,7 @@ use certs::Leaf;
 use harness::exhibit::{Judged, route};
 use harness::stack::Stack;
 
-use crate::consumer_matching::{Roots, of};
+use crate::names_to_consumers::{Roots, of};
 
 const DOCUMENT: &str = r#"_format_version: "3.0"
 services: [{name: echo, url: "http://{echo}"}]

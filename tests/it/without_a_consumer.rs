@@ -5,7 +5,7 @@ use certs::{AlternativeName as Name, Attribute, Leaf, Subject};
 use harness::exhibit::{Judged, Way, both_ways};
 use harness::stack::Stack;
 
-use crate::consumer_matching::{BOTH, Roots, assert_cases, cases, of};
+use crate::names_to_consumers::{BOTH, Roots, assert_cases, cases, of};
 
 const DOCUMENT: &str = r#"_format_version: "3.0"
 services: [{name: echo, url: "http://{echo}"}]
