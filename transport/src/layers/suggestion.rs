@@ -13,7 +13,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let most = (wanted.len() / 3).max(1);
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len() <= LONGEST)
+        // An edit changes the length by one at the most.
+        .filter(|candidate| candidate.chars().count().abs_diff(wanted.len()) <= most)
         .map(|candidate| (distance(&wanted, &folded(candidate)), candidate))
         .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
@@ -73,7 +74,6 @@ mod tests {
         assert_eq!(nearest("a", []), None);
         let (long, longer) = ("a".repeat(LONGEST), "a".repeat(LONGEST + 1));
         assert_eq!(nearest(&long, [long.as_str()]), Some(long.as_str()));
-        assert_eq!(nearest(&long, [longer.as_str()]), None);
         assert_eq!(nearest(&longer, [long.as_str()]), None);
     }
 }
