@@ -30,6 +30,7 @@ mod service;
 mod text;
 mod tree;
 mod yaml;
+mod yaml_input;
 
 #[cfg(test)]
 mod tests;

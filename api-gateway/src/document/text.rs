@@ -54,7 +54,7 @@ fn parse(source: Source<'_>, problems: &mut SyntaxProblems) -> Option<Node> {
         Syntax::Either => text.trim_start().starts_with('{'),
     };
     if !is_json {
-        return yaml::read(text, problems);
+        return json_in_yaml(text).or_else(|| yaml::read(text, problems));
     }
     let tree = json::read(text, problems);
     if tree.is_some() || source.syntax == Syntax::Json {
@@ -65,6 +65,16 @@ fn parse(source: Source<'_>, problems: &mut SyntaxProblems) -> Option<Node> {
     let tree = yaml::read(text, &mut as_yaml)?;
     *problems = as_yaml;
     Some(tree)
+}
+
+/// JSON is YAML, and our reader of it has no bound on how long a collection is.
+fn json_in_yaml(text: &str) -> Option<Node> {
+    if !text.starts_with('{') {
+        return None;
+    }
+    let mut problems = SyntaxProblems::default();
+    let tree = json::read(text, &mut problems)?;
+    problems.first.is_empty().then_some(tree)
 }
 
 /// The place after the last character.

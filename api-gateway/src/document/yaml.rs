@@ -5,12 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
 use super::scalar;
 use super::tree::{
     Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, SyntaxProblems, Value, refuse_duplicate_keys,
 };
+use super::yaml_input::{Ahead, MAX_AHEAD, YamlInput};
 
 /// What all copies that aliases and anchors make may weigh together: far more than a configuration repeats, far less
 /// than a nest of aliases unfolds to.
@@ -31,8 +32,16 @@ pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
         documents: 0,
         nodes: 0,
     };
-    let mut parser = Parser::new_from_str(text);
+    let ahead = Ahead::default();
+    let mut parser = Parser::new(YamlInput::new(text, ahead.clone()));
     while let Some(event) = parser.next_event() {
+        if ahead.is_too_far() {
+            builder
+                .problems
+                .push(too_far(event.as_ref().map(|(_, span)| span.start)));
+            return None;
+        }
+        ahead.reset();
         let step = match event {
             Ok((event, span)) => builder.event(event, place(span.start)),
             Err(error) => Err(SyntaxProblem::syntax(place(*error.marker()), error.info())),
@@ -46,6 +55,18 @@ pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
         place: Place::START,
         value: Value::Null,
     }))
+}
+
+fn too_far(begin: Result<Marker, &ScanError>) -> SyntaxProblem {
+    let place = begin.map_or_else(|error| place(*error.marker()), place);
+    let reason = format!(
+        "a value in braces or brackets, or a text, is longer than {} MiB",
+        MAX_AHEAD >> 20
+    );
+    SyntaxProblem {
+        fix: Some("write it in lines with indentation, or the whole document as JSON"),
+        ..SyntaxProblem::syntax(place, &reason)
+    }
 }
 
 /// YAML allows no control characters but tab and line ends; the parser would take NUL for the end of the text.

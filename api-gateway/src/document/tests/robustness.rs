@@ -168,3 +168,49 @@ fn a_flood_of_repeated_keys_is_counted() {
         assert!(found[1000].ends_with(&further), "{syntax:?}: {}", found[1000]);
     }
 }
+
+/// The parser holds a flow collection in memory until it has ended, at hundreds of bytes for each value.
+#[test]
+fn a_long_flow_collection_is_refused_and_json_is_not() {
+    let list = |octets: usize| "x, ".repeat(octets / 3);
+    let member = "{\"username\":\"a\"},";
+    for (what, text, reason) in [
+        (
+            "a list",
+            format!("_ignore: [{}]", list((1 << 20) + 64)),
+            Some("is longer than 1 MiB"),
+        ),
+        (
+            "a shorter list",
+            format!("_format_version: '3.0'\n_ignore: [{}]", list(1 << 19)),
+            None,
+        ),
+        (
+            "lists that are long together",
+            format!(
+                "_format_version: '3.0'\n_ignore:\n{}",
+                format!("- [{}]\n", list(1 << 18)).repeat(6)
+            ),
+            None,
+        ),
+        (
+            "JSON in YAML",
+            format!(
+                "{{\"_format_version\":\"3.0\",\"_ignore\":[{}1]}}",
+                member.repeat((1 << 20) / member.len() + 1)
+            ),
+            None,
+        ),
+        (
+            "a text",
+            format!("_format_version: '3.0'\n_comment: {}", "x".repeat(1 << 19)),
+            None,
+        ),
+    ] {
+        let (document, found) = read_as(Syntax::Yaml, text.as_bytes());
+        assert_eq!(document.is_none(), reason.is_some(), "{what}: {found:#?}");
+        if let Some(reason) = reason {
+            assert!(found[0].contains(reason), "{what}: {found:#?}");
+        }
+    }
+}
