@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use saphyr_parser::input::SkipTabs;
 use saphyr_parser::{Input, StrInput};
 
 /// How many characters one step of the parser may take: no flow collection, and no scalar, is longer.
@@ -42,6 +43,7 @@ impl<'t> YamlInput<'t> {
         }
     }
 
+    #[inline]
     fn take(&mut self, characters: usize) {
         let taken = &self.ahead.0;
         taken.set(taken.get().saturating_add(characters));
@@ -92,5 +94,47 @@ impl Input for YamlInput<'_> {
 
     fn peek_nth(&self, n: usize) -> char {
         self.text.peek_nth(n)
+    }
+
+    // What follows could be left to the trait; the text does it without a call for each character.
+
+    fn next_can_be_plain_scalar(&self, in_flow: bool) -> bool {
+        self.text.next_can_be_plain_scalar(in_flow)
+    }
+
+    fn next_is_document_indicator(&self) -> bool {
+        self.text.next_is_document_indicator()
+    }
+
+    fn next_is_document_start(&self) -> bool {
+        self.text.next_is_document_start()
+    }
+
+    fn next_is_document_end(&self) -> bool {
+        self.text.next_is_document_end()
+    }
+
+    fn skip_ws_to_eol(&mut self, skip_tabs: SkipTabs) -> (usize, Result<SkipTabs, &'static str>) {
+        let skipped = self.text.skip_ws_to_eol(skip_tabs);
+        self.take(skipped.0);
+        skipped
+    }
+
+    fn skip_while_non_breakz(&mut self) -> usize {
+        let skipped = self.text.skip_while_non_breakz();
+        self.take(skipped);
+        skipped
+    }
+
+    fn skip_while_blank(&mut self) -> usize {
+        let skipped = self.text.skip_while_blank();
+        self.take(skipped);
+        skipped
+    }
+
+    fn fetch_while_is_alpha(&mut self, out: &mut String) -> usize {
+        let fetched = self.text.fetch_while_is_alpha(out);
+        self.take(fetched);
+        fetched
     }
 }

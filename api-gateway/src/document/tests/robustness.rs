@@ -177,12 +177,17 @@ fn a_long_flow_collection_is_refused_and_json_is_not() {
     for (what, text, reason) in [
         (
             "a list",
-            format!("_ignore: [{}]", list((1 << 20) + 64)),
+            format!("_ignore:\n- [{}]", list((1 << 20) + 64)),
             Some("is longer than 1 MiB"),
         ),
         (
+            "a list that can be no key",
+            format!("_format_version: '3.0'\n_ignore: [{}]", list(2 << 20)),
+            None,
+        ),
+        (
             "a shorter list",
-            format!("_format_version: '3.0'\n_ignore: [{}]", list(1 << 19)),
+            format!("_format_version: '3.0'\n_ignore:\n- [{}]", list(1 << 19)),
             None,
         ),
         (
