@@ -65,7 +65,7 @@ fn read_again(chain: &PresentedChain) {
     }
     match rfc9440(chain) {
         Ok((leaf, rest)) => {
-            let again = decode_rfc9440(leaf.as_bytes(), rest.as_ref().map(|rest| rest.as_bytes()));
+            let again = decode_rfc9440(leaf.as_bytes(), rest.as_ref().map(http::HeaderValue::as_bytes));
             same(again.unwrap_or_else(|error| panic!("what RFC 9440 writes is not read: {error}")));
             let base64 = leaf.as_bytes().get(1..leaf.len() - 1).unwrap_or_default();
             let alone = decode(HeaderFormat::Base64, base64);

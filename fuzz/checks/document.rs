@@ -36,7 +36,7 @@ fn read(octets: &[u8], syntax: Syntax) -> (Option<Document>, Vec<Finding>) {
 
 /// One moment, so that an input means the same tomorrow.
 fn now() -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000))
+    UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_123))
 }
 
 /// However much is wrong: a bounded list of single lines, none of which repeats the document.

@@ -134,6 +134,7 @@ fn numbered(octets: usize, unit: impl Fn(usize) -> String) -> String {
 }
 
 /// What the two readers make of a text, whatever it means.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn texts(size: usize) -> Vec<(&'static str, String)> {
     vec![
         ("brackets", filled("[", size)),
@@ -221,6 +222,7 @@ fn texts(size: usize) -> Vec<(&'static str, String)> {
 const HEAD: &str = "_format_version: '3.0'\n";
 
 /// What is made of entities.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn entities(size: usize) -> Vec<(&'static str, String)> {
     vec![
         (
