@@ -81,7 +81,11 @@ fn read_name(name: &DistinguishedName) {
         "{octets} octets became {} printed ones",
         printed.len()
     );
-    let values = name.values();
+    let values: Vec<String> = name
+        .attributes()
+        .into_iter()
+        .filter_map(|(_, text)| text)
+        .collect();
     let text: usize = values.iter().map(String::len).sum();
     assert!(text <= 2 * octets, "{octets} octets became {text} of text");
     match name.common_name() {

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use api_gateway::identity::{ClientIdentity, IdentityError, UseOfCommonName};
+use api_gateway::identity::{ClientIdentity, DirectoryNames, IdentityError, UseOfCommonName};
 use certs::{AlternativeName, Attribute, Authority, Issued, Leaf, Subject};
 use rustls::pki_types::UnixTime;
 use transport::certificate::{AlternativeName as Read, Certificate};
@@ -82,7 +82,7 @@ impl Names {
         let issued = authority.reissue(description, leaf).ok()?;
         let chain = PresentedChain::new(issued.chain()).ok()?;
         let path = trust.verify_once(&chain, UnixTime::now()).ok()?;
-        Some(ClientIdentity::of(&path, chain))
+        Some(ClientIdentity::of(&path, chain, &DirectoryNames::default()))
     }
 }
 

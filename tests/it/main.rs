@@ -5,8 +5,12 @@
 
 mod alb_headers;
 mod bad_input;
+mod behind_an_alb;
 mod carried_headers;
+mod consumer_matching;
 mod curl_and_openssl;
+mod directory_names;
+mod documentation;
 mod double_acl;
 mod drain;
 mod handshakes;
@@ -15,8 +19,11 @@ mod kong_answers;
 mod kong_headers;
 mod load;
 mod pair;
+mod plugin_order;
+mod plugin_scopes;
 mod possession;
 mod recovery;
 mod revocation;
 mod streams;
+mod traffic_plugins;
 mod upstream_tls;

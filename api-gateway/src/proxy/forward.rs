@@ -69,10 +69,7 @@ pub(super) fn outbound<'s>(
     exchange.head.headers.reserve(OWN_HEADERS);
     exchange.write_headers();
     let Exchange {
-        connection,
-        carrier,
-        mut head,
-        ..
+        arrival, mut head, ..
     } = exchange;
     let way = Way {
         route,
@@ -83,7 +80,7 @@ pub(super) fn outbound<'s>(
     };
     way.write_forwarded(
         &mut head.headers,
-        (connection, carrier),
+        (arrival.connection, arrival.carrier),
         &head.uri,
         record.client_ip(),
     );
