@@ -16,7 +16,7 @@ mod fields;
 mod host;
 mod id;
 mod json;
-mod log;
+pub(crate) mod log;
 mod name;
 mod path;
 mod pem_text;
@@ -30,6 +30,7 @@ mod service;
 mod text;
 mod tree;
 mod yaml;
+mod yaml_input;
 
 #[cfg(test)]
 mod tests;
