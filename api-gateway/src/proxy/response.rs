@@ -1,7 +1,7 @@
 //! The answer as the client gets it: the upstream's, or a refusal of ours.
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use transport::body::ResponseBody;
 use transport::hop;
 use transport::upstream::Answer;
@@ -92,6 +92,9 @@ pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Respon
                 headers.insert(header::UPGRADE, HeaderValue::from_static("TLS/1.2, HTTP/1.1"))
             }
         };
+    }
+    if record.method == Method::HEAD {
+        return ResponseBody::left_out(response);
     }
     response
 }
