@@ -18,5 +18,7 @@ mod pair;
 mod possession;
 mod recovery;
 mod revocation;
+mod routed_paths;
+mod routing;
 mod streams;
 mod upstream_tls;
