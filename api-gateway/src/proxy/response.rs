@@ -31,8 +31,10 @@ pub(super) fn of_upstream(
     let received = response.version();
     let headers = response.headers_mut();
     hop::strip_response(headers);
-    write_via(headers, received);
     let wanted = record.snapshot.response_headers;
+    if wanted.via {
+        write_via(headers, received);
+    }
     if wanted.upstream_status {
         headers.insert(X_KONG_UPSTREAM_STATUS, HeaderValue::from(record.status_code()));
     }
