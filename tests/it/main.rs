@@ -18,6 +18,7 @@ mod pair;
 mod possession;
 mod recovery;
 mod revocation;
+mod routed_answers;
 mod routed_paths;
 mod routing;
 mod streams;
