@@ -3,6 +3,7 @@
 // All of it is test code, functions that only tests call included.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acl;
 mod alb_headers;
 mod bad_input;
 mod carried_headers;
@@ -15,6 +16,7 @@ mod kong_answers;
 mod kong_headers;
 mod load;
 mod pair;
+mod plugin_scopes;
 mod possession;
 mod recovery;
 mod revocation;

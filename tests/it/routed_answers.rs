@@ -289,13 +289,13 @@ async fn methods_that_open_tunnels_or_show_headers_are_not_allowed() {
     assert_eq!(trace.text().lines().next(), Some("Method not allowed"));
 }
 
-const JSON: &str = "application/json; charset=utf-8";
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const XML: &str = "application/xml; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// The body of a form, to the byte.
-fn body(content_type: &str, message: &str, answer: &Answer) -> String {
+pub(crate) fn body(content_type: &str, message: &str, answer: &Answer) -> String {
     let id = answer.request_id().unwrap();
     match content_type {
         JSON => format!("{{\n  \"message\":\"{message}\",\n  \"request_id\":\"{id}\"\n}}"),
