@@ -5,37 +5,12 @@ use std::fmt::Write as _;
 
 use certs::Leaf;
 use harness::client::{Call, Client};
+use harness::document::{AUTHORITIES, by_header, by_socket};
 use harness::pki::shown;
 use harness::stack::Stack;
 
+use crate::answer_forms::{JSON, body};
 use crate::hop_trust::HEADER;
-use crate::routed_answers::{JSON, body};
-
-/// The clients' authorities, for documents that a test writes itself.
-pub(crate) const AUTHORITIES: &str = r#"
-ca_certificates:
-  - id: c1a00000-0000-4000-8000-000000000001
-    cert: "@ca/clients-root.pem"
-  - id: c1a00000-0000-4000-8000-000000000002
-    cert: "@ca/clients-intermediate.pem"
-"#;
-
-/// Their ids.
-pub(crate) const TRUSTED: &str =
-    "ca_certificates: [c1a00000-0000-4000-8000-000000000001, c1a00000-0000-4000-8000-000000000002]";
-
-/// A `header-cert-auth` with more config.
-pub(crate) fn by_header(more: &str) -> String {
-    format!(
-        "{{name: header-cert-auth, config: {{{TRUSTED}, certificate_header_name: {HEADER}, \
-         certificate_header_format: url_encoded{more}}}}}"
-    )
-}
-
-/// An `mtls-auth` with more config.
-pub(crate) fn by_socket(more: &str) -> String {
-    format!("{{name: mtls-auth, config: {{{TRUSTED}{more}}}}}")
-}
 
 /// Ways to be authenticated: the first part of a path.
 fn authentications() -> Vec<(&'static str, Vec<String>)> {
@@ -145,7 +120,7 @@ const CLAIMED: [&str; 6] = [
 ];
 
 /// A certificate of the clients' authority: its common name, and `NAME@example.com`.
-pub(crate) fn certificate(name: &str) -> Leaf {
+fn certificate(name: &str) -> Leaf {
     Leaf::client(name).email(&format!("{name}@example.com"))
 }
 

@@ -5,10 +5,12 @@
 
 mod acl;
 mod alb_headers;
+mod answer_forms;
 mod bad_input;
 mod carried_headers;
 mod curl_and_openssl;
 mod double_acl;
+mod double_acl_combinations;
 mod drain;
 mod handshakes;
 mod hop_trust;
@@ -20,6 +22,7 @@ mod plugin_scopes;
 mod possession;
 mod recovery;
 mod revocation;
+mod route_priority;
 mod routed_answers;
 mod routed_paths;
 mod routing;

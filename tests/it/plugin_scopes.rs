@@ -1,8 +1,11 @@
 //! Which configuration of a plugin judges a request, and in which order plugins run.
 
+use std::fmt::Write as _;
+
+use harness::document::{AUTHORITIES, by_header};
 use harness::stack::{Plan, Stack};
 
-use crate::acl::{AUTHORITIES, by_header, carrying};
+use crate::acl::carrying;
 
 /// Consumers in one group each: who passes tells whose configuration was in force.
 const PEOPLE: &str = r"
@@ -131,11 +134,13 @@ async fn equal_priorities_run_by_name_the_greater_first() {
             .rev()
             .map(|name| format!("{{ name: {name}, {deny} }}"))
             .collect();
-        text += &format!(
-            "      - {{ paths: ['~/{first}$'], plugins: [{}, {}] }}\n",
+        writeln!(
+            text,
+            "      - {{ paths: ['~/{first}$'], plugins: [{}, {}] }}",
             plugins.join(", "),
             by_header("").replace("header-cert-auth", "header-cert-auth_1500")
-        );
+        )
+        .unwrap();
     }
     let stack = reading(&text, "").start().await;
     for (first, name) in order.iter().enumerate() {

@@ -6,9 +6,18 @@ use harness::stack::Stack;
 
 use crate::routing::without_authorities;
 
-/// Kong's table for `path_handling: v0`, and what goes beyond it: service path, route path, `strip_path`, request path,
-/// path upstream.
-const JOINED: [(&str, Option<&str>, &[bool], &str, &str); 38] = [
+/// Service path, route path, `strip_path`, request path, path upstream.
+type Joined = (
+    &'static str,
+    Option<&'static str>,
+    &'static [bool],
+    &'static str,
+    &'static str,
+);
+
+/// Kong's table for `path_handling: v0`, and what goes beyond it.
+#[rustfmt::skip]
+const JOINED: [Joined; 38] = [
     ("/", Some("/route"), &[true], "/route", "/"),
     ("/", Some("/route"), &[true], "/route/", "/"),
     ("/", Some("/route"), &[true], "/routereq", "/req"),
