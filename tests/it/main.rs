@@ -6,8 +6,10 @@
 mod acl;
 mod alb_headers;
 mod answer_forms;
+mod asked_for_a_certificate;
 mod bad_input;
 mod carried_headers;
+mod certificate_hints;
 mod curl_and_openssl;
 mod double_acl;
 mod double_acl_combinations;
@@ -17,6 +19,7 @@ mod hop_trust;
 mod kong_answers;
 mod kong_headers;
 mod load;
+mod misdirected;
 mod pair;
 mod plugin_scopes;
 mod possession;
