@@ -72,13 +72,21 @@ pub(super) fn of_upstream(
 pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Response<ResponseBody> {
     record.refused(rejection);
     let id = record.request_id.to_string();
-    let body = record
-        .preference
-        .write(rejection.form(), &rejection.to_string(), &id);
-    let mut response = Response::new(ResponseBody::full(body.text));
+    let mut response = if rejection.status().is_redirection() {
+        // Kong's redirects say where to, and nothing else.
+        Response::new(ResponseBody::full(""))
+    } else {
+        let body = record
+            .preference
+            .write(rejection.form(), &rejection.to_string(), &id);
+        let mut response = Response::new(ResponseBody::full(body.text));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, body.content_type);
+        response
+    };
     *response.status_mut() = rejection.status();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, body.content_type);
     let wanted = record.snapshot.response_headers;
     if wanted.response_latency {
         headers.insert(X_KONG_RESPONSE_LATENCY, HeaderValue::from(record.latency()));
