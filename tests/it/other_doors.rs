@@ -67,6 +67,14 @@ async fn an_upgrade_is_judged_before_it_is_granted() {
             "{tunnel}"
         );
     }
+    let granted = stack.upstream.requests().pop().unwrap();
+    for (name, value) in [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")] {
+        assert_eq!(
+            granted["headers"][name],
+            serde_json::json!([value]),
+            "as Kong asks for it"
+        );
+    }
     let alice = upgrade(&stack.edge("public").cert("alice"), "/admin", "").await;
     assert!(alice.starts_with("HTTP/1.1 101 "), "{alice}");
 }

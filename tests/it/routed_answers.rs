@@ -39,7 +39,9 @@ async fn http_is_sent_away_in_five_ways() {
                     .request(Method::POST, &format!("{path}{query}"));
                 let answer = answer.await;
                 assert_eq!(answer.status, status, "{host}{path}{query}");
-                assert_eq!(answer.message().unwrap(), "Please use HTTPS protocol");
+                let message = (!moves).then_some("Please use HTTPS protocol");
+                assert_eq!(answer.message().as_deref(), message, "{host}{path}{query}");
+                assert_eq!(answer.text().is_empty(), moves, "{host}{path}{query}");
                 let location = format!("https://{name}{path}{query}");
                 assert_eq!(
                     answer.header("location"),
