@@ -248,3 +248,59 @@ async fn the_certificate_header_goes_on_only_where_it_was_accepted() {
         }
     }
 }
+
+/// One of the two names its group by itself (`skip_consumer_lookup`): what is judged is what Kong would judge. The
+/// headers of both are there, each from the plugin that wrote it last.
+#[tokio::test]
+async fn a_certificate_may_name_a_group_instead_of_a_consumer() {
+    let internal = "ca_certificates: [c1a00000-0000-4000-8000-000000000003]";
+    let outer = format!("{{name: mtls-auth, config: {{{internal}}}}}");
+    let outer_named = format!("{{name: mtls-auth, config: {{{internal}, skip_consumer_lookup: true}}}}");
+    let (inner, inner_named) = (by_header(""), by_header(", skip_consumer_lookup: true"));
+    let text = format!(
+        "_format_version: '3.0'\nservices:\n  - name: echo\n    url: http://{{echo}}\n    routes:\n      \
+         - {{ paths: [/inner], plugins: [{outer}, {inner_named}, {{name: acl_1595, config: {{allow: [edges]}}}}, \
+         {{name: acl, config: {{allow: [alice], always_use_authenticated_groups: true}}}}] }}\n      \
+         - {{ paths: [/consumer-first], plugins: [{outer}, {inner_named}, {{name: acl, config: {{allow: [edges]}}}}] }}\n      \
+         - {{ paths: [/outer], plugins: [{outer_named}, {inner}, {{name: acl_1595, config: {{allow: [edge.internal]}}}}, \
+         {{name: acl, config: {{allow: [partners]}}}}] }}\n      \
+         - {{ paths: [/both], plugins: [{outer_named}, {inner_named}, {{name: acl_1595, config: {{allow: [edge.internal]}}}}, \
+         {{name: acl, config: {{allow: [alice]}}}}] }}\n\
+         consumers:\n  - {{ username: edge.internal, acls: [{{ group: edges }}] }}\n  \
+         - {{ username: alice@example.com, acls: [{{ group: partners }}] }}\n  - {{ username: bob@example.com }}\n\
+         {AUTHORITIES}  - id: c1a00000-0000-4000-8000-000000000003\n    cert: \"@ca/internal.pem\"\n"
+    );
+    let stack = Stack::reading(text).start().await;
+    // The consumer, the groups of a consumer, the groups that a certificate named, and whose certificate.
+    #[rustfmt::skip]
+    let rows = [
+        ("/inner", "alice", Some((Some("edge.internal"), Some("edges"), Some("alice"), Some("CN=alice")))),
+        ("/inner", "bob", None),
+        // The consumer's groups win where nothing says otherwise, and the consumer is still the edge.
+        ("/consumer-first", "alice", Some((Some("edge.internal"), Some("edges"), None, Some("CN=alice")))),
+        ("/outer", "alice", Some((Some("alice@example.com"), Some("partners"), Some("edge.internal"), Some("CN=edge.internal")))),
+        ("/outer", "bob", None),
+        ("/both", "alice", Some((None, None, Some("alice"), Some("CN=alice")))),
+        ("/both", "bob", None),
+    ];
+    for (path, who, expected) in rows {
+        for client in [
+            stack.edge("public").cert(who),
+            stack.edge("public").cert(who).over_http2(),
+        ] {
+            let answer = client.get(path).await;
+            let status = if expected.is_some() { 200 } else { 403 };
+            assert_eq!(answer.status, status, "{who} at {path}");
+            let names = [
+                "x-consumer-username",
+                "x-consumer-groups",
+                "x-authenticated-groups",
+                "x-client-cert-dn",
+            ];
+            let told = names.map(|name| answer.received(name));
+            let (consumer, groups, named, subject) = expected.unwrap_or_default();
+            let expected = [consumer, groups, named, subject].map(|text| text.map(str::to_owned));
+            assert_eq!(told, expected, "{who} at {path}");
+        }
+    }
+}

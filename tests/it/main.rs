@@ -15,6 +15,7 @@ mod curl_and_openssl;
 mod double_acl;
 mod double_acl_combinations;
 mod drain;
+mod forwarded_headers;
 mod handshakes;
 mod hop_trust;
 mod http2_attacks;

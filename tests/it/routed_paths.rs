@@ -1,5 +1,4 @@
-//! What the upstream is asked for: the path as it was matched, in one form, less what is stripped; the query untouched;
-//! the host that the route says.
+//! What the upstream is asked for: the path as it was matched, in one form, less what is stripped; the query untouched.
 
 use harness::client::Client;
 use harness::stack::Stack;
@@ -208,7 +207,7 @@ async fn raw(client: &Client, target: &str) -> (String, Option<String>) {
     (status, path)
 }
 
-const WHOLE: &str = "_format_version: '3.0'\nservices:\n  - name: echo\n    url: http://{echo}\n    routes:\n      \
+pub(crate) const WHOLE: &str = "_format_version: '3.0'\nservices:\n  - name: echo\n    url: http://{echo}\n    routes:\n      \
                      - { name: whole, paths: [/], strip_path: false, preserve_host: true }\n      \
                      - { name: own-host, paths: [/own-host] }\n";
 
@@ -298,61 +297,6 @@ async fn a_query_goes_on_as_it_came() {
                 let echo = client.get(&format!("{path}{query}")).await;
                 assert_eq!(echo.json()["query"].as_str(), upstream, "{path}{query}");
             }
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_host_upstream_is_the_services_unless_the_route_preserves_it() {
-    let stack = without_authorities(Stack::reading(WHOLE).without_edge())
-        .start()
-        .await;
-    let services = stack
-        .gateway_http()
-        .get("/own-host")
-        .await
-        .received("host")
-        .unwrap();
-    assert!(services.starts_with("127.0.0.1:"), "{services}");
-    for (host, path, upstream) in [
-        ("api.test", "/", "api.test"),
-        ("api.test:80", "/", "api.test:80"),
-        ("API.test", "/", "API.test"),
-        ("api.test", "/own-host", services.as_str()),
-    ] {
-        for client in [
-            stack.gateway(),
-            stack.gateway().over_http2(),
-            stack.gateway_http(),
-        ] {
-            let echo = client.host(host).get(path).await;
-            assert_eq!(echo.received("host").as_deref(), Some(upstream), "{host}{path}");
-            let told = echo.received("x-forwarded-host").unwrap();
-            assert!(
-                told.eq_ignore_ascii_case(host.trim_end_matches(":80")),
-                "{told} for {host}{path}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_stripped_prefix_is_told() {
-    let stack = without_authorities(Stack::with("routing.yaml").without_edge())
-        .start()
-        .await;
-    for (path, prefix, upstream) in [
-        ("/prefix/more", Some("/prefix"), "/more"),
-        ("/%70refixed", Some("/prefix"), "/ed"),
-        ("/regex/12/a/x", Some("/regex/12/a"), "/x"),
-        ("/regex/12/a?q=1", Some("/regex/12/a"), "/"),
-    ] {
-        for client in [stack.gateway(), stack.gateway().over_http2()] {
-            let echo = client.get(path).await;
-            assert_eq!(echo.json()["path"], upstream, "{path}");
-            assert_eq!(echo.received("x-forwarded-prefix").as_deref(), prefix, "{path}");
-            let received = path.split('?').next();
-            assert_eq!(echo.received("x-forwarded-path").as_deref(), received, "{path}");
         }
     }
 }
