@@ -116,6 +116,27 @@ async fn a_head_request_gets_the_head_alone() {
     }
 }
 
+/// The same of what the edge refuses by itself.
+#[tokio::test]
+async fn a_head_request_to_the_edge_gets_the_head_alone() {
+    let stack = Stack::with("hop.yaml").start().await;
+    let addresses = ["203.0.113.9"; 31].join(", ");
+    for client in both(stack.edge("public")) {
+        for (method, content) in [(Method::GET, true), (Method::HEAD, false)] {
+            let call = client
+                .request(method.clone(), "/public")
+                .header("X-Forwarded-For", &addresses);
+            let answer = call.await;
+            assert_eq!(
+                (answer.status.as_u16(), !answer.body.is_empty()),
+                (463, content),
+                "{method} by {:?}",
+                answer.version
+            );
+        }
+    }
+}
+
 /// Which headers of Kong's an answer has: of its own, of an upstream.
 #[tokio::test]
 async fn headers_that_are_told_can_be_chosen() {
