@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod acl;
+mod acl_scopes;
 mod alb_headers;
 mod answer_forms;
 mod asked_for_a_certificate;
@@ -25,7 +26,6 @@ mod load;
 mod misdirected;
 mod other_doors;
 mod pair;
-mod plugin_scopes;
 mod possession;
 mod recovery;
 mod revocation;
