@@ -1,5 +1,7 @@
 //! The bodies of refusals, in the form that the client asks for, as Kong writes them.
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderMap, HeaderValue};
 
 use crate::rejection::Form;
@@ -41,7 +43,7 @@ impl Preference {
     pub fn write(&self, form: Form, message: &str, request_id: &str) -> ErrorBody {
         let media_type = match form {
             Form::Message => {
-                let text = format!(r#"{{"message":"{message}"}}"#);
+                let text = format!(r#"{{"message":{}}}"#, quoted(message));
                 return ErrorBody {
                     content_type: MediaType::Json.content_type(),
                     text,
@@ -111,16 +113,37 @@ impl MediaType {
 
     fn write(self, message: &str, id: &str) -> String {
         match self {
-            Self::Json => format!("{{\n  \"message\":\"{message}\",\n  \"request_id\":\"{id}\"\n}}"),
+            Self::Json => format!(
+                "{{\n  \"message\":{},\n  \"request_id\":\"{id}\"\n}}",
+                quoted(message)
+            ),
             Self::Html => format!(
-                "<!doctype html>\n<html>\n  <head>\n    <meta charset=\"utf-8\">\n    <title>Error</title>\n  </head>\n  <body>\n    <h1>Error</h1>\n    <p>{message}.</p>\n    <p>request_id: {id}</p>\n  </body>\n</html>\n"
+                "<!doctype html>\n<html>\n  <head>\n    <meta charset=\"utf-8\">\n    <title>Error</title>\n  </head>\n  <body>\n    <h1>Error</h1>\n    <p>{}.</p>\n    <p>request_id: {id}</p>\n  </body>\n</html>\n",
+                escaped(message)
             ),
             Self::Xml => format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<error>\n  <message>{message}</message>\n  <requestid>{id}</requestid>\n</error>\n"
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<error>\n  <message>{}</message>\n  <requestid>{id}</requestid>\n</error>\n",
+                escaped(message)
             ),
             Self::Plain => format!("{message}\nrequest_id: {id}\n"),
         }
     }
+}
+
+/// Text as a JSON string: some messages are the configuration's.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Text for HTML and XML.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>']) {
+        return Cow::Borrowed(text);
+    }
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .into()
 }
 
 #[cfg(test)]

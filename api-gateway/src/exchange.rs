@@ -1,5 +1,6 @@
 //! One request on its way through the plugins: what is known of it, and what is to be written upstream.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{HeaderName, HeaderValue};
@@ -13,24 +14,50 @@ use crate::proxy::owned_headers as name;
 /// A request, its connection, and whom it has been found to come from so far.
 #[derive(Debug)]
 pub struct Exchange<'r> {
-    /// The connection it came by.
-    pub connection: &'r Connection,
-    /// The standing of that connection's peer.
-    pub carrier: &'r Carrier,
-    /// Where certificate headers may come from.
-    pub sources: &'r HeaderSources,
+    /// How it came.
+    pub arrival: Arrival<'r>,
+    /// Where it goes.
+    pub matched: Matched<'r>,
     /// All consumers.
     pub consumers: &'r Consumers,
     /// Certificate headers, set aside at entry.
     pub carried: CarriedCertificates,
     /// Method, URI and the client's headers.
     pub head: Parts,
-    /// When it came.
-    pub now: UnixTime,
     /// Whom it comes from.
     pub caller: Caller,
     /// Headers to write upstream, in the order they were stamped; a later one of a name replaces an earlier one.
     stamps: Vec<(HeaderName, HeaderValue)>,
+    /// Headers to write into the answer, whoever gives it.
+    pub answer_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// How a request came: by which connection, from whom, when.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'r> {
+    /// The connection.
+    pub connection: &'r Connection,
+    /// The standing of that connection's peer.
+    pub carrier: &'r Carrier,
+    /// Where certificate headers may come from.
+    pub sources: &'r HeaderSources,
+    /// The client's address: the peer's, or what a carrier that is believed says.
+    pub client_ip: IpAddr,
+    /// When it came.
+    pub now: UnixTime,
+}
+
+/// The route that a request takes, as far as plugins may look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Matched<'r> {
+    /// The route's name, else its id.
+    pub route: &'r str,
+    /// The service's, if there is one.
+    pub service: Option<&'r str>,
+    /// `http` or `https`, as the client speaks.
+    pub scheme: &'static str,
+    /// The host that the request is for, with the port if it has one.
+    pub host: &'r str,
 }
 
 /// Whom a request comes from, as far as it is known at a plugin's turn. Kong keeps the last word only; so does this,
@@ -70,23 +97,20 @@ pub struct Principal {
 impl<'r> Exchange<'r> {
     /// A request at entry, from nobody yet.
     pub fn new(
-        connection: &'r Connection,
-        (carrier, sources): (&'r Carrier, &'r HeaderSources),
+        arrival: Arrival<'r>,
+        matched: Matched<'r>,
         consumers: &'r Consumers,
         (head, carried): (Parts, CarriedCertificates),
-        now: UnixTime,
     ) -> Self {
-        let caller = Caller::default();
         Self {
-            connection,
-            carrier,
-            sources,
+            arrival,
+            matched,
             consumers,
             carried,
             head,
-            now,
-            caller,
+            caller: Caller::default(),
             stamps: Vec::new(),
+            answer_headers: Vec::new(),
         }
     }
 
@@ -132,7 +156,7 @@ impl<'r> Exchange<'r> {
     /// certificate of the hop.
     pub fn only_the_edge_is_known(&self) -> bool {
         let mut principals = self.caller.principals.iter();
-        matches!(self.carrier, Carrier::Edge(_))
+        matches!(self.arrival.carrier, Carrier::Edge(_))
             && principals.all(|principal| principal.evidence == Evidence::Socket)
     }
 

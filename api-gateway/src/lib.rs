@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod handshake;
 pub mod identity;
 pub mod load;
+pub mod networks;
 pub mod plugin;
 pub mod proxy;
 pub mod rejection;

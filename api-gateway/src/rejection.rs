@@ -10,6 +10,7 @@ use transport::forwarded_cert::DecodeError;
 use transport::upstream::UpstreamError;
 
 use crate::identity::IdentityError;
+use crate::plugin::request_termination::Termination;
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,17 @@ pub enum Rejection {
     /// `acl`: the wrong groups.
     #[error("You cannot consume this service")]
     AclDenied,
+    /// `ip-restriction`: the wrong address.
+    #[error("{message}")]
+    AddressDenied {
+        /// As configured, or 403.
+        status: StatusCode,
+        /// As configured, or Kong's.
+        message: Box<str>,
+    },
+    /// `request-termination`: this is the answer.
+    #[error("{}", .0.body)]
+    Terminated(Box<Termination>),
     /// The upstream switched protocols although nobody had asked it to.
     #[error("An invalid response was received from the upstream server")]
     UnaskedUpgrade,
@@ -177,6 +189,8 @@ impl Rejection {
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AclDenied => StatusCode::FORBIDDEN,
+            Self::AddressDenied { status, .. } => *status,
+            Self::Terminated(answer) => answer.status,
             Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
             Self::Upstream(error) => upstream_status(error),
         }
@@ -201,6 +215,8 @@ impl Rejection {
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
             Self::AclUnauthenticated => "acl_unauthenticated",
             Self::AclDenied => "acl_denied",
+            Self::AddressDenied { .. } => "address_denied",
+            Self::Terminated(_) => "request_terminated",
             Self::UnaskedUpgrade => "upstream_unreachable",
             Self::Upstream(error) => upstream_reason(error),
         }
@@ -213,13 +229,15 @@ impl Rejection {
             | Self::HeaderUntrustedSource
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
-            | Self::ConsumerNotFound { .. } => Form::Message,
+            | Self::ConsumerNotFound { .. }
+            | Self::Terminated(_) => Form::Message,
             Self::NoRoute
             | Self::NoService
             | Self::HttpsRequired(_)
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
-            | Self::AclDenied => Form::Negotiated,
+            | Self::AclDenied
+            | Self::AddressDenied { .. } => Form::Negotiated,
             Self::BadRequest(_)
             | Self::MethodNotAllowed
             | Self::HeaderTooLarge
@@ -254,6 +272,8 @@ impl Rejection {
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::AddressDenied { .. }
+            | Self::Terminated(_)
             | Self::UnaskedUpgrade
             | Self::Upstream(_) => false,
         }

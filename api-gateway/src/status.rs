@@ -80,14 +80,23 @@ impl Default for Lifecycle {
 }
 
 /// Requests, counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     by_class: [AtomicU64; 6],
     by_reason: [AtomicU64; REASONS.len()],
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            by_class: std::array::from_fn(|_| AtomicU64::new(0)),
+            by_reason: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+}
+
 /// Every reason that a log line can give, in the same words.
-const REASONS: [&str; 32] = [
+const REASONS: [&str; 35] = [
     "certificate_missing",
     "certificate_untrusted",
     "certificate_expired",
@@ -117,7 +126,10 @@ const REASONS: [&str; 32] = [
     "upstream_unreachable",
     "upstream_tls",
     "upstream_timeout",
+    "address_denied",
+    "request_terminated",
     "request_malformed",
+    "method_not_allowed",
     "body_too_large",
     "client_stalled",
 ];
@@ -220,4 +232,41 @@ fn json_answer(status: StatusCode, value: &Value) -> Response<ResponseBody> {
         HeaderValue::from_static("application/json; charset=utf-8"),
     );
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rejection::Rejection;
+
+    #[test]
+    fn every_refusal_is_counted_under_its_reason() {
+        let denied = Rejection::AddressDenied {
+            status: StatusCode::FORBIDDEN,
+            message: "".into(),
+        };
+        let lost = Rejection::AnonymousMissing { name: "".into() };
+        for rejection in [
+            Rejection::BadRequest("".into()),
+            Rejection::MethodNotAllowed,
+            Rejection::HeaderTooLarge,
+            Rejection::BodyTooLarge,
+            Rejection::NoRoute,
+            Rejection::NoService,
+            Rejection::Misdirected,
+            Rejection::CertificateMissing,
+            Rejection::HeaderUntrustedSource,
+            Rejection::AclUnauthenticated,
+            Rejection::AclDenied,
+            Rejection::UnaskedUpgrade,
+            denied,
+            lost,
+        ] {
+            let counters = Counters::default();
+            let reason = rejection.reason();
+            counters.count(rejection.status().as_u16(), Some(reason));
+            let line = format!("gateway_refused_total{{reason=\"{reason}\"}} 1\n");
+            assert!(counters.exposition().contains(&line), "{reason}");
+        }
+    }
 }

@@ -20,11 +20,12 @@ pub struct Answer {
 }
 
 /// What either door and the echo may send to a client. Anything else is a leak: of an identity header, of a stack.
-const ALLOWED: [&str; 15] = [
+const ALLOWED: [&str; 16] = [
     "connection",
     "content-length",
     "content-type",
     "date",
+    "kong-request-id", // correlation-id, where it is asked to echo
     "location",
     "sec-websocket-accept",
     "transfer-encoding",

@@ -227,15 +227,35 @@ impl Plan {
         self
     }
 
+    /// Replaces a text in the gateway's document.
+    pub fn replace(mut self, from: &str, to: &str) -> Self {
+        assert!(self.document.contains(from), "the document has no {from:?}");
+        self.document = self.document.replace(from, to);
+        self
+    }
+
     /// What the gateway says of this plan, if it refuses it.
     pub fn refusal(self) -> Option<Report> {
+        let (loaded, report) = self.look();
+        (!loaded).then_some(report)
+    }
+
+    /// What the gateway warns of, a line each.
+    pub fn warnings(self) -> Vec<String> {
+        let (loaded, report) = self.look();
+        assert!(loaded, "{report}");
+        report.to_string().lines().map(str::to_owned).collect()
+    }
+
+    /// Whether the gateway takes this plan, and what it says of it.
+    fn look(self) -> (bool, Report) {
         let dir = TempDir::new().unwrap();
         let pki = Pki::make(&dir.path().join("pki")).unwrap();
         let values = ["echo", "echo-tls"].map(|name| (name, "127.0.0.1:1".to_owned()));
         let document = template::fill(&self.document, pki.dir(), &values).unwrap();
         fs::write(dir.path().join("kong.yaml"), document).unwrap();
         let (loaded, report) = gateway_inputs(dir.path(), self.gateway).load(1);
-        loaded.is_none().then_some(report)
+        (loaded.is_some(), report)
     }
 
     /// Starts everything.

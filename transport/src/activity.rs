@@ -14,6 +14,7 @@ pub struct Activity {
     /// Milliseconds after `opened` since which no request has been in flight. Meaningful while `in_flight` is 0.
     waiting_since: AtomicU64,
     in_flight: AtomicU32,
+    requests: AtomicU64,
 }
 
 /// One request in flight. Dropped when the last byte of its answer is handed on, or when it is given up.
@@ -27,18 +28,25 @@ impl Activity {
             opened: Instant::now(),
             waiting_since: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
+            requests: AtomicU64::new(0),
         })
     }
 
     /// Counts a request until the guard is dropped.
     pub fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
     }
 
     /// How long the connection has existed.
     pub fn age(&self) -> Duration {
         self.opened.elapsed()
+    }
+
+    /// Requests so far, those in flight included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// Requests in flight now.

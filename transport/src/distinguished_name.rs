@@ -4,6 +4,7 @@
 //! name must not become another attribute in somebody's parser.
 
 use std::fmt;
+use std::str::FromStr as _;
 
 use x509_parser::asn1_rs::Oid;
 
@@ -17,6 +18,25 @@ use crate::der::{self, OBJECT_IDENTIFIER, Reader, SEQUENCE, SET};
 pub struct DistinguishedName {
     raw: Box<[u8]>,
     common_name: KeptCommonName,
+}
+
+/// What an attribute of a distinguished name is about: `CN`, `O`, …
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AttributeType(Box<[u8]>);
+
+impl AttributeType {
+    /// The type of this name: the short one (`CN`), the long one (`commonName`), both as OpenSSL writes them and no
+    /// other case, or the object identifier in dots.
+    pub fn named(name: &str) -> Option<Self> {
+        let known = ATTRIBUTE_NAMES
+            .iter()
+            .find(|(_, short)| *short == name)
+            .or_else(|| LONG_NAMES.iter().find(|(_, long)| *long == name));
+        match known {
+            Some((octets, _)) => Some(Self((*octets).into())),
+            None => Oid::from_str(name).ok().map(|oid| Self(oid.as_bytes().into())),
+        }
+    }
 }
 
 /// The common name, if there is one that cannot be mistaken.
@@ -64,12 +84,12 @@ impl DistinguishedName {
         }
     }
 
-    /// The values of all attributes that are text, in the order of the encoding.
-    pub fn values(&self) -> Vec<String> {
+    /// All attributes in the order of the encoding: the type, and the value where it is text.
+    pub fn attributes(&self) -> Vec<(AttributeType, Option<String>)> {
         attributes(&self.raw)
             .unwrap_or_default()
             .iter()
-            .filter_map(Attribute::text)
+            .map(|attribute| (AttributeType(attribute.kind.into()), attribute.text()))
             .collect()
     }
 
@@ -139,6 +159,36 @@ const ATTRIBUTE_NAMES: [(&[u8], &str); 28] = [
     (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
     (&[0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 2], "jurisdictionST"),
     (&[0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 3], "jurisdictionC"),
+];
+
+/// Long names, where they are not the short ones too.
+const LONG_NAMES: [(&[u8], &str); 14] = [
+    (COMMON_NAME, "commonName"),
+    (&[0x55, 4, 4], "surname"),
+    (&[0x55, 4, 6], "countryName"),
+    (&[0x55, 4, 7], "localityName"),
+    (&[0x55, 4, 8], "stateOrProvinceName"),
+    (&[0x55, 4, 9], "streetAddress"),
+    (&[0x55, 4, 10], "organizationName"),
+    (&[0x55, 4, 11], "organizationalUnitName"),
+    (&[0x55, 4, 42], "givenName"),
+    (
+        &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25],
+        "domainComponent",
+    ),
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "userId"),
+    (
+        &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 1],
+        "jurisdictionLocalityName",
+    ),
+    (
+        &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 2],
+        "jurisdictionStateOrProvinceName",
+    ),
+    (
+        &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 3],
+        "jurisdictionCountryName",
+    ),
 ];
 
 struct Attribute<'a> {

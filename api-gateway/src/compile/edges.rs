@@ -59,6 +59,7 @@ pub(super) fn compile(compilation: &Compilation<'_>) -> Option<TrustedEdges> {
 
 /// Looks at every `header-cert-auth` and every global `mtls-auth` with the edges in mind.
 pub(super) fn check(compilation: &Compilation<'_>) {
+    check_addresses(compilation);
     let shared = shared_authorities(compilation);
     for plugin in compilation
         .document
@@ -79,8 +80,24 @@ pub(super) fn check(compilation: &Compilation<'_>) {
                     );
                 }
             }
-            PluginConfig::Acl(_) => {}
+            PluginConfig::Acl(_)
+            | PluginConfig::CorrelationId(_)
+            | PluginConfig::IpRestriction(_)
+            | PluginConfig::RequestTermination(_) => {}
         }
+    }
+}
+
+/// `0.0.0.0/0` or `::/0` makes everybody a carrier.
+fn check_addresses(compilation: &Compilation<'_>) {
+    const KEY: &str = "trusted_ips";
+    let networks = &compilation.settings().trusted_ips;
+    if networks.iter().any(|network| network.prefix_len() == 0) {
+        let message = "this trusts every address: anybody can say who the client is, and, where no edges are named, bring anybody's certificate in a header";
+        compilation.report(
+            Finding::warning("trusts-the-world", compilation.node.origin(KEY), KEY, message)
+                .with_fix("name the load balancer's networks"),
+        );
     }
 }
 
@@ -105,6 +122,13 @@ fn check_header(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig, sh
             Finding::error("no-secure-source", compilation.at(secure.place), "config.secure_source", message).with_fix(
                 "set trusted_edges and trusted_edge_ca (proof by mTLS), or trusted_ips to the load balancer's addresses",
             ),
+        );
+    }
+    if secure.value && !edges && addresses {
+        let message = "certificates in this header rest on trusted_ips alone: an address proves no identity, and whoever can send from one needs no key, a public certificate is enough";
+        compilation.report(
+            Finding::warning("address-only-source", compilation.at(secure.place), "config.secure_source", message)
+                .with_fix("let nothing but the load balancer reach this port from these addresses; or put an edge between and set trusted_edges"),
         );
     }
     if !secure.value {

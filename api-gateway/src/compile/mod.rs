@@ -19,14 +19,24 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `ordering` | plugins of which each would have to run before the other |
+//! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
+//! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |
+//! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
+//! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
+//! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
 //! | `not-yet` | a field that would decide, and is not built |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 
+mod certificate_auth;
 mod consumers;
 mod edges;
 mod handshakes;
+mod judged;
+mod order;
 mod plugins;
 mod routes;
+mod scopes;
 mod services;
 mod trust;
 
@@ -113,7 +123,8 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     edges::check(compilation);
     let plugins = plugins::compile(compilation, &consumers, &authorities);
     let services = services::compile(compilation, &authorities);
-    let table = routes::compile(compilation, &plugins, &services);
+    let scopes = scopes::compile(compilation, &plugins, &consumers);
+    let table = routes::compile(compilation, &scopes, &services);
     let handshakes = handshakes::compile(compilation, &plugins, edges.as_ref());
     let validities = trust::validities(compilation, &authorities, edges.as_ref());
     let table = table?;

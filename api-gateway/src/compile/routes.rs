@@ -7,10 +7,9 @@ use http::StatusCode;
 use transport::finding::Finding;
 use uuid::Uuid;
 
-use super::Compilation;
-use super::plugins::{Plugins, applying};
+use super::scopes::Scoped;
+use super::{Compilation, judged};
 use crate::document::{self, RouteProtocol};
-use crate::plugin::{Chain, Slot};
 use crate::router::upstream_path::StripPath;
 use crate::router::{RouteMatchers, Router};
 use crate::snapshot::{HostSent, Route, Service};
@@ -23,7 +22,7 @@ pub(super) struct RouteTable {
 
 pub(super) fn compile(
     compilation: &Compilation<'_>,
-    plugins: &Plugins<'_>,
+    scopes: &Scoped<'_>,
     services: &HashMap<Uuid, Arc<Service>>,
 ) -> Option<RouteTable> {
     let disabled: Vec<Uuid> = compilation
@@ -67,24 +66,19 @@ pub(super) fn compile(
     };
     let routes = live
         .iter()
-        .map(|route| compile_route(route, plugins, services))
+        .map(|route| compile_route(compilation, route, scopes, services))
         .collect();
     Some(RouteTable { router, routes })
 }
 
 fn compile_route(
+    compilation: &Compilation<'_>,
     route: &document::Route,
-    plugins: &Plugins<'_>,
+    scopes: &Scoped<'_>,
     services: &HashMap<Uuid, Arc<Service>>,
 ) -> Route {
-    let slots = applying(plugins, route.id, route.service)
-        .into_values()
-        .map(|(entity, plugin)| Slot {
-            name: entity.name.text.as_str().into(),
-            priority: entity.name.priority,
-            plugin: Arc::clone(plugin),
-        });
-    let chain = Chain::new(slots.collect());
+    let chain = scopes.chain(compilation, route.id, route.service);
+    judged::check(compilation, scopes, route, &chain);
     let takes = |protocol| route.protocols.contains(&protocol);
     let redirect =
         StatusCode::from_u16(route.https_redirect_status_code).unwrap_or(StatusCode::UPGRADE_REQUIRED);

@@ -148,6 +148,14 @@ impl<'a> Fields<'a> {
         self.pairs.iter().any(|(key, _)| &*key.text == name)
     }
 
+    /// Whether the field is written with something in it: not null and no empty list. What is in it may be wrong.
+    pub(super) fn is_filled(&self, name: &str) -> bool {
+        self.at
+            .node
+            .get(name)
+            .is_some_and(|node| !matches!(&node.value, Value::List(nodes) if nodes.is_empty()))
+    }
+
     /// Tells an error about a field: at its value if it is there, else at the mapping.
     pub(super) fn refuse<T>(
         &self,

@@ -2,7 +2,10 @@
 
 pub mod acl;
 pub mod certificate_auth;
+pub mod correlation_id;
+pub mod ip_restriction;
 pub mod name;
+pub mod request_termination;
 
 use uuid::Uuid;
 
@@ -14,6 +17,9 @@ use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
+use correlation_id::CorrelationIdConfig;
+use ip_restriction::IpRestrictionConfig;
+use request_termination::RequestTerminationConfig;
 
 /// One configured plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +44,9 @@ pub struct Plugin {
     pub config: PluginConfig,
     /// Whether it is considered at all; if not, a less specific one applies.
     pub enabled: bool,
+    /// Whether any of its `protocols` is one that a listener of ours speaks. Kong asks no more: a plugin for `http`
+    /// alone judges https requests too.
+    pub serves_http: bool,
     /// Changes of the order in which plugins run.
     pub ordering: Option<Located<Ordering>>,
     /// Labels.
@@ -62,22 +71,38 @@ pub struct PluginName {
 pub enum PluginKind {
     /// `acl`.
     Acl,
+    /// `correlation-id`.
+    CorrelationId,
     /// `header-cert-auth`.
     HeaderCertAuth,
+    /// `ip-restriction`.
+    IpRestriction,
     /// `mtls-auth`.
     MtlsAuth,
+    /// `request-termination`.
+    RequestTermination,
 }
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Acl, Self::HeaderCertAuth, Self::MtlsAuth];
+    pub const ALL: [Self; 6] = [
+        Self::Acl,
+        Self::CorrelationId,
+        Self::HeaderCertAuth,
+        Self::IpRestriction,
+        Self::MtlsAuth,
+        Self::RequestTermination,
+    ];
 
     /// Kong's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Acl => "acl",
+            Self::CorrelationId => "correlation-id",
             Self::HeaderCertAuth => "header-cert-auth",
+            Self::IpRestriction => "ip-restriction",
             Self::MtlsAuth => "mtls-auth",
+            Self::RequestTermination => "request-termination",
         }
     }
 
@@ -85,8 +110,20 @@ impl PluginKind {
     pub fn priority(self) -> i32 {
         match self {
             Self::Acl => 950,
+            Self::CorrelationId => 100_001,
             Self::HeaderCertAuth => 1009,
+            Self::IpRestriction => 990,
             Self::MtlsAuth => 1600,
+            Self::RequestTermination => 2,
+        }
+    }
+
+    /// Whether it may be configured for one consumer or one consumer group. Those that decide who the consumer is, or
+    /// judge it, may not: Kong refuses it.
+    pub fn may_depend_on_consumer(self) -> bool {
+        match self {
+            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth => false,
+            Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
 }
@@ -96,10 +133,16 @@ impl PluginKind {
 pub enum PluginConfig {
     /// Of `acl` and its clones.
     Acl(AclConfig),
+    /// Of `correlation-id` and its clones.
+    CorrelationId(CorrelationIdConfig),
     /// Of `header-cert-auth` and its clones.
     HeaderCertAuth(Box<HeaderCertAuthConfig>),
+    /// Of `ip-restriction` and its clones.
+    IpRestriction(IpRestrictionConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
+    /// Of `request-termination` and its clones.
+    RequestTermination(RequestTerminationConfig),
 }
 
 /// Kong Enterprise's `ordering`: names of plugins, in the access phase.
@@ -111,13 +154,26 @@ pub struct Ordering {
     pub after: Vec<Located<String>>,
 }
 
-const PROTOCOLS: &[(&str, ())] = &[
-    ("grpc", ()),
-    ("grpcs", ()),
-    ("http", ()),
-    ("https", ()),
-    ("ws", ()),
-    ("wss", ()),
+/// With whether a listener of ours speaks it.
+const PROTOCOLS: &[(&str, bool)] = &[
+    ("grpc", true),
+    ("grpcs", true),
+    ("http", true),
+    ("https", true),
+    ("ws", true),
+    ("wss", true),
+];
+
+/// Those of `ip-restriction`, which Kong has for streams too.
+const PROTOCOLS_WITH_STREAMS: &[(&str, bool)] = &[
+    ("grpc", true),
+    ("grpcs", true),
+    ("http", true),
+    ("https", true),
+    ("tcp", false),
+    ("tls", false),
+    ("ws", true),
+    ("wss", true),
 ];
 
 pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plugin> {
@@ -137,20 +193,35 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
         "unsupported-field",
         "conditions on plugins are not supported yet",
     );
-    // Only the kind of listener counts for Kong, and all of ours are of one kind.
-    fields.optional("protocols", rule::set(rule::one_of(PROTOCOLS)));
+    let protocols = match name.as_ref().map(|name| name.kind) {
+        Some(PluginKind::IpRestriction) => PROTOCOLS_WITH_STREAMS,
+        Some(_) | None => PROTOCOLS,
+    };
+    let protocols = fields.optional("protocols", rule::list(rule::one_of(protocols)));
+    let serves_http = protocols.is_none_or(|listed| listed.into_iter().any(|ours| ours));
     let config = if let Some(name) = &name {
         fields.record("config", |at| name.kind.read_config(at))
     } else {
         fields.ignored("config");
         None
     };
-    if name.is_some() {
-        // They decide who the consumer is, or need that decided: Kong allows neither to depend on it.
-        for (field, scope) in [("consumer", consumer), ("consumer_group", consumer_group)] {
-            if scope.is_some() {
-                fields.refuse::<()>(field, "must-be-null", "value must be null");
-            }
+    for (field, scope) in [("consumer", consumer), ("consumer_group", consumer_group)] {
+        if scope.is_none() {
+            continue;
+        }
+        if name
+            .as_ref()
+            .is_some_and(|name| !name.kind.may_depend_on_consumer())
+        {
+            fields.refuse::<()>(field, "must-be-null", "value must be null");
+        }
+        // The order is settled before anybody knows who calls (Kong before 3.14 allows neither beside the other).
+        if ordering.is_some() {
+            let message = format!(
+                "a plugin for one {} cannot change the order",
+                field.replace('_', " ")
+            );
+            fields.refuse::<()>("ordering", "entity-check", message);
         }
     }
     if let Some(instance_name) = &instance_name {
@@ -183,6 +254,7 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
         consumer_group,
         config: config?,
         enabled,
+        serves_http,
         ordering,
         tags,
     })
@@ -192,6 +264,9 @@ impl PluginKind {
     fn read_config(self, at: At<'_>) -> Option<PluginConfig> {
         match self {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
+            Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
+            Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
+            Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
                 .map(Box::new)
                 .map(PluginConfig::HeaderCertAuth),

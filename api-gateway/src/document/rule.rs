@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use http::{HeaderName, StatusCode};
 use uuid::Uuid;
 
 use super::id;
@@ -85,6 +86,21 @@ pub(super) fn milliseconds(range: RangeInclusive<i64>) -> impl Fn(At<'_>) -> Opt
 /// A TCP port.
 pub(super) fn port(at: At<'_>) -> Option<u16> {
     between(0..=65535)(at)
+}
+
+/// A status that an answer can end with. Kong takes 1xx too, which end nothing.
+pub(super) fn final_status(at: At<'_>) -> Option<StatusCode> {
+    let code: u16 = between(200..=599)(at)?;
+    StatusCode::from_u16(code).ok()
+}
+
+/// The name of a header.
+pub(super) fn header_name(at: At<'_>) -> Option<HeaderName> {
+    let text = text(at)?;
+    match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(name) => Some(name),
+        Err(_) => at.refuse("invalid-value", format!("'{text}' is not a valid header name")),
+    }
 }
 
 /// A hyphenated UUID.

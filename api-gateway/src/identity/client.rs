@@ -5,7 +5,7 @@ use http::HeaderValue;
 use rustls::pki_types::UnixTime;
 use tracing::warn;
 use transport::certificate::{AlternativeName, Certificate};
-use transport::distinguished_name::CommonName;
+use transport::distinguished_name::{AttributeType, CommonName, DistinguishedName};
 use transport::presented::PresentedChain;
 use transport::verify::VerifiedPath;
 
@@ -57,11 +57,11 @@ pub enum IdentityError {
 
 impl ClientIdentity {
     /// The identity that a verified path ends in.
-    pub fn of(path: &VerifiedPath, chain: PresentedChain) -> Self {
+    pub fn of(path: &VerifiedPath, chain: PresentedChain, directory_names: &DirectoryNames) -> Self {
         let leaf = path.leaf();
         let names = leaf.alternative_names();
         Self {
-            alternative_names: ordered(names.unwrap_or_default()),
+            alternative_names: ordered(names.unwrap_or_default(), directory_names),
             has_alternative_names: names.is_some(),
             common_name: match leaf.subject().common_name() {
                 CommonName::Absent => OwnCommonName::Absent,
@@ -111,6 +111,23 @@ pub enum UseOfCommonName {
     Always,
 }
 
+/// Which attributes of a directory name among the alternative names are looked up (`san_dirname_matcher`).
+#[derive(Clone, Debug, Default)]
+pub struct DirectoryNames {
+    /// Empty: all.
+    pub attributes: Box<[AttributeType]>,
+}
+
+impl DirectoryNames {
+    /// The values, in the order of the certificate.
+    fn values<'n>(&'n self, name: &'n DistinguishedName) -> impl Iterator<Item = String> + 'n {
+        name.attributes()
+            .into_iter()
+            .filter(|(kind, _)| self.attributes.is_empty() || self.attributes.contains(kind))
+            .filter_map(|(_, text)| text)
+    }
+}
+
 fn clean(name: &str) -> Result<(), IdentityError> {
     if name.chars().any(char::is_control) {
         Err(IdentityError::ControlCharacter)
@@ -119,7 +136,7 @@ fn clean(name: &str) -> Result<(), IdentityError> {
     }
 }
 
-fn ordered(names: &[AlternativeName]) -> Box<[CertifiedName]> {
+fn ordered(names: &[AlternativeName], directory_names: &DirectoryNames) -> Box<[CertifiedName]> {
     let mut ranked: Vec<(u8, CertifiedName)> = Vec::with_capacity(names.len());
     for name in names {
         match name {
@@ -131,8 +148,8 @@ fn ordered(names: &[AlternativeName]) -> Box<[CertifiedName]> {
             }
             AlternativeName::Directory(name) => {
                 ranked.extend(
-                    name.values()
-                        .into_iter()
+                    directory_names
+                        .values(name)
                         .map(|value| (4, CertifiedName::Exact(value.into()))),
                 );
             }

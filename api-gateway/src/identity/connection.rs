@@ -53,6 +53,11 @@ pub(in crate::identity) struct EdgeVerdict {
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
+    /// As a number.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
     fn random() -> Self {
         Self(fastrand::u64(..))
     }

@@ -12,7 +12,7 @@ pub use carried::{CarriedCertificates, Claim};
 pub(crate) use carrier::later;
 pub use carrier::{Carrier, EdgeIdentity, HeaderSources, SourceRule, TrustedEdges};
 pub(crate) use client::hexadecimal;
-pub use client::{ClientIdentity, IdentityError, UseOfCommonName};
+pub use client::{ClientIdentity, DirectoryNames, IdentityError, UseOfCommonName};
 pub(crate) use connection::address_header;
 pub use connection::{Connection, ConnectionId};
 pub use transport::remembered::{Digest, Remembered};

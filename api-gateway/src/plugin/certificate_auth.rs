@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use crate::consumer::{CertifiedName, ConsumerKey, Consumers, Found, NameIndex};
 use crate::exchange::{Credential, Exchange, Principal};
-use crate::identity::{ClientIdentity, Digest, Evidence, IdentityError, Remembered, UseOfCommonName, later};
+use crate::identity::{
+    ClientIdentity, Digest, DirectoryNames, Evidence, IdentityError, Remembered, UseOfCommonName, later,
+};
 use crate::proxy::owned_headers::{CLIENT_CERT_DN, CLIENT_CERT_SAN};
 use crate::rejection::Rejection;
 
@@ -31,8 +33,26 @@ pub struct CertificateAuth {
     store: TrustStore,
     lookup: Lookup,
     anonymous: Option<Fallback>,
+    directory_names: DirectoryNames,
+    /// `cache_ttl`: the longest that an answer is remembered, if there is a limit beside its own end.
+    remember_for: Option<Duration>,
     verified: Remembered<Known>,
     refused: Remembered<RefusedBefore>,
+}
+
+/// What an instance is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// `ca_certificates` and everything that says how they vouch.
+    pub store: TrustStore,
+    /// How a verified certificate becomes a caller.
+    pub lookup: Lookup,
+    /// `anonymous`.
+    pub anonymous: Option<Fallback>,
+    /// `san_dirname_matcher`.
+    pub directory_names: DirectoryNames,
+    /// `cache_ttl`; `None`: as long as the certificate and the lists hold.
+    pub remember_for: Option<Duration>,
 }
 
 /// How a verified certificate becomes a caller.
@@ -123,24 +143,34 @@ pub struct Fallback {
 }
 
 impl CertificateAuth {
-    /// An instance that trusts `store` and nothing else.
-    pub fn new(store: TrustStore, lookup: Lookup, anonymous: Option<Fallback>) -> Self {
-        let (verified, refused) = (
-            Remembered::new(REMEMBERED_CHAINS),
-            Remembered::new(REMEMBERED_REFUSALS),
-        );
+    /// An instance that trusts `store` and nothing else; there are no defaults that anybody could forget.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            store,
+            lookup,
+            anonymous,
+            directory_names,
+            remember_for,
+        } = parts;
         Self {
             store,
             lookup,
             anonymous,
-            verified,
-            refused,
+            directory_names,
+            remember_for,
+            verified: Remembered::new(REMEMBERED_CHAINS),
+            refused: Remembered::new(REMEMBERED_REFUSALS),
         }
     }
 
     /// The names of the CAs that it trusts, for the certificate request.
     pub fn subjects(&self) -> Vec<rustls::DistinguishedName> {
         self.store.subjects()
+    }
+
+    /// Whether it looks for a consumer (`skip_consumer_lookup` is off).
+    pub fn finds_consumers(&self) -> bool {
+        matches!(self.lookup, Lookup::Consumer(_))
     }
 
     /// With `anonymous` set, an authentication that already succeeded is good enough.
@@ -151,6 +181,7 @@ impl CertificateAuth {
     /// Judges the certificate of the connection.
     pub fn judge_connection(&self, exchange: &Exchange<'_>) -> Result<Arc<Known>, Rejection> {
         let presented = exchange
+            .arrival
             .connection
             .presented()
             .ok_or(Rejection::CertificateMissing)?;
@@ -165,26 +196,25 @@ impl CertificateAuth {
         exchange: &Exchange<'_>,
         chain: impl FnOnce() -> Result<Cow<'c, PresentedChain>, Rejection>,
     ) -> Result<Arc<Known>, Rejection> {
-        if let Some(known) = self.verified.recall(&digest, exchange.now) {
+        let now = exchange.arrival.now;
+        if let Some(known) = self.verified.recall(&digest, now) {
             return Ok(known);
         }
-        if let Some(before) = self.refused.recall(&digest, exchange.now) {
+        if let Some(before) = self.refused.recall(&digest, now) {
             return Err((*before).clone().into());
         }
         let chain = chain()?;
-        match self.find_out(&chain, exchange.consumers, exchange.now) {
+        match self.find_out(&chain, exchange.consumers, now) {
             Ok(known) => {
                 let known = Arc::new(known);
-                self.verified
-                    .keep(digest, known.identity.valid_until, Arc::clone(&known));
+                let end = known.identity.valid_until;
+                let until = self.remember_for.map_or(end, |limit| end.min(later(now, limit)));
+                self.verified.keep(digest, until, Arc::clone(&known));
                 Ok(known)
             }
             Err(refusal) => {
-                self.refused.keep(
-                    digest,
-                    later(exchange.now, REFUSED_FOR),
-                    Arc::new(refusal.clone()),
-                );
+                self.refused
+                    .keep(digest, later(now, REFUSED_FOR), Arc::new(refusal.clone()));
                 Err(refusal.into())
             }
         }
@@ -200,7 +230,7 @@ impl CertificateAuth {
             .store
             .verify(chain, now)
             .map_err(RefusedBefore::Certificate)?;
-        let identity = Arc::new(ClientIdentity::of(&path, chain.clone()));
+        let identity = Arc::new(ClientIdentity::of(&path, chain.clone(), &self.directory_names));
         let outcome = match &self.lookup {
             Lookup::Group(by) => by.outcome(&identity)?,
             Lookup::Consumer(lookup) => lookup.outcome(&identity, consumers)?,
@@ -358,3 +388,6 @@ impl From<RefusedBefore> for Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

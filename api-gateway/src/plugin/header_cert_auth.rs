@@ -53,8 +53,9 @@ impl HeaderCertAuth {
         if claim == Claim::Absent {
             return Err(Rejection::CertificateMissing);
         }
-        if !exchange.sources.admits(exchange.carrier, self.source) {
-            let peer = exchange.connection.peer;
+        let arrival = &exchange.arrival;
+        if !arrival.sources.admits(arrival.carrier, self.source) {
+            let peer = arrival.connection.peer;
             warn!(%peer, header = %self.header, "a certificate header came from somebody who may not carry one");
             return Err(Rejection::HeaderUntrustedSource);
         }

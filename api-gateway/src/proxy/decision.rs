@@ -1,18 +1,19 @@
 //! Which route a request takes, and whether its plugins let it: values and `now` in, a decision out. Nothing is sent
 //! here, so a decision can be taken again, as it is for tunnels that outlive a reload.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderValue;
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
 use rustls::pki_types::UnixTime;
 
 use super::admission::Target;
 use super::client_address;
 use super::forward::without_port;
 use crate::consumer::ConsumerKey;
-use crate::exchange::{Exchange, Principal};
+use crate::exchange::{Arrival, Exchange, Matched, Principal};
 use crate::identity::{CarriedCertificates, Carrier, Connection};
 use crate::plugin::Refused;
 use crate::rejection::{HttpsRedirect, Rejection};
@@ -24,6 +25,15 @@ pub(super) struct Asked<'r> {
     pub(super) head: Parts,
     pub(super) carried: CarriedCertificates,
     pub(super) target: &'r Target,
+}
+
+/// By which connection a request came, and whose word its peer's is.
+#[derive(Clone, Copy)]
+pub(super) struct Peer<'r> {
+    pub(super) connection: &'r Connection,
+    pub(super) carrier: &'r Carrier,
+    /// The client's address, as far as a carrier that is believed tells it.
+    pub(super) client_ip: IpAddr,
 }
 
 /// A request that may go on.
@@ -44,13 +54,15 @@ pub(super) struct Trace {
     pub(super) plugin: Option<Arc<str>>,
     pub(super) consumer: Option<ConsumerKey>,
     pub(super) principals: Vec<Principal>,
+    /// Headers for the answer, whoever gives it.
+    pub(super) answer_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Matches and judges.
 pub(super) fn decide<'r, 's: 'r>(
     snapshot: &'s Snapshot,
-    (connection, carrier): (&'r Connection, &'r Carrier),
-    asked: Asked<'_>,
+    peer: Peer<'r>,
+    asked: Asked<'r>,
     now: UnixTime,
     trace: &mut Trace,
 ) -> Result<Decided<'r, 's>, Rejection> {
@@ -59,6 +71,11 @@ pub(super) fn decide<'r, 's: 'r>(
         carried,
         target,
     } = asked;
+    let Peer {
+        connection,
+        carrier,
+        client_ip,
+    } = peer;
     let path =
         path::normalise(head.uri.path()).map_err(|error| Rejection::BadRequest(error.to_string().into()))?;
     let is_https = client_address::is_https(connection, carrier, &head.headers);
@@ -78,13 +95,26 @@ pub(super) fn decide<'r, 's: 'r>(
     require_handshake(route, connection)?;
 
     let path = path.into_owned();
-    let standing = (carrier, &snapshot.sources);
-    let mut exchange = Exchange::new(connection, standing, &snapshot.consumers, (head, carried), now);
+    let arrival = Arrival {
+        connection,
+        carrier,
+        sources: &snapshot.sources,
+        client_ip,
+        now,
+    };
+    let whereto = Matched {
+        route: &route.name,
+        service: route.service.as_ref().map(|service| &*service.name),
+        scheme: if is_https { "https" } else { "http" },
+        host: target.text(),
+    };
+    let mut exchange = Exchange::new(arrival, whereto, &snapshot.consumers, (head, carried));
     let judged = route.chain.access(&mut exchange);
     trace.consumer = exchange.caller.consumer;
     trace.principals = std::mem::take(&mut exchange.caller.principals);
+    trace.answer_headers = std::mem::take(&mut exchange.answer_headers);
     trace.plugin = match judged {
-        Ok(plugin) => plugin,
+        Ok(plugin) => plugin.cloned(),
         Err(Refused { plugin, rejection }) => {
             trace.plugin = Some(plugin);
             return Err(rejection);

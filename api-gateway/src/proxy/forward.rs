@@ -72,10 +72,7 @@ pub(super) fn outbound<'s>(
     exchange.head.headers.reserve(OWN_HEADERS);
     exchange.write_headers();
     let Exchange {
-        connection,
-        carrier,
-        mut head,
-        ..
+        arrival, mut head, ..
     } = exchange;
     let way = Way {
         route,
@@ -86,7 +83,7 @@ pub(super) fn outbound<'s>(
     };
     way.write_forwarded(
         &mut head.headers,
-        (connection, carrier),
+        (arrival.connection, arrival.carrier),
         &head.uri,
         record.client_ip(),
     );

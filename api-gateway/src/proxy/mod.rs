@@ -94,11 +94,10 @@ fn prepare<'s>(
     record.host(target.text());
     let now = UnixTime::now();
     let carrier = snapshot.sources.carrier(connection, snapshot.generation, now);
-    record.client(
-        snapshot
-            .real_ip
-            .client(connection, &carrier, &snapshot.sources, request.headers()),
-    );
+    let client_ip = snapshot
+        .real_ip
+        .client(connection, &carrier, &snapshot.sources, request.headers());
+    record.client(client_ip);
 
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (mut head, body) = request.into_parts();
@@ -112,7 +111,12 @@ fn prepare<'s>(
         carried,
         target: &target,
     };
-    let decided = decision::decide(snapshot, (connection, &carrier), asked, now, &mut record.trace)?;
+    let peer = decision::Peer {
+        connection,
+        carrier: &carrier,
+        client_ip,
+    };
+    let decided = decision::decide(snapshot, peer, asked, now, &mut record.trace)?;
     let upgrade = opening.map(|opening| (on_upgrade, opening));
     forward::outbound(snapshot, decided, &target, (body, upgrade), record)
 }

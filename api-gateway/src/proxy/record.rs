@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use transport::body::{Ending, Observer, Progress, ResponseBody};
 
@@ -145,6 +145,13 @@ impl Record {
 
     pub(super) fn request_id_header(&self) -> HeaderValue {
         self.request_id.header()
+    }
+
+    /// Headers that plugins write into the answer, over what the upstream says under their names.
+    pub(super) fn write_answer_headers(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.trace.answer_headers {
+            headers.insert(name, value.clone());
+        }
     }
 
     /// Milliseconds from the request's arrival until it was sent upstream.

@@ -50,6 +50,7 @@ pub(super) fn of_upstream(
     if wanted.request_id {
         headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
     }
+    record.write_answer_headers(headers);
     if let Some((client, opening)) = upgrade.filter(|_| switching) {
         hop::write_websocket(response.headers_mut());
         let (head, _) = response.into_parts();
@@ -68,25 +69,35 @@ pub(super) fn of_upstream(
     (response, None)
 }
 
+/// The configuration's own words, or ours in the form that the client asks for.
+fn body_of(rejection: &Rejection, record: &Record) -> (Option<HeaderValue>, String) {
+    if let Rejection::Terminated(answer) = rejection {
+        return (answer.content_type.clone(), answer.body.clone());
+    }
+    // Kong's redirects say where to, and nothing else.
+    if let Rejection::HttpsRequired(redirect) = rejection
+        && redirect.status.is_redirection()
+    {
+        return (None, String::new());
+    }
+    let id = record.request_id.to_string();
+    let body = record
+        .preference
+        .write(rejection.form(), &rejection.to_string(), &id);
+    (Some(body.content_type), body.text)
+}
+
 /// Writes a refusal.
 pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Response<ResponseBody> {
     record.refused(rejection);
-    let id = record.request_id.to_string();
-    let mut response = if rejection.status().is_redirection() {
-        // Kong's redirects say where to, and nothing else.
-        Response::new(ResponseBody::full(""))
-    } else {
-        let body = record
-            .preference
-            .write(rejection.form(), &rejection.to_string(), &id);
-        let mut response = Response::new(ResponseBody::full(body.text));
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, body.content_type);
-        response
-    };
+    let (content_type, text) = body_of(rejection, record);
+    let mut response = Response::new(ResponseBody::full(text));
     *response.status_mut() = rejection.status();
     let headers = response.headers_mut();
+    if let Some(content_type) = content_type {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    record.write_answer_headers(headers);
     let wanted = record.snapshot.response_headers;
     if wanted.response_latency {
         headers.insert(X_KONG_RESPONSE_LATENCY, HeaderValue::from(record.latency()));

@@ -12,7 +12,7 @@ use tracing::info;
 use super::record::Record;
 use crate::exchange::Principal;
 use crate::identity::Evidence;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, Slot};
 use crate::snapshot::Snapshot;
 
 /// What an answer under way rests on.
@@ -67,14 +67,8 @@ impl Record {
             .routes
             .iter()
             .find(|route| route.name == admitted_on.name);
-        let slot = route.and_then(|route| {
-            route
-                .chain
-                .slots()
-                .iter()
-                .find(|slot| slot.name == principal.plugin)
-        });
-        let (auth, carried_by_right) = match slot.map(|slot| &*slot.plugin) {
+        let slot = route.and_then(|route| route.chain.slot(&principal.plugin));
+        let (auth, carried_by_right) = match slot.and_then(Slot::for_everybody) {
             Some(Plugin::MtlsAuth(plugin)) => (&plugin.auth, principal.evidence == Evidence::Socket),
             Some(Plugin::HeaderCertAuth(plugin)) => {
                 let carrier = snapshot
@@ -82,7 +76,13 @@ impl Record {
                     .carrier(&self.client.connection, snapshot.generation, now);
                 (&plugin.auth, snapshot.sources.admits(&carrier, plugin.source))
             }
-            Some(Plugin::Acl(_)) | None => return false,
+            Some(
+                Plugin::Acl(_)
+                | Plugin::CorrelationId(_)
+                | Plugin::IpRestriction(_)
+                | Plugin::RequestTermination(_),
+            )
+            | None => return false,
         };
         let id_then = principal
             .consumer

@@ -16,7 +16,7 @@ use transport::activity::InFlight;
 
 use super::Client;
 use super::admission::Target;
-use super::decision::{Asked, Trace, decide};
+use super::decision::{Asked, Peer, Trace, decide};
 use crate::identity::{CarriedCertificates, Carrier};
 use crate::rejection::Rejection;
 
@@ -71,8 +71,18 @@ impl Opening {
             carried: self.carried.clone(),
             target: &self.target,
         };
+        let peer = Peer {
+            connection: &client.connection,
+            carrier: &carrier,
+            client_ip: snapshot.real_ip.client(
+                &client.connection,
+                &carrier,
+                &snapshot.sources,
+                &self.headers,
+            ),
+        };
         let mut trace = Trace::default();
-        decide(&snapshot, (&client.connection, &carrier), asked, now, &mut trace)?;
+        decide(&snapshot, peer, asked, now, &mut trace)?;
         let of_edge = match &carrier {
             Carrier::Edge(edge) => Some(edge.valid_until),
             Carrier::TrustedAddress | Carrier::Nobody => None,

@@ -3,7 +3,7 @@
 use crate::document::fields::Fields;
 use crate::document::reader::At;
 use crate::document::rule;
-use crate::document::tree::{Located, Value};
+use crate::document::tree::Located;
 
 /// The configuration of `acl`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) fn read(at: At<'_>) -> Option<AclConfig> {
     let hide_groups_header = fields.or("hide_groups_header", false, rule::boolean);
     let always_use_authenticated_groups = fields.or("always_use_authenticated_groups", false, rule::boolean);
     let include_consumer_groups = fields.or("include_consumer_groups", false, rule::boolean);
-    let rule = match (is_filled(&fields, "allow"), is_filled(&fields, "deny")) {
+    let rule = match (fields.is_filled("allow"), fields.is_filled("deny")) {
         (true, false) => Some(AclRule::Allow(allow)),
         (false, true) => Some(AclRule::Deny(deny)),
         (true, true) => at.refuse(
@@ -54,13 +54,4 @@ pub(super) fn read(at: At<'_>) -> Option<AclConfig> {
         always_use_authenticated_groups,
         include_consumer_groups,
     })
-}
-
-/// Whether the list has elements as written, be they right or wrong.
-fn is_filled(fields: &Fields<'_>, name: &str) -> bool {
-    fields
-        .at
-        .node
-        .get(name)
-        .is_some_and(|node| !matches!(&node.value, Value::List(nodes) if nodes.is_empty()))
 }

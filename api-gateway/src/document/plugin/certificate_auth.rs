@@ -182,7 +182,8 @@ pub(super) fn read_mtls_auth(at: At<'_>) -> Option<MtlsAuthConfig> {
 pub(super) fn read_header_cert_auth(at: At<'_>) -> Option<HeaderCertAuthConfig> {
     let mut fields = Fields::open(at)?;
     let auth = read(&mut fields);
-    let certificate_header_name = fields.required("certificate_header_name", rule::located(header_name));
+    let certificate_header_name =
+        fields.required("certificate_header_name", rule::located(rule::header_name));
     let certificate_header_format = fields.required("certificate_header_format", rule::one_of(HEADER_FORMAT));
     let unset = at.located(true);
     let secure_source = fields.or("secure_source", unset, rule::located(rule::boolean));
@@ -200,8 +201,14 @@ fn read(fields: &mut Fields<'_>) -> Option<CertificateAuth> {
     let skip_consumer_lookup = fields.or("skip_consumer_lookup", false, rule::boolean);
     let authenticated_group_by = read_group_by(fields);
     let consumer_by = read_consumer_by(fields);
-    let default_consumer = fields.optional("default_consumer", rule::located(named_consumer));
-    let anonymous = fields.optional("anonymous", rule::located(named_consumer));
+    let default_consumer = fields.optional(
+        "default_consumer",
+        rule::located(named_consumer("a certificate that matches nobody is refused")),
+    );
+    let anonymous = fields.optional(
+        "anonymous",
+        rule::located(named_consumer("a request that it is needed for is answered 500")),
+    );
     let allow_partial_chain = fields.or("allow_partial_chain", false, rule::boolean);
     let revocation_check_mode = read_revocation(fields);
     let cache_ttl = fields.or("cache_ttl", Duration::from_mins(1), seconds);
@@ -338,23 +345,18 @@ fn tell_no_effect(at: At<'_>, name: &'static str) {
     );
 }
 
-fn named_consumer(at: At<'_>) -> Option<NamedConsumer> {
-    let text = rule::text(at)?;
-    let consumer = at.context.entries.find(Collection::Consumers, &text);
-    if consumer.is_none() {
-        at.warn(
-            "missing-consumer",
-            format!("there is no consumer '{text}': a request that it is needed for is answered 500"),
-        );
-    }
-    Some(NamedConsumer { text, consumer })
-}
-
-fn header_name(at: At<'_>) -> Option<HeaderName> {
-    let text = rule::text(at)?;
-    match HeaderName::from_bytes(text.as_bytes()) {
-        Ok(name) => Some(name),
-        Err(_) => at.refuse("invalid-value", format!("'{text}' is not a valid header name")),
+/// A consumer by id or username; `without` says what becomes of requests if there is none.
+fn named_consumer(without: &'static str) -> impl Fn(At<'_>) -> Option<NamedConsumer> {
+    move |at| {
+        let text = rule::text(at)?;
+        let consumer = at.context.entries.find(Collection::Consumers, &text);
+        if consumer.is_none() {
+            at.warn(
+                "missing-consumer",
+                format!("there is no consumer '{text}': {without}"),
+            );
+        }
+        Some(NamedConsumer { text, consumer })
     }
 }
 

@@ -6,6 +6,7 @@ mod plugins;
 mod references;
 mod robustness;
 mod syntax;
+mod traffic_plugins;
 
 use std::sync::LazyLock;
 

@@ -82,7 +82,7 @@ fn a_name_that_is_neither_is_told() {
         (
             "cloned_plugins: [{name: x, ref: mtls-auth}, {name: acl, ref: acl}, {ref: acl}]",
             &[
-                "k.yaml:2:33: error[invalid-value]: ref: 'mtls-auth' cannot be cloned: expected one of: acl",
+                "k.yaml:2:33: error[invalid-value]: ref: 'mtls-auth' cannot be cloned: expected one of: acl, ip-restriction",
                 "k.yaml:2:52: error[invalid-value]: name: 'acl' is the name of a plugin already",
                 "k.yaml:2:68: error[required-field-missing]: name: required field missing",
             ],
@@ -345,7 +345,11 @@ fn header_cert_auth_says_where_the_certificate_is() {
                 config.certificate_header_format,
                 config.secure_source.value,
             ),
-            PluginConfig::Acl(_) | PluginConfig::MtlsAuth(_) => panic!("not header-cert-auth"),
+            PluginConfig::Acl(_)
+            | PluginConfig::CorrelationId(_)
+            | PluginConfig::IpRestriction(_)
+            | PluginConfig::MtlsAuth(_)
+            | PluginConfig::RequestTermination(_) => panic!("not header-cert-auth"),
         })
         .collect();
     assert_eq!(
@@ -387,7 +391,8 @@ fn a_configuration_names_consumers_by_id_or_name() {
     let found = findings(&text);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
-        found[0].contains("config.default_consumer: there is no consumer"),
+        found[0].contains("config.default_consumer: there is no consumer")
+            && found[0].ends_with("a certificate that matches nobody is refused"),
         "{found:#?}"
     );
     let document = document(&text.replace("b32379d9-3d28-5683-a79c-72139be6e34f", "guest"));

@@ -1,12 +1,14 @@
 //! Kong's algorithm, situation by situation.
 
+use std::net::SocketAddr;
+
 use http::Request;
 use rustls::pki_types::UnixTime;
 use uuid::Uuid;
 
 use super::*;
 use crate::consumer::Consumers;
-use crate::exchange::Credential;
+use crate::exchange::{Arrival, Credential, Matched};
 use crate::identity::{CarriedCertificates, Carrier, Connection, HeaderSources};
 
 fn boxed(names: &[&str]) -> Box<[Box<str>]> {
@@ -48,15 +50,22 @@ fn judge(acl: &Acl, who: Who) -> Result<Vec<(String, String)>, u16> {
             consumer_groups: boxed(consumer_groups),
         })
     });
-    let (peer, local) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+    let (peer, local): (SocketAddr, SocketAddr) =
+        ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
     let (connection, sources) = (Connection::plain(peer, local), HeaderSources::default());
     let head = Request::new(()).into_parts().0;
+    let arrival = Arrival {
+        connection: &connection,
+        carrier: &Carrier::Nobody,
+        sources: &sources,
+        client_ip: peer.ip(),
+        now: UnixTime::now(),
+    };
     let mut exchange = Exchange::new(
-        &connection,
-        (&Carrier::Nobody, &sources),
+        arrival,
+        Matched::default(),
         &consumers,
         (head, CarriedCertificates::default()),
-        UnixTime::now(),
     );
     exchange.caller.consumer = key;
     exchange.caller.credential = who.credential.then(Credential::default);

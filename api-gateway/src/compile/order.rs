@@ -1,0 +1,174 @@
+//! The order in which plugins run: by priority, then as `ordering` moves them.
+//!
+//! Kong's default algorithm (its pages call it `legacy`): the walk goes from the greatest priority to the least, and
+//! before a plugin is placed, everything that has to run before it is, however far down that stands. `before` and
+//! `after` are the same rule, seen from its two ends.
+
+/// A plugin in the walk. Those that a route does not run are in it too: what others say about them still counts.
+#[derive(Clone, Debug)]
+pub(super) struct Step<'n> {
+    pub(super) name: &'n str,
+    /// Runs before these.
+    pub(super) before: Vec<&'n str>,
+    /// Runs after these.
+    pub(super) after: Vec<&'n str>,
+}
+
+/// Plugins of which each would have to run before the next, and the last before the first; by position.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Circle(pub(super) Vec<usize>);
+
+/// Sorts steps that come by priority; gives their positions.
+pub(super) fn in_order(steps: &[Step<'_>]) -> Result<Vec<usize>, Circle> {
+    let mut walk = Walk {
+        earlier: earlier(steps),
+        placed: Vec::with_capacity(steps.len()),
+        under_way: Vec::new(),
+    };
+    for position in 0..steps.len() {
+        walk.place(position)?;
+    }
+    Ok(walk.placed)
+}
+
+/// For each step the positions of those that have to run before it, the greatest priority first.
+fn earlier(steps: &[Step<'_>]) -> Vec<Vec<usize>> {
+    let position = |name: &str| steps.iter().position(|step| step.name == name);
+    let mut earlier = vec![Vec::new(); steps.len()];
+    for (own, step) in steps.iter().enumerate() {
+        for later in step.before.iter().filter_map(|name| position(name)) {
+            earlier[later].push(own);
+        }
+        earlier[own].extend(step.after.iter().filter_map(|name| position(name)));
+    }
+    for positions in &mut earlier {
+        positions.sort_unstable();
+    }
+    earlier
+}
+
+struct Walk {
+    earlier: Vec<Vec<usize>>,
+    placed: Vec<usize>,
+    under_way: Vec<usize>,
+}
+
+impl Walk {
+    fn place(&mut self, position: usize) -> Result<(), Circle> {
+        if self.placed.contains(&position) {
+            return Ok(());
+        }
+        if let Some(begin) = self.under_way.iter().position(|other| *other == position) {
+            return Err(Circle(self.under_way.split_off(begin)));
+        }
+        self.under_way.push(position);
+        for first in self.earlier[position].clone() {
+            self.place(first)?;
+        }
+        self.under_way.pop();
+        self.placed.push(position);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `name`, `name<other` (before) or `name>other` (after), sorted by priority.
+    fn sorted(steps: &[&'static str]) -> Result<Vec<&'static str>, Vec<&'static str>> {
+        let steps: Vec<Step<'_>> = steps
+            .iter()
+            .map(|text| {
+                let (name, before, after) = match (text.split_once('<'), text.split_once('>')) {
+                    (Some((name, others)), _) => (name, others.split('&').collect(), Vec::new()),
+                    (None, Some((name, others))) => (name, Vec::new(), others.split('&').collect()),
+                    (None, None) => (*text, Vec::new(), Vec::new()),
+                };
+                Step { name, before, after }
+            })
+            .collect();
+        let names = |positions: Vec<usize>| positions.into_iter().map(|at| steps[at].name).collect();
+        in_order(&steps)
+            .map(names)
+            .map_err(|Circle(circle)| names(circle))
+    }
+
+    /// Beside our own, the examples of Kong's page about the algorithm.
+    #[test]
+    fn plugins_run_by_priority_unless_they_are_moved() {
+        for (steps, expected) in [
+            (&["a", "b", "c"][..], &["a", "b", "c"][..]),
+            (&["a", "b", "c<a"], &["c", "a", "b"]),
+            (&["a>c", "b", "c"], &["c", "a", "b"]),
+            (&["a", "b<a", "c"], &["b", "a", "c"]),
+            (&["a", "b>a", "c"], &["a", "b", "c"]),
+            (&["a", "b", "c<b"], &["a", "c", "b"]),
+            // a whole chain is placed at once
+            (&["a>b", "b>c", "c", "d"], &["c", "b", "a", "d"]),
+            (&["a", "b", "c<a&b"], &["c", "a", "b"]),
+            // a name that nobody has
+            (&["a", "b<nobody"], &["a", "b"]),
+            (
+                &["pre-function>opentelemetry", "request-callout", "opentelemetry"],
+                &["opentelemetry", "pre-function", "request-callout"],
+            ),
+            (
+                &[
+                    "key-auth",
+                    "ldap-auth",
+                    "header-cert-auth",
+                    "response-transformer<ldap-auth",
+                    "ai-proxy",
+                ],
+                &[
+                    "key-auth",
+                    "response-transformer",
+                    "ldap-auth",
+                    "header-cert-auth",
+                    "ai-proxy",
+                ],
+            ),
+            (
+                &["key-auth-enc", "key-auth", "acl<key-auth"],
+                &["key-auth-enc", "acl", "key-auth"],
+            ),
+            (
+                &[
+                    "key-auth",
+                    "ldap-auth",
+                    "header-cert-auth<response-transformer",
+                    "response-transformer<ai-proxy",
+                    "ai-proxy<key-auth",
+                ],
+                &[
+                    "header-cert-auth",
+                    "response-transformer",
+                    "ai-proxy",
+                    "key-auth",
+                    "ldap-auth",
+                ],
+            ),
+        ] {
+            assert_eq!(sorted(steps).as_deref(), Ok(expected), "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn a_circle_is_named() {
+        for (steps, circle) in [
+            (&["a<b", "b<a"][..], &["a", "b"][..]),
+            (&["a<a"], &["a"]),
+            (&["x", "a>b", "b>c", "c>a"], &["a", "b", "c"]),
+        ] {
+            assert_eq!(
+                sorted(steps).map_err(|mut found| {
+                    found.sort_unstable();
+                    found
+                }),
+                Err(circle.to_vec()),
+                "{steps:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Plugins by name and scope, and the chain that they make for a route.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use transport::finding::Finding;
+use uuid::Uuid;
+
+use super::Compilation;
+use super::order::{Circle, Step, in_order};
+use super::plugins::Plugins;
+use crate::consumer::Consumers;
+use crate::document::{self, Place, PluginKind};
+use crate::plugin::scope::{Audience, Scopes};
+use crate::plugin::{Chain, Slot};
+
+/// All configured plugins, by name, greatest priority first; of equals, the alphabetically greater name (§4.2).
+pub(super) struct Scoped<'a> {
+    names: Vec<Named<'a>>,
+    /// What a scope has for which nothing is configured.
+    nothing: Arc<Audience>,
+    /// Of which places something has been told.
+    told: RefCell<HashSet<Place>>,
+}
+
+struct Named<'a> {
+    name: Arc<str>,
+    priority: i32,
+    by_scope: HashMap<Where, Scope<'a>>,
+}
+
+/// The route and the service that a configuration is for, as far as it is for any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Where {
+    route: Option<Uuid>,
+    service: Option<Uuid>,
+}
+
+#[derive(Default)]
+struct Scope<'a> {
+    audience: Arc<Audience>,
+    /// The entity that is for everybody.
+    everybody: Option<&'a document::Plugin>,
+}
+
+pub(super) fn compile<'a>(
+    compilation: &Compilation<'a>,
+    plugins: &Plugins<'a>,
+    consumers: &Consumers,
+) -> Scoped<'a> {
+    check_consumer_is_known(compilation, plugins);
+    let groups: HashMap<Uuid, &str> = compilation
+        .document
+        .consumer_groups
+        .iter()
+        .map(|group| (group.id, group.name.as_str()))
+        .collect();
+    let mut by_name: HashMap<&str, NameInMaking<'a>> = HashMap::new();
+    for (entity, plugin) in &plugins.all {
+        let named = by_name
+            .entry(entity.name.text.as_str())
+            .or_insert_with(|| NameInMaking::of(entity));
+        let whose = Where {
+            route: entity.route,
+            service: entity.service,
+        };
+        let ScopeInMaking { audience, everybody } = named.by_scope.entry(whose).or_default();
+        let plugin = Arc::clone(plugin);
+        let consumer = entity.consumer.and_then(|id| consumers.by_id(id));
+        let group = entity.consumer_group.and_then(|id| groups.get(&id));
+        match (consumer, group) {
+            (Some(consumer), _) => {
+                audience.consumers.insert(consumer, plugin);
+            }
+            (None, Some(group)) => {
+                audience.groups.insert((*group).into(), plugin);
+            }
+            (None, None) => {
+                audience.everybody = Some(plugin);
+                *everybody = Some(entity);
+            }
+        }
+    }
+    let mut names: Vec<Named<'a>> = by_name.into_values().map(NameInMaking::finish).collect();
+    names.sort_by(|one, other| {
+        other
+            .priority
+            .cmp(&one.priority)
+            .then_with(|| other.name.cmp(&one.name))
+    });
+    Scoped {
+        names,
+        nothing: Arc::default(),
+        told: RefCell::default(),
+    }
+}
+
+struct NameInMaking<'a> {
+    name: Arc<str>,
+    priority: i32,
+    by_scope: HashMap<Where, ScopeInMaking<'a>>,
+}
+
+#[derive(Default)]
+struct ScopeInMaking<'a> {
+    audience: Audience,
+    everybody: Option<&'a document::Plugin>,
+}
+
+impl<'a> NameInMaking<'a> {
+    fn of(entity: &document::Plugin) -> Self {
+        Self {
+            name: entity.name.text.as_str().into(),
+            priority: entity.name.priority,
+            by_scope: HashMap::new(),
+        }
+    }
+
+    fn finish(self) -> Named<'a> {
+        let shared = |(whose, ScopeInMaking { audience, everybody })| {
+            let audience = Arc::new(audience);
+            (whose, Scope { audience, everybody })
+        };
+        Named {
+            name: self.name,
+            priority: self.priority,
+            by_scope: self.by_scope.into_iter().map(shared).collect(),
+        }
+    }
+}
+
+impl<'a> Scoped<'a> {
+    /// The chain of a route of a service.
+    pub(super) fn chain(&self, compilation: &Compilation<'_>, route: Uuid, service: Option<Uuid>) -> Chain {
+        let met = |named: &Named<'a>| {
+            let scopes = named.scopes(route, service, &self.nothing);
+            Slot::new(Arc::clone(&named.name), named.priority, scopes)
+        };
+        let mut slots: Vec<Option<Slot>> = self.names.iter().map(met).collect();
+        let rules: Vec<Option<&'a document::Plugin>> = self
+            .names
+            .iter()
+            .map(|named| named.in_effect(route, service))
+            .collect();
+        if rules.iter().flatten().all(|entity| entity.ordering.is_none()) {
+            return Chain::in_order(slots.into_iter().flatten().collect());
+        }
+        let steps: Vec<Step<'_>> = self
+            .names
+            .iter()
+            .zip(&rules)
+            .map(|(named, entity)| step(&named.name, *entity))
+            .collect();
+        match in_order(&steps) {
+            Ok(order) => {
+                let sorted = order
+                    .into_iter()
+                    .filter_map(|position| slots.get_mut(position)?.take());
+                Chain::in_order(sorted.collect())
+            }
+            Err(circle) => {
+                self.tell(compilation, &circle, &rules);
+                Chain::default()
+            }
+        }
+    }
+
+    /// The entity whose configuration of a plugin meets everybody on a route who has none of his own.
+    pub(super) fn in_effect(
+        &self,
+        name: &str,
+        route: Uuid,
+        service: Option<Uuid>,
+    ) -> Option<&'a document::Plugin> {
+        let named = self.names.iter().find(|named| &*named.name == name)?;
+        named.in_effect(route, service)
+    }
+
+    /// Whether nothing has been told of this place yet: many routes may run the same.
+    pub(super) fn is_news(&self, place: Place) -> bool {
+        self.told.borrow_mut().insert(place)
+    }
+
+    fn tell(
+        &self,
+        compilation: &Compilation<'_>,
+        Circle(circle): &Circle,
+        rules: &[Option<&document::Plugin>],
+    ) {
+        let names: Vec<&str> = circle
+            .iter()
+            .filter_map(|position| self.names.get(*position).map(|named| &*named.name))
+            .collect();
+        // One of them says so; which one, the operator sees by the names.
+        let mut said = circle
+            .iter()
+            .filter_map(|position| rules.get(*position).copied().flatten());
+        let place = said.find_map(|entity| entity.ordering.as_ref().map(|ordering| ordering.place));
+        let place = place.unwrap_or(Place::START);
+        if self.is_news(place) {
+            let message = format!(
+                "There is a circular dependency in the graph. It is not possible to derive a topological sort. (each runs after the next: {})",
+                names.join(", ")
+            );
+            let origin = compilation.at(place);
+            compilation.report(Finding::error("ordering", origin, "plugins.ordering", message));
+        }
+    }
+}
+
+impl<'a> Named<'a> {
+    fn scopes(&self, route: Uuid, service: Option<Uuid>, nothing: &Arc<Audience>) -> Scopes {
+        let audience = |route, service| {
+            let scope = self.by_scope.get(&Where { route, service });
+            Arc::clone(scope.map_or(nothing, |scope| &scope.audience))
+        };
+        let of_service =
+            |route| service.map_or_else(|| Arc::clone(nothing), |service| audience(route, Some(service)));
+        Scopes {
+            route_and_service: of_service(Some(route)),
+            route: audience(Some(route), None),
+            service: of_service(None),
+            global: audience(None, None),
+        }
+    }
+
+    /// The entity whose configuration meets everybody who has none of his own.
+    fn in_effect(&self, route: Uuid, service: Option<Uuid>) -> Option<&'a document::Plugin> {
+        let route = Some(route);
+        let levels = [
+            service.map(|id| (route, Some(id))),
+            Some((route, None)),
+            service.map(|id| (None, Some(id))),
+            Some((None, None)),
+        ];
+        levels
+            .into_iter()
+            .flatten()
+            .find_map(|(route, service)| self.by_scope.get(&Where { route, service })?.everybody)
+    }
+}
+
+fn step<'n>(name: &'n str, entity: Option<&'n document::Plugin>) -> Step<'n> {
+    let ordering = entity.and_then(|entity| entity.ordering.as_ref());
+    let names =
+        |listed: &'n [document::Located<String>]| listed.iter().map(|name| name.value.as_str()).collect();
+    Step {
+        name,
+        before: ordering.map_or_else(Vec::new, |ordering| names(&ordering.value.before)),
+        after: ordering.map_or_else(Vec::new, |ordering| names(&ordering.value.after)),
+    }
+}
+
+/// A configuration for one consumer can apply only once somebody has found out who calls.
+fn check_consumer_is_known(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
+    let entities = || plugins.all.iter().map(|(entity, _)| *entity);
+    if entities().any(|entity| entity.ordering.is_some()) {
+        return;
+    }
+    let authenticates = |entity: &&document::Plugin| match entity.name.kind {
+        PluginKind::HeaderCertAuth | PluginKind::MtlsAuth => true,
+        PluginKind::Acl
+        | PluginKind::CorrelationId
+        | PluginKind::IpRestriction
+        | PluginKind::RequestTermination => false,
+    };
+    let first = entities()
+        .filter(authenticates)
+        .map(|entity| entity.name.priority)
+        .max();
+    for entity in entities() {
+        let is_personal = entity.consumer.is_some() || entity.consumer_group.is_some();
+        if is_personal && first.is_none_or(|first| entity.name.priority > first) {
+            let message = format!(
+                "'{}' runs before anybody is authenticated, so this configuration never applies",
+                entity.name.text
+            );
+            compilation.report(
+                Finding::warning(
+                    "consumer-unknown",
+                    compilation.at(entity.place),
+                    "plugins",
+                    message,
+                )
+                .with_fix("leave its consumer out, or let it run later by `ordering`"),
+            );
+        }
+    }
+}

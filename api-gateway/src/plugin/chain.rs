@@ -1,0 +1,121 @@
+//! The plugins that a route runs, in their order. A clone (`acl_1595`) is a second slot with another configuration behind
+//! it, which is all that judging a request twice takes.
+
+use std::sync::Arc;
+
+use super::Plugin;
+use super::scope::Scopes;
+use crate::exchange::Exchange;
+use crate::rejection::Rejection;
+
+/// A plugin's turn in a chain.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// The name it is configured under: `acl`, `acl_1595`.
+    pub name: Arc<str>,
+    /// Its priority, by which slots are sorted before `ordering` moves them.
+    pub priority: i32,
+    configuration: Configuration,
+}
+
+#[derive(Clone, Debug)]
+enum Configuration {
+    /// Whoever calls.
+    Same(Arc<Plugin>),
+    /// Depending on who calls; perhaps none.
+    ByCaller(Scopes),
+}
+
+impl Slot {
+    /// The turn of a plugin; `None` if there is no configuration of it that could apply.
+    pub fn new(name: Arc<str>, priority: i32, scopes: Scopes) -> Option<Self> {
+        let configuration = if scopes.is_personal() {
+            Configuration::ByCaller(scopes)
+        } else {
+            Configuration::Same(Arc::clone(scopes.for_everybody()?))
+        };
+        Some(Self {
+            name,
+            priority,
+            configuration,
+        })
+    }
+
+    /// The configuration for whoever has nothing of his own. What authenticates or judges groups has no other.
+    pub fn for_everybody(&self) -> Option<&Plugin> {
+        match &self.configuration {
+            Configuration::Same(plugin) => Some(plugin),
+            Configuration::ByCaller(scopes) => scopes.for_everybody().map(AsRef::as_ref),
+        }
+    }
+
+    /// The configuration at this plugin's turn, with the consumer known by then.
+    fn choose(&self, exchange: &Exchange<'_>) -> Option<&Plugin> {
+        match &self.configuration {
+            Configuration::Same(plugin) => Some(plugin),
+            Configuration::ByCaller(scopes) => {
+                let caller = exchange.caller.consumer.zip(exchange.consumer());
+                scopes.choose(caller).map(AsRef::as_ref)
+            }
+        }
+    }
+}
+
+/// What a route runs before it proxies.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    slots: Box<[Slot]>,
+}
+
+/// A refusal, and which plugin it came from.
+#[derive(Debug)]
+pub struct Refused {
+    /// The plugin's name as configured.
+    pub plugin: Arc<str>,
+    /// Why.
+    pub rejection: Rejection,
+}
+
+impl Chain {
+    /// Slots in the order they run in.
+    pub fn in_order(slots: Vec<Slot>) -> Self {
+        Self {
+            slots: slots.into_boxed_slice(),
+        }
+    }
+
+    /// The slots in order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The slot of this name.
+    pub fn slot(&self, name: &str) -> Option<&Slot> {
+        self.slots.iter().find(|slot| &*slot.name == name)
+    }
+
+    /// Whether a plugin wants the certificate of the connection.
+    pub fn wants_certificate(&self) -> bool {
+        self.slots
+            .iter()
+            .any(|slot| matches!(slot.for_everybody(), Some(Plugin::MtlsAuth(_))))
+    }
+
+    /// Lets each plugin have its say; the first refusal ends the request. Gives the name of the last one that agreed.
+    pub fn access(&self, exchange: &mut Exchange<'_>) -> Result<Option<&Arc<str>>, Refused> {
+        let mut agreed = None;
+        for slot in &self.slots {
+            let Some(plugin) = slot.choose(exchange) else {
+                continue;
+            };
+            plugin.access(&slot.name, exchange).map_err(|rejection| Refused {
+                plugin: Arc::clone(&slot.name),
+                rejection,
+            })?;
+            if plugin.decides() {
+                agreed = Some(&slot.name);
+            }
+        }
+        Ok(agreed)
+    }
+}

@@ -1,0 +1,38 @@
+//! `ip-restriction`: may this address pass?
+
+use http::StatusCode;
+
+use crate::exchange::Exchange;
+use crate::networks::Networks;
+use crate::rejection::Rejection;
+
+/// A compiled `ip-restriction`.
+#[derive(Debug)]
+pub struct IpRestriction {
+    /// Only these pass; empty: all that `deny` lets pass.
+    pub allow: Networks,
+    /// These do not pass.
+    pub deny: Networks,
+    /// The status of a refusal.
+    pub status: StatusCode,
+    /// The text of a refusal; `None`: Kong's, which names the address.
+    pub message: Option<Box<str>>,
+}
+
+impl IpRestriction {
+    /// Judges the client's address: a carrier's word for it only where that carrier is believed.
+    pub fn access(&self, exchange: &Exchange<'_>) -> Result<(), Rejection> {
+        let address = exchange.arrival.client_ip;
+        let is_allowed = self.allow.is_empty() || self.allow.contains(address);
+        if is_allowed && !self.deny.contains(address) {
+            return Ok(());
+        }
+        Err(Rejection::AddressDenied {
+            status: self.status,
+            message: match &self.message {
+                Some(message) => message.clone(),
+                None => format!("IP address not allowed: {address}").into(),
+            },
+        })
+    }
+}
