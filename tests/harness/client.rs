@@ -29,7 +29,6 @@ use self::handshake::{CertificateOf, server_name};
 use crate::pki::Pki;
 
 pub use self::call::{Call, Session, whole};
-pub use self::handshake::Asked;
 
 /// How long anything may take. Far longer than anything takes: it ends a test that hangs, and decides none.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -74,14 +74,6 @@ impl Pki {
         Ok(Arc::new(roots))
     }
 
-    /// The subject of an authority of the tree, as a certificate request names it.
-    pub fn subject(&self, authority: &str) -> Vec<u8> {
-        let mut store = RootCertStore::empty();
-        let chain = pem::certificates(&self.path(&format!("ca/{authority}.pem"))).unwrap();
-        store.add_parsable_certificates(chain.into_iter().take(1));
-        store.subjects()[0].as_ref().to_vec()
-    }
-
     /// One more certificate in the tree.
     pub fn issue(&self, request: IssueRequest) -> Result<Vec<PathBuf>, TreeError> {
         Ok(Store::open(&self.dir)?.issue(request)?.1)

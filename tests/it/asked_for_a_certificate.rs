@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use harness::client::Asked;
 use harness::document::AUTHORITIES;
 use harness::outside::openssl;
 use harness::stack::{Plan, Stack};
@@ -58,7 +57,7 @@ async fn asked_under(stack: &Stack) -> BTreeSet<&'static str> {
         ];
         let mut answers = Vec::new();
         for client in by_version {
-            answers.push(client.asked().await.unwrap() != Asked::Nothing);
+            answers.push(client.asked_for().await.unwrap().is_some());
         }
         assert!(
             answers.windows(2).all(|pair| pair[0] == pair[1]),

@@ -146,11 +146,11 @@ impl Demands {
             .filter(|(name, _)| name.contains('*'))
             .collect();
         let under = |pattern: &String, own: &Demand| {
-            let mut demand = self.everywhere.clone();
+            let mut demand = own.clone();
             let others = wildcards
                 .iter()
                 .filter(|(other, _)| *other != pattern && can_meet(pattern, other));
-            for theirs in others.map(|(_, theirs)| *theirs).chain([own]) {
+            for theirs in others.map(|(_, theirs)| *theirs).chain([&self.everywhere]) {
                 if let Demand::Certificate(hints) = theirs {
                     demand.add(hints);
                 }

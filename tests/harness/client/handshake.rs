@@ -1,7 +1,7 @@
 //! What a handshake shows of the server: its certificate, whether it asks for one, whether it resumes sessions.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
@@ -10,29 +10,20 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, HandshakeKind, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use transport::distinguished_name::DistinguishedName;
 
 use super::{CallError, Client, shake};
 use crate::pki::Pki;
 
-/// The certificate request of a handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// There was none.
-    Nothing,
-    /// The client is asked for a certificate of one of the authorities with these subjects (DER); of any, if none is
-    /// named.
-    Certificate(Vec<Vec<u8>>),
-}
-
 impl Client {
-    /// Shakes hands, and tells whether the server asked for a certificate.
-    pub async fn asked(&self) -> Result<Asked, CallError> {
-        let heard = Arc::new(Heard(Mutex::new(Asked::Nothing)));
+    /// The names of the authorities whose certificates the handshake asks for, in the order they come; an empty list
+    /// asks for any, `None` for none.
+    pub async fn asked_for(&self) -> Result<Option<Vec<String>>, CallError> {
+        let asked = Arc::new(Asked::default());
         let mut config = self.tls_config()?;
-        config.client_auth_cert_resolver = Arc::clone(&heard) as _;
+        config.client_auth_cert_resolver = Arc::clone(&asked) as _;
         self.shaken(Arc::new(config)).await?;
-        let asked = heard.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(asked)
+        Ok(asked.0.lock().unwrap().take())
     }
 
     /// Whether a second connection can resume the session of a first one that has sent a request.
@@ -64,14 +55,16 @@ pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, CallError> 
     ServerName::try_from(name.to_owned()).map_err(|error| CallError::Tls(io::Error::other(error)))
 }
 
-/// Hears what is asked for, and shows nothing.
-#[derive(Debug)]
-struct Heard(Mutex<Asked>);
+/// Listens, and shows nothing.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Option<Vec<String>>>);
 
-impl ResolvesClientCert for Heard {
+impl ResolvesClientCert for Asked {
     fn resolve(&self, hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let hints = hints.iter().map(|hint| hint.to_vec()).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Asked::Certificate(hints);
+        let names = hints
+            .iter()
+            .map(|hint| DistinguishedName::parse(hint).unwrap().to_string());
+        *self.0.lock().unwrap() = Some(names.collect());
         None
     }
 
