@@ -204,16 +204,17 @@ async fn the_certificate_header_goes_on_only_where_it_was_accepted() {
     let edges = combinations(true).start().await;
     let addresses = combinations(true).without_trusted_edges();
     let addresses = addresses.gateway("trusted_ips", "127.0.0.1").start().await;
-    // With `anonymous`, Kong's plugins leave alone whom another has authenticated. An edge is the exception, because it
-    // has proved who it is and not who its client is; an address has proved nothing, so there Kong's rule stands.
+    // With `anonymous`, Kong's plugins leave alone whom another has authenticated. Who carries a certificate for somebody
+    // else is the exception: he has proved who he is and not who that other is. An edge always carries; a trusted address
+    // that brings no certificate is a client like any other.
     #[rustfmt::skip]
     let rows = [
         ("/public", "true", None, None),
         ("/outer-only", "true", Some("edge.internal"), Some("edge.internal")),
         ("/outer-only", "mallory", Some("edge.internal"), Some("edge.internal")),
         ("/inner-only", "true", Some("true@example.com"), Some("true@example.com")),
-        ("/guests", "true", Some("true@example.com"), Some("edge.internal")),
-        ("/guests", "mallory", Some("guest"), Some("edge.internal")),
+        ("/guests", "true", Some("true@example.com"), Some("true@example.com")),
+        ("/guests", "mallory", Some("guest"), Some("guest")),
         ("/guests", "nobody", Some("guest"), Some("edge.internal")),
     ];
     for (path, who, by_edge, by_address) in rows {
