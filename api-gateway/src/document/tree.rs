@@ -6,6 +6,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::rc::Rc;
 
 /// Where something stands in the source text. Both numbers count from one; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,8 +65,24 @@ pub(super) enum Value {
 /// A key of a mapping.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Key {
-    pub(super) text: Box<str>,
+    pub(super) text: Rc<str>,
     pub(super) place: Place,
+}
+
+/// The keys of a document: many entities have the same few, so each text is kept once.
+#[derive(Default)]
+pub(super) struct KeyTexts(HashSet<Rc<str>>);
+
+impl KeyTexts {
+    /// The one text that is equal to this.
+    pub(super) fn shared(&mut self, text: &str) -> Rc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Rc::clone(known);
+        }
+        let new: Rc<str> = text.into();
+        self.0.insert(Rc::clone(&new));
+        new
+    }
 }
 
 impl Node {

@@ -4,11 +4,14 @@
 //! what aliases unfold to are all bounded, a tag can only name a core type, and nothing here recurses on input.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::scalar;
-use super::tree::{Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys};
+use super::tree::{
+    Key, KeyTexts, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys,
+};
 
 /// What all copies that aliases and anchors make may weigh together: far more than a configuration repeats, far less
 /// than a nest of aliases unfolds to.
@@ -23,6 +26,7 @@ pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node
     let mut builder = Builder {
         problems,
         open: Vec::new(),
+        keys: KeyTexts::default(),
         anchors: HashMap::new(),
         copied: 0,
         root: None,
@@ -72,6 +76,7 @@ fn saturated(number: usize) -> u32 {
 struct Builder<'p> {
     problems: &'p mut Vec<SyntaxProblem>,
     open: Vec<Open>,
+    keys: KeyTexts,
     /// Complete anchored nodes; one that is still open cannot be referred to, so no node can hold itself.
     anchors: HashMap<usize, Node>,
     copied: usize,
@@ -171,7 +176,7 @@ impl Builder<'_> {
             PendingKey::Merge
         } else {
             PendingKey::Key(Key {
-                text: text.into(),
+                text: self.keys.shared(text),
                 place,
             })
         });
@@ -255,7 +260,10 @@ impl Builder<'_> {
 
     fn end(&mut self, Open { place, anchor, items }: Open) -> Result<(), SyntaxProblem> {
         let value = match items {
-            Items::List(nodes) => Value::List(nodes),
+            Items::List(mut nodes) => {
+                nodes.shrink_to_fit();
+                Value::List(nodes)
+            }
             Items::Map {
                 mut pairs, merges, ..
             } => {
@@ -263,6 +271,7 @@ impl Builder<'_> {
                 if !merges.is_empty() {
                     self.merge(&mut pairs, merges);
                 }
+                pairs.shrink_to_fit();
                 Value::Map(pairs)
             }
         };
@@ -271,7 +280,7 @@ impl Builder<'_> {
 
     /// `<<`: pairs that are written out win over merged ones, an earlier merge wins over a later one.
     fn merge(&mut self, pairs: &mut Vec<(Key, Node)>, merges: Vec<Node>) {
-        let mut present: HashSet<Box<str>> = pairs.iter().map(|(key, _)| key.text.clone()).collect();
+        let mut present: HashSet<Rc<str>> = pairs.iter().map(|(key, _)| Rc::clone(&key.text)).collect();
         let maps = merges.into_iter().flat_map(|node| match node.value {
             Value::List(nodes) => nodes,
             Value::Null
@@ -286,7 +295,7 @@ impl Builder<'_> {
                 pairs.extend(
                     merged
                         .into_iter()
-                        .filter(|(key, _)| present.insert(key.text.clone())),
+                        .filter(|(key, _)| present.insert(Rc::clone(&key.text))),
                 );
             } else {
                 self.problems
