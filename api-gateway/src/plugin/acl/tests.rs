@@ -44,8 +44,8 @@ fn judge(acl: &Acl, who: Who) -> Result<Vec<(String, String)>, u16> {
             username: None,
             custom_id: None,
             groups_header: joined(groups.iter().copied()).unwrap(),
-            groups: boxed(groups),
-            consumer_groups: boxed(consumer_groups),
+            groups: boxed(groups).into(),
+            consumer_groups: boxed(consumer_groups).into(),
         })
     });
     let (peer, local) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
