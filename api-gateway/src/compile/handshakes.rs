@@ -11,6 +11,7 @@ use transport::possession::prove_possession;
 use transport::server_tls::{
     CertificateChooser, ClientAuthentication, Keys, LowestVersion, Offer, server_config,
 };
+use uuid::Uuid;
 
 use super::Compilation;
 use super::plugins::Plugins;
@@ -202,12 +203,11 @@ fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
         }
     }
     let mut chooser = CertificateChooser::new(default);
+    let entities = &compilation.document.certificates;
+    let by_id: HashMap<Uuid, &document::Certificate> =
+        entities.iter().map(|entity| (entity.id, entity)).collect();
     for sni in &compilation.document.snis {
-        let entity = compilation
-            .document
-            .certificates
-            .iter()
-            .find(|entity| entity.id == sni.certificate);
+        let entity = by_id.get(&sni.certificate);
         for pair in entity
             .iter()
             .flat_map(|entity| [Some(&entity.pair), entity.alternative.as_ref()])
