@@ -58,6 +58,7 @@ struct Compilation<'a> {
     node: &'a Loaded<Settings>,
     document: &'a Document,
     now: UnixTime,
+    stores: trust::Stores,
     findings: RefCell<Vec<Finding>>,
 }
 
@@ -97,6 +98,7 @@ pub fn compile(
         node,
         document,
         now: generation.now,
+        stores: trust::Stores::default(),
         findings: RefCell::default(),
     };
     let snapshot = build(&compilation, generation);
