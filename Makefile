@@ -61,5 +61,5 @@ compose-test: ## The two nodes in real containers; needs a Docker Engine
 
 # Criterion has the last word: a `time:` line for each benchmark, then the memory that a load needs. How to read it:
 # docs/performance.md. ARGS="consumers/again" picks some.
-bench: ## Benchmarks of deciding and loading, some three minutes; Criterion prints what it finds
+bench: ## Benchmarks of deciding and loading, some minutes; Criterion prints what it finds
 	$(CARGO) bench --package api-gateway --bench decision --bench load -- $(ARGS)
