@@ -39,6 +39,7 @@ mod hostile_certificates;
 mod http2_attacks;
 mod kong_answers;
 mod kong_headers;
+mod last_word;
 mod load;
 mod misdirected;
 mod names_to_consumers;

@@ -19,6 +19,9 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `too-many-plugins` | more plugin names than a route looks through |
+//! | `never-applies` (warning) | a plugin for no protocol that is spoken here |
+//! | `unknown-order` (warning) | `ordering` by a plugin that the document does not have |
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
 //! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |

@@ -150,10 +150,7 @@ impl<'a> Fields<'a> {
 
     /// Whether the field is written with something in it: not null and no empty list. What is in it may be wrong.
     pub(super) fn is_filled(&self, name: &str) -> bool {
-        self.at
-            .node
-            .get(name)
-            .is_some_and(|node| !matches!(&node.value, Value::List(nodes) if nodes.is_empty()))
+        self.at.node.get(name).is_some_and(|node| !node.is_empty_list())
     }
 
     /// Tells an error about a field: at its value if it is there, else at the mapping.

@@ -97,6 +97,11 @@ impl Node {
         (node.value != Value::Null).then_some(node)
     }
 
+    /// Whether this is a list of nothing.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(&self.value, Value::List(nodes) if nodes.is_empty())
+    }
+
     /// The text, if this is text and not empty.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {

@@ -63,7 +63,7 @@ pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
 fn too_far(begin: Result<Marker, &ScanError>) -> SyntaxProblem {
     let place = begin.map_or_else(|error| place(*error.marker()), place);
     let reason = format!(
-        "a value in braces or brackets, or a text, is longer than {} MiB",
+        "a value in braces or brackets, a text, or what stands between two values is longer than {} MiB",
         MAX_AHEAD >> 20
     );
     SyntaxProblem {

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use rustls::pki_types::UnixTime;
-use transport::hop;
 
-use super::admission;
-use super::decision::{Asked, Peer, Trace, decide};
+use super::decision::{Trace, decide};
+use super::entry::Entry;
 use crate::consumer::ConsumerKey;
 use crate::exchange::Principal;
-use crate::identity::{CarriedCertificates, Connection};
+use crate::identity::Connection;
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 
@@ -61,24 +60,7 @@ fn judge(
     trace: &mut Trace,
 ) -> Result<(), Rejection> {
     let request = Request::from_parts(head, ());
-    let target = admission::admit(&request, &snapshot.limits)?;
-    let carrier = snapshot.sources.carrier(connection, snapshot.generation, now);
-    let client_ip = snapshot
-        .real_ip
-        .client(connection, &carrier, &snapshot.sources, request.headers());
-    let (mut head, ()) = request.into_parts();
-    hop::strip_request(&mut head.headers);
-    hop::join_cookies(&mut head.headers);
-    let carried = CarriedCertificates::set_aside(&mut head.headers, &snapshot.owned);
-    let asked = Asked {
-        head,
-        carried,
-        target: &target,
-    };
-    let peer = Peer {
-        connection,
-        carrier: &carrier,
-        client_ip,
-    };
-    decide(snapshot, peer, asked, now, trace).map(drop)
+    let entry = Entry::of(&request, snapshot, connection, now)?;
+    let (asked, _) = entry.clean(request.into_parts().0, snapshot);
+    decide(snapshot, entry.peer(connection), asked, now, trace).map(drop)
 }
