@@ -16,5 +16,6 @@ pub mod echo;
 pub mod outside;
 pub mod pki;
 pub mod program;
+pub mod servers;
 pub mod stack;
 pub mod template;

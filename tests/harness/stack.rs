@@ -66,8 +66,13 @@ pub struct Stack {
 impl Stack {
     /// A stack whose gateway reads this document of `tests/fixtures`.
     pub fn with(document: &str) -> Plan {
+        Self::reading(fixture(document))
+    }
+
+    /// A stack whose gateway reads this text, with the holes of a fixture.
+    pub fn reading(document: impl Into<String>) -> Plan {
         Plan {
-            document: fixture(document),
+            document: document.into(),
             gateway: Vec::new(),
             edge: Vec::new(),
             role: EdgeRole::ToGateway,

@@ -27,3 +27,4 @@ mod revocation;
 mod streams;
 mod traffic_plugins;
 mod upstream_tls;
+mod upstream_trust;

@@ -1,0 +1,542 @@
+//! Asked of upstreams: whose certificate is believed, for which names, and what the log says where it is not. The other
+//! end is nginx.
+
+use std::fmt::Write as _;
+
+use certs::{Attribute, Authority, Ca, Chain, Issued, Leaf, Subject, Validity, WeakKey};
+use harness::outside::openssl;
+use harness::servers::{Files, Server, own_address};
+use harness::stack::Stack;
+
+const ROOT: &str = "c1a00000-0000-4000-8000-0000000000a1";
+const OTHER: &str = "c1a00000-0000-4000-8000-0000000000a2";
+const INTERMEDIATE: &str = "c1a00000-0000-4000-8000-0000000000a3";
+const MESH: &str = "c1a00000-0000-4000-8000-0000000000a4";
+
+/// What becomes of a request.
+#[derive(Clone, Copy)]
+enum Expected {
+    Answered,
+    /// By the gateway: the class, and what else the log says.
+    Refused(&'static str, &'static [&'static str]),
+}
+
+use Expected::{Answered, Refused};
+
+/// What a server shows, under what a service says, and what becomes of it.
+struct Row {
+    name: &'static str,
+    shown: Shown,
+    /// Fields of the service; `{root}` and the like are the ids of authorities, `{n}` is the number of the row.
+    service: &'static str,
+    expected: Expected,
+}
+
+/// A certificate with what is sent along, and a key.
+struct Shown {
+    chain: String,
+    key: String,
+}
+
+impl From<Issued> for Shown {
+    fn from(issued: Issued) -> Self {
+        Self {
+            chain: issued.chain_pem(),
+            key: issued.key_pem(),
+        }
+    }
+}
+
+/// Whoever issues to servers here.
+struct World {
+    root: Authority,
+    other: Authority,
+    intermediate: Authority,
+    below: Authority,
+    mesh: Authority,
+}
+
+impl World {
+    fn new() -> Self {
+        let root = Authority::root("Upstreams Root").unwrap();
+        let intermediate = root.intermediate("Upstreams Intermediate").unwrap();
+        Self {
+            below: intermediate.intermediate("Upstreams Department").unwrap(),
+            other: Authority::root("Other Root").unwrap(),
+            mesh: Authority::root(of_mesh("Mesh Root")).unwrap(),
+            intermediate,
+            root,
+        }
+    }
+
+    /// The document: a service and a route for each row, at an address of its own.
+    fn document(&self, rows: &[Row]) -> String {
+        // The first two are those of the node's revocation lists.
+        let mut text =
+            "_format_version: \"3.0\"\nca_certificates:\n- cert: \"@ca/clients-root.pem\"\n- cert: \
+                        \"@ca/clients-intermediate.pem\"\n"
+                .to_owned();
+        for (id, authority) in [
+            (ROOT, &self.root),
+            (OTHER, &self.other),
+            (INTERMEDIATE, &self.intermediate),
+            (MESH, &self.mesh),
+        ] {
+            writeln!(text, "- {{id: {id}, cert: {}}}", quoted(&authority.pem())).unwrap();
+        }
+        text.push_str("services:\n");
+        for (number, row) in rows.iter().enumerate() {
+            let address = at(number);
+            let mut fields = format!("name: row-{number}, protocol: https, retries: 0");
+            if !row.service.contains("host:") {
+                write!(fields, ", host: {}, port: {}", address.ip(), address.port()).unwrap();
+            }
+            if !row.service.is_empty() {
+                write!(fields, ", {}", row.service).unwrap();
+            }
+            let keeps = row.name.contains("client's Host");
+            writeln!(
+                text,
+                "- {{{fields}, routes: [{{paths: [/{number}], preserve_host: {keeps}}}]}}"
+            )
+            .unwrap();
+            text = text.replace("{n}", &number.to_string());
+        }
+        for (hole, id) in [
+            ("{root}", ROOT),
+            ("{other}", OTHER),
+            ("{intermediate}", INTERMEDIATE),
+            ("{mesh}", MESH),
+        ] {
+            text = text.replace(hole, id);
+        }
+        text.push_str("upstreams:\n");
+        for (number, _) in rows.iter().enumerate() {
+            for name in ["orders", "elsewhere"] {
+                writeln!(
+                    text,
+                    "- {{name: {name}-{number}, host_header: {name}.test, targets: [{{target: '{}'}}]}}",
+                    at(number)
+                )
+                .unwrap();
+            }
+        }
+        text
+    }
+}
+
+fn at(row: usize) -> std::net::SocketAddr {
+    own_address(u8::try_from(row + 1).unwrap())
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\n', "\\n"))
+}
+
+/// nginx with a server for each row.
+fn nginx(rows: &[Row]) -> Server {
+    let files = Files::new();
+    let mut http = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        let chain = files.write(&format!("{number}.pem"), &row.shown.chain);
+        let key = files.write(&format!("{number}.key"), &row.shown.key);
+        // What nginx itself thinks of keys is not what is tested here.
+        writeln!(
+            http,
+            "server {{ listen {} ssl; ssl_ciphers DEFAULT@SECLEVEL=0; ssl_certificate {chain}; ssl_certificate_key \
+             {key}; location / {{ return 200 \"sni=$ssl_server_name host=$http_host\\n\"; }} }}",
+            at(number)
+        )
+        .unwrap();
+    }
+    let listening: Vec<_> = (0..rows.len()).map(at).collect();
+    files.nginx(&http, &listening)
+}
+
+/// A leaf for a key that nobody should accept; the key is made by OpenSSL.
+fn weak(authority: &Authority, leaf: Leaf) -> Shown {
+    let files = Files::new();
+    let key = openssl(&["genrsa", "1024"], b"").stdout;
+    let file = files.write("weak.key", &key);
+    let public = openssl(&["rsa", "-in", &file, "-pubout"], b"").stdout;
+    let public = public
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect::<String>();
+    use base64::Engine as _;
+    let public = base64::engine::general_purpose::STANDARD.decode(public).unwrap();
+    assert!(public.len() < 200 && WeakKey::Rsa1024.public_key().len() == public.len());
+    let chain: Chain = authority.certify(leaf, &public).unwrap();
+    Shown {
+        chain: chain.chain_pem(),
+        key,
+    }
+}
+
+fn alone(issued: &Issued) -> Shown {
+    Shown {
+        chain: issued.certificate_pem(),
+        key: issued.key_pem(),
+    }
+}
+
+#[allow(clippy::too_many_lines)] // a table
+fn rows(world: &World) -> Vec<Row> {
+    let World {
+        root,
+        other,
+        intermediate,
+        below,
+        mesh,
+    } = world;
+    let leaf = || {
+        (1..=80).fold(Leaf::server("orders.test"), |leaf, number| {
+            leaf.ip(own_address(number).ip())
+        })
+    };
+    let named = |authority: &Authority| Shown::from(authority.issue(leaf()).unwrap());
+    let mut rows = Vec::new();
+    let mut row = |name, shown: Shown, service, expected| {
+        rows.push(Row {
+            name,
+            shown,
+            service,
+            expected,
+        });
+    };
+
+    row(
+        "its address is among its names",
+        named(root),
+        "ca_certificates: [{root}]",
+        Answered,
+    );
+    row(
+        "any of the authorities will do",
+        named(root),
+        "ca_certificates: [{other}, {root}]",
+        Answered,
+    );
+    row(
+        "an intermediate on the way",
+        named(intermediate),
+        "ca_certificates: [{root}]",
+        Answered,
+    );
+    row(
+        "the Host that is sent is the name",
+        named(root),
+        "host: orders-{n}, ca_certificates: [{root}]",
+        Answered,
+    );
+    row(
+        "another Host than its names",
+        named(root),
+        "host: elsewhere-{n}, ca_certificates: [{root}]",
+        Refused(
+            "wrong_name",
+            &[
+                "`CN=orders.test`",
+                "is not for `elsewhere.test`",
+                "it is for `orders.test`",
+                "accept one of its names",
+            ],
+        ),
+    );
+    row(
+        "an address that is no name of it",
+        root.issue(Leaf::server("orders.test")).unwrap().into(),
+        "ca_certificates: [{root}]",
+        Refused("wrong_name", &["is not for `127.", "it is for `orders.test`"]),
+    );
+    row(
+        "a common name is no name",
+        root.issue(Leaf::client("orders.test").usages([certs::Usage::Server]))
+            .unwrap()
+            .into(),
+        "host: orders-{n}, ca_certificates: [{root}]",
+        Refused("wrong_name", &["no name at all"]),
+    );
+
+    row(
+        "tls_sans: a DNS name",
+        named(root),
+        "host: elsewhere-{n}, ca_certificates: [{root}], tls_sans: {dnsnames: [a.test, orders.test]}",
+        Answered,
+    );
+    row(
+        "tls_sans: a wildcard of the certificate",
+        root.issue(Leaf::server("*.orders.test")).unwrap().into(),
+        "host: elsewhere-{n}, ca_certificates: [{root}], tls_sans: {dnsnames: [eu.orders.test]}",
+        Answered,
+    );
+    row(
+        "tls_sans: a URI",
+        root.issue(Leaf::server("a.test").uri("spiffe://mesh/orders"))
+            .unwrap()
+            .into(),
+        "host: elsewhere-{n}, ca_certificates: [{root}], tls_sans: {uris: ['spiffe://mesh/orders']}",
+        Answered,
+    );
+    row(
+        "tls_sans beside the Host, not in its place",
+        named(root),
+        "host: orders-{n}, ca_certificates: [{root}], tls_sans: {dnsnames: [a.test]}",
+        Answered,
+    );
+    row(
+        "tls_sans: none of them",
+        root.issue(Leaf::server("a.test").uri("spiffe://mesh/orders"))
+            .unwrap()
+            .into(),
+        "host: elsewhere-{n}, ca_certificates: [{root}], tls_sans: {dnsnames: [b.test], uris: ['spiffe://mesh/order']}",
+        Refused(
+            "wrong_name",
+            &[
+                "`elsewhere.test` or `b.test` or `spiffe://mesh/order`",
+                "`a.test`, `spiffe://mesh/orders`",
+            ],
+        ),
+    );
+    row(
+        "tls_sans: a name does not make an authority",
+        named(other),
+        "host: elsewhere-{n}, ca_certificates: [{root}], tls_sans: {dnsnames: [orders.test]}",
+        Refused("unknown_ca", &["`CN=Other Root`"]),
+    );
+
+    row(
+        "another authority",
+        named(other),
+        "ca_certificates: [{root}]",
+        Refused(
+            "unknown_ca",
+            &[
+                "`CN=orders.test`",
+                "`CN=Other Root`",
+                "add that authority to those that are trusted",
+            ],
+        ),
+    );
+    row(
+        "an authority of the same name",
+        named(&Authority::root("Upstreams Root").unwrap()),
+        "ca_certificates: [{root}]",
+        Refused("unknown_ca", &["signature"]),
+    );
+    row(
+        "the node's trust, which has it not",
+        named(root),
+        "",
+        Refused("unknown_ca", &["`CN=Upstreams Root`"]),
+    );
+    row(
+        "only an intermediate is listed: no path ends there",
+        named(intermediate),
+        "ca_certificates: [{intermediate}]",
+        Refused("unknown_ca", &["`CN=Upstreams Root`"]),
+    );
+    row(
+        "the intermediate is left out",
+        alone(
+            &mesh
+                .intermediate(of_mesh("Mesh Issuing 3"))
+                .unwrap()
+                .issue(leaf())
+                .unwrap(),
+        ),
+        "ca_certificates: [{root}, {mesh}]",
+        Refused(
+            "missing_intermediate",
+            &[
+                "`CN=Mesh Issuing 3,O=Mesh`, which was not sent",
+                "have the server send that intermediate",
+            ],
+        ),
+    );
+    row(
+        "the intermediate is left out, and nothing tells it from an unknown root",
+        alone(&intermediate.issue(leaf()).unwrap()),
+        "ca_certificates: [{root}]",
+        Refused(
+            "unknown_ca",
+            &[
+                "`CN=Upstreams Intermediate`",
+                "if it is an intermediate, have the server send it along",
+            ],
+        ),
+    );
+    row(
+        "the intermediate is left out, and the server is not to blame for it",
+        alone(&intermediate.issue(leaf()).unwrap()),
+        "ca_certificates: [{root}, {intermediate}]",
+        Answered,
+    );
+    row(
+        "the wrong intermediate is sent",
+        {
+            let issued = intermediate.issue(leaf()).unwrap();
+            Shown {
+                chain: issued.certificate_pem() + &root.intermediate("Another").unwrap().pem(),
+                key: issued.key_pem(),
+            }
+        },
+        "ca_certificates: [{root}]",
+        Refused(
+            "missing_intermediate",
+            &[
+                "`CN=Upstreams Intermediate`, which was not sent",
+                "have the server send that intermediate",
+            ],
+        ),
+    );
+
+    row(
+        "depth 1 is the default",
+        named(below),
+        "ca_certificates: [{root}]",
+        Refused("depth", &["the limit is 2", "allow more intermediates"]),
+    );
+    row(
+        "two intermediates, depth 2",
+        named(below),
+        "ca_certificates: [{root}], tls_verify_depth: 2",
+        Answered,
+    );
+    row(
+        "one intermediate, depth 0",
+        named(intermediate),
+        "ca_certificates: [{root}], tls_verify_depth: 0",
+        Refused("depth", &["`CN=orders.test`", "the limit is 1"]),
+    );
+    row(
+        "none, depth 0",
+        named(root),
+        "ca_certificates: [{root}], tls_verify_depth: 0",
+        Answered,
+    );
+
+    row(
+        "expired",
+        root.issue(leaf().validity(Validity::ended_days_ago(2)))
+            .unwrap()
+            .into(),
+        "ca_certificates: [{root}]",
+        Refused(
+            "expired",
+            &["`CN=orders.test` expired at 20", "renew that certificate"],
+        ),
+    );
+    row(
+        "an intermediate is expired",
+        root.intermediate(Ca::named("Old Department").validity(Validity::ended_days_ago(2)))
+            .unwrap()
+            .issue(leaf())
+            .unwrap()
+            .into(),
+        "ca_certificates: [{root}]",
+        Refused("expired", &["`CN=Old Department` expired at 20"]),
+    );
+    row(
+        "not yet valid",
+        root.issue(leaf().validity(Validity::starts_in_days(2)))
+            .unwrap()
+            .into(),
+        "ca_certificates: [{root}]",
+        Refused("not_yet_valid", &["`CN=orders.test`", "compare the clocks"]),
+    );
+    row(
+        "a client's certificate",
+        root.issue(leaf().usages([certs::Usage::Client])).unwrap().into(),
+        "ca_certificates: [{root}]",
+        Refused("purpose", &["does not hold serverAuth", "issued for a server"]),
+    );
+    row(
+        "an authority's certificate",
+        root.issue(leaf().claiming_to_be_an_authority()).unwrap().into(),
+        "ca_certificates: [{root}]",
+        Refused("purpose", &["`CN=orders.test` is a certificate authority"]),
+    );
+    row(
+        "a weak key",
+        weak(root, leaf()),
+        "ca_certificates: [{root}]",
+        Refused(
+            "weak_key",
+            &["`CN=orders.test`", "RSA of 1024 bits", "RSA of 2048 to 8192 bits"],
+        ),
+    );
+
+    row(
+        "tls_verify: false believes anybody",
+        named(other),
+        "tls_verify: false",
+        Answered,
+    );
+    row(
+        "the client's Host is kept: a name of it",
+        named(root),
+        "ca_certificates: [{root}]",
+        Answered,
+    );
+    row(
+        "the client's Host is kept: none of its names",
+        root.issue(Leaf::server("other.test")).unwrap().into(),
+        "ca_certificates: [{root}]",
+        Refused("wrong_name", &["is not for `orders.test`"]),
+    );
+    rows
+}
+
+fn of_mesh(name: &str) -> Ca {
+    let subject = Subject::empty().with(Attribute::Organization, "Mesh");
+    Ca::named(name).subject(subject.with(Attribute::CommonName, name))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstreams_are_believed_as_their_services_say() {
+    let world = World::new();
+    let rows = rows(&world);
+    let document = world.document(&rows);
+    let _nginx = tokio::task::block_in_place(|| nginx(&rows));
+    let stack = Stack::reading(document).without_edge().start().await;
+    let client = stack.gateway().host("orders.test:444");
+    for (number, row) in rows.iter().enumerate() {
+        let answer = client.get(&format!("/{number}")).await;
+        let line = stack.line_of(&answer).await;
+        let cause = line["decision"]["cause"].as_str().unwrap_or_default();
+        match row.expected {
+            Answered => {
+                assert_eq!(answer.status, 200, "{}: {cause}", row.name);
+                assert_eq!(line["source"], "upstream", "{}", row.name);
+                let text = answer.text();
+                let host = text.split_once("host=").unwrap().1.trim();
+                let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+                // The name that is verified is the one that is sent, and an address is no server name.
+                let sni = if name.starts_with("127.") { "" } else { name };
+                assert!(text.starts_with(&format!("sni={sni} ")), "{}: {text}", row.name);
+            }
+            Refused(class, parts) => {
+                assert_eq!(answer.status, 502, "{}: {answer:?}", row.name);
+                assert!(
+                    answer
+                        .text()
+                        .starts_with("An invalid response was received from the upstream server"),
+                    "{}",
+                    row.name
+                );
+                assert_eq!(
+                    line["decision"]["reason"], "upstream_tls",
+                    "{}: {cause}",
+                    row.name
+                );
+                let start = format!("TLS with {} failed: {class}: ", at(number));
+                assert!(cause.starts_with(&start), "{}: {cause}", row.name);
+                for part in parts {
+                    assert!(cause.contains(part), "{}: no {part:?} in {cause}", row.name);
+                }
+                assert!(!cause.contains("BEGIN"), "{}", row.name);
+            }
+        }
+    }
+}
