@@ -26,5 +26,7 @@ mod recovery;
 mod revocation;
 mod streams;
 mod traffic_plugins;
+mod upstream_identity;
+mod upstream_targets;
 mod upstream_tls;
 mod upstream_trust;
