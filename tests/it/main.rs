@@ -27,6 +27,7 @@ mod revocation;
 mod streams;
 mod traffic_plugins;
 mod upstream_identity;
+mod upstream_pools;
 mod upstream_targets;
 mod upstream_tls;
 mod upstream_trust;

@@ -393,3 +393,63 @@ async fn what_openssl_refuses_is_named_with_the_remedy() {
         check_refusals(&stack, version, &rows).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_wants_a_certificate_is_a_try_that_met_nobody() {
+    let world = World::new();
+    let (files, cert, key, partners) = world.files("");
+    let both = files.write(
+        "both.pem",
+        &(std::fs::read_to_string(cert).unwrap() + &std::fs::read_to_string(key).unwrap()),
+    );
+    let mut document = world.entities() + "services:\n";
+    let mut upstreams = "upstreams:\n".to_owned();
+    let mut text =
+        "defaults\n  mode http\n  timeout client 30s\n  timeout server 30s\n  timeout connect 30s\n"
+            .to_owned();
+    let versions = [("tls12", 1, "TLSv1.2"), ("tls13", 3, "TLSv1.3")];
+    for (version, number, spoken) in versions {
+        let (strict, open) = (own_address(number), own_address(number + 1));
+        for (retries, name) in [(0, "once"), (1, "twice")] {
+            let service = service(&format!("{version}-{name}"), version, 1, None);
+            document.push_str(&service.replace("retries: 0", &format!("retries: {retries}")));
+        }
+        writeln!(
+            upstreams,
+            "- {{name: {version}, host_header: u.test, targets: [{{target: '{strict}'}}, {{target: '{open}'}}]}}"
+        )
+        .unwrap();
+        let bind = format!("ssl crt {both} ssl-min-ver {spoken} ssl-max-ver {spoken}");
+        for (address, verify) in [
+            (strict, format!("ca-file {partners} verify required")),
+            (open, "verify none".to_owned()),
+        ] {
+            writeln!(
+                text,
+                "frontend f{address}\n  bind {address} {bind} {verify}\n  http-request return status 200 content-type \
+                 text/plain string \"answered\""
+            )
+            .unwrap();
+        }
+    }
+    let addresses: Vec<SocketAddr> = (1..=4).map(own_address).collect();
+    let _haproxy = tokio::task::block_in_place(|| files.haproxy(&text, &addresses));
+    let stack = Stack::reading(document + &upstreams)
+        .without_edge()
+        .gateway("client_ssl", "off");
+    let stack = stack.start().await;
+    let client = stack.gateway();
+    for (version, ..) in versions {
+        for (name, answered) in [("once", 3), ("twice", 6)] {
+            let mut count = 0;
+            for _ in 0..6 {
+                let answer = client.get(&format!("/{version}-{name}")).await;
+                count += usize::from(answer.status == 200);
+                if answer.status != 200 {
+                    assert_eq!(stack.reason_of(&answer).await, "upstream_tls", "{version} {name}");
+                }
+            }
+            assert_eq!(count, answered, "{version} {name}");
+        }
+    }
+}

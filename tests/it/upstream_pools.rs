@@ -1,0 +1,207 @@
+//! Two identities never share a connection. Several services go to one host and port, each as somebody else, by another
+//! name, with other trust; their requests are mixed, and nginx tells whom it saw on which connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use certs::{Authority, Leaf};
+use harness::client::Client;
+use harness::servers::{Files, own_address};
+use harness::stack::{Stack, eventually};
+
+const REQUESTS: usize = 1000;
+/// At the same time.
+const CLIENTS: usize = 10;
+
+/// A route, what nginx sees of its requests, and whether they get there.
+struct Way {
+    path: &'static str,
+    service: &'static str,
+    route: &'static str,
+    /// Subject, server name, `Host`.
+    seen: Option<&'static str>,
+}
+
+/// `{one}` and `{two}`: ids of authorities; `{a}` and `{b}`: of certificates. nginx has a certificate of the first
+/// authority for `one.test` and of the second for `two.test`.
+const WAYS: [Way; 7] = [
+    Way {
+        path: "/a-one",
+        service: "host: one.test, client_certificate: {a}, ca_certificates: [{one}]",
+        route: "",
+        seen: Some("CN=a one.test one.test"),
+    },
+    Way {
+        path: "/b-one",
+        service: "host: one.test, client_certificate: {b}, ca_certificates: [{one}]",
+        route: "",
+        seen: Some("CN=b one.test one.test"),
+    },
+    Way {
+        path: "/a-two",
+        service: "host: two.test, client_certificate: {a}, ca_certificates: [{two}]",
+        route: "",
+        seen: Some("CN=a two.test two.test"),
+    },
+    Way {
+        path: "/nobody-one",
+        service: "host: one.test, ca_certificates: [{one}]",
+        route: "",
+        seen: Some("- one.test one.test"),
+    },
+    // The same server and the same identity, but trust that it does not meet.
+    Way {
+        path: "/a-one-mistrusted",
+        service: "host: one.test, client_certificate: {a}, ca_certificates: [{two}]",
+        route: "",
+        seen: None,
+    },
+    // One service, two names: that of the client's Host is verified where it is kept.
+    Way {
+        path: "/b-kept",
+        service: "host: one.test, client_certificate: {b}, ca_certificates: [{two}]",
+        route: ", preserve_host: true",
+        seen: Some("CN=b two.test two.test"),
+    },
+    Way {
+        path: "/b-unverified",
+        service: "host: two.test, client_certificate: {b}, tls_verify: false",
+        route: "",
+        seen: Some("CN=b two.test two.test"),
+    },
+];
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\n', "\\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_mixed_requests_are_seen_as_whose_they_are() {
+    let [one, two, partners] =
+        ["One Root", "Two Root", "Partners Root"].map(|name| Authority::root(name).unwrap());
+    let id = |number: u8| format!("c1a00000-0000-4000-8000-0000000000c{number}");
+    let mut document = format!(
+        "_format_version: \"3.0\"\nca_certificates:\n- cert: \"@ca/clients-root.pem\"\n- cert: \
+         \"@ca/clients-intermediate.pem\"\n- {{id: {}, cert: {}}}\n- {{id: {}, cert: {}}}\ncertificates:\n",
+        id(1),
+        quoted(&one.pem()),
+        id(2),
+        quoted(&two.pem())
+    );
+    for (number, name) in [(3, "a"), (4, "b")] {
+        let issued = partners.issue(Leaf::client(name)).unwrap();
+        let (cert, key) = (quoted(&issued.chain_pem()), quoted(&issued.key_pem()));
+        writeln!(document, "- {{id: {}, cert: {cert}, key: {key}}}", id(number)).unwrap();
+    }
+    document.push_str("services:\n");
+    for (number, way) in WAYS.iter().enumerate() {
+        let fields = [("{one}", 1), ("{two}", 2), ("{a}", 3), ("{b}", 4)]
+            .iter()
+            .fold(way.service.to_owned(), |text, (hole, number)| {
+                text.replace(hole, &id(*number))
+            });
+        writeln!(
+            document,
+            "- {{name: s{number}, protocol: https, retries: 0, {fields}, routes: [{{paths: ['{}'], strip_path: false{}}}]}}",
+            way.path, way.route
+        )
+        .unwrap();
+    }
+    let address = own_address(1);
+    writeln!(
+        document,
+        "upstreams:\n- {{name: one.test, host_header: one.test, targets: [{{target: '{address}'}}]}}\n- {{name: \
+         two.test, host_header: two.test, targets: [{{target: '{address}'}}]}}"
+    )
+    .unwrap();
+
+    let files = Files::new();
+    let partners = files.write("partners.pem", &partners.pem());
+    let mut http =
+        "log_format seen '$connection|$ssl_client_s_dn $ssl_server_name $http_host|$uri';\naccess_log \
+                    access.log seen;\nkeepalive_requests 100000;\n"
+            .to_owned();
+    for (name, authority) in [("one", &one), ("two", &two)] {
+        let issued = authority.issue(Leaf::server(&format!("{name}.test"))).unwrap();
+        let (cert, key) = files.pair(name, &issued);
+        writeln!(
+            http,
+            "server {{ listen {address} ssl; server_name {name}.test; ssl_certificate {cert}; ssl_certificate_key {key}; \
+             ssl_client_certificate {partners}; ssl_verify_client optional; location / {{ return 200 \
+             \"$ssl_client_s_dn $ssl_server_name $http_host\"; }} }}"
+        )
+        .unwrap();
+    }
+    let nginx = tokio::task::block_in_place(|| files.nginx(&http, &[address]));
+    let stack = Stack::reading(document)
+        .without_edge()
+        .gateway("client_ssl", "off");
+    let stack = stack.start().await;
+
+    let clients = (0..CLIENTS).map(|client| tokio::spawn(mixed(client, stack.gateway().host("two.test"))));
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+
+    let sent = expected_by_way();
+    let total: usize = sent.values().sum();
+    let log = eventually("the last line of nginx", async || {
+        let log = nginx.read("access.log");
+        (log.lines().count() >= total).then_some(log)
+    })
+    .await;
+    let mut by_way: BTreeMap<String, usize> = BTreeMap::new();
+    let mut by_connection: BTreeMap<&str, BTreeSet<(&str, &str)>> = BTreeMap::new();
+    for line in log.lines() {
+        let [connection, seen, path] = line.split('|').collect::<Vec<_>>().try_into().unwrap();
+        *by_way.entry(format!("{path} {seen}")).or_default() += 1;
+        // The path stands for the service: two of them look alike to nginx, and only one of them verifies it.
+        by_connection.entry(connection).or_default().insert((path, seen));
+    }
+    assert_eq!(
+        by_way, sent,
+        "nginx saw nobody else, and each as often as he was sent"
+    );
+    for (connection, seen) in &by_connection {
+        assert_eq!(seen.len(), 1, "connection {connection} served {seen:?}");
+    }
+    // Connections were kept, or nothing was shown.
+    assert!(
+        by_connection.len() <= 6 * CLIENTS,
+        "{} connections",
+        by_connection.len()
+    );
+}
+
+/// The way that a client's n-th request takes: neighbours in time take different ones.
+fn way(client: usize, number: usize) -> &'static Way {
+    &WAYS[(client + number) % WAYS.len()]
+}
+
+fn expected_by_way() -> BTreeMap<String, usize> {
+    let mut expected = BTreeMap::new();
+    for (client, number) in
+        (0..CLIENTS).flat_map(|client| (0..REQUESTS / CLIENTS).map(move |number| (client, number)))
+    {
+        let way = way(client, number);
+        if let Some(seen) = way.seen {
+            *expected.entry(format!("{} {seen}", way.path)).or_default() += 1;
+        }
+    }
+    expected
+}
+
+async fn mixed(client: usize, door: Client) {
+    let mut session = door.connect().await.unwrap();
+    for number in 0..REQUESTS / CLIENTS {
+        let way = way(client, number);
+        let answer = session.get(way.path).await.unwrap();
+        match way.seen {
+            Some(seen) => {
+                assert_eq!(answer.status, 200, "{}: {answer:?}", way.path);
+                assert_eq!(answer.text(), seen.replace("- ", " "), "{}", way.path);
+            }
+            None => assert_eq!(answer.status, 502, "{}: {answer:?}", way.path),
+        }
+    }
+}
