@@ -26,6 +26,7 @@ mod recovery;
 mod revocation;
 mod streams;
 mod traffic_plugins;
+mod two_gateways;
 mod upstream_identity;
 mod upstream_pools;
 mod upstream_targets;
