@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -e -u -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check tools build unit doctest demo-once compose-test bench
+.PHONY: help demo test check tools build unit doctest demo-once compose-test bench fuzz
 
 CARGO ?= cargo
 ARGS ?=
@@ -65,3 +65,17 @@ bench: ## Benchmarks
 	else \
 	    echo 'there are no benchmarks yet'; \
 	fi
+
+# Each target for SECONDS_EACH; TARGETS=document is one of them. What is found stays in fuzz/artifacts/, what was learnt
+# in fuzz/learnt/. The sanitizer needs the nightly switches of the compiler, which this lets the pinned one have.
+SECONDS_EACH ?= 120
+TARGETS ?= $(shell sed -n '/^\[\[bin\]\]/,/^name/s/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml)
+
+fuzz: ## Fuzzes every target for two minutes (SECONDS_EACH=600, TARGETS=document); installs cargo-fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
+	@for target in $(TARGETS); do \
+	    printf '\n==> fuzz %s\n' "$$target"; \
+	    mkdir -p "fuzz/learnt/$$target"; \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run "$$target" "fuzz/learnt/$$target" "fuzz/corpus/$$target" -- \
+	        -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=1536 -max_len=16384 -print_final_stats=1; \
+	done

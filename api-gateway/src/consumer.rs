@@ -94,14 +94,15 @@ pub enum Found<T> {
     Nobody,
     /// Exactly one.
     One(T),
-    /// Several that differ in case alone: nobody can say who is meant.
+    /// Several that differ in case alone, or in nothing: nobody can say who is meant.
     Ambiguous,
 }
 
 /// Values by name, where a name may also be met in another case.
 #[derive(Debug)]
 pub struct NameIndex<T> {
-    exact: HashMap<Box<str>, T>,
+    /// `None`: several values under one name.
+    exact: HashMap<Box<str>, Option<T>>,
     /// Names that a folded spelling finds although they are written otherwise. `None`: several.
     by_domain: HashMap<String, Option<T>>,
     by_dns: HashMap<String, Option<T>>,
@@ -118,7 +119,7 @@ impl<T> Default for NameIndex<T> {
 }
 
 impl<T: Copy + PartialEq> NameIndex<T> {
-    /// Adds a name. The first of two equal ones stays.
+    /// Adds a name. Of two with equal values the first stays; two with different ones mean nobody.
     pub fn add(&mut self, name: &str, value: T) {
         for (index, folded) in [
             (&mut self.by_domain, fold_domain(name)),
@@ -131,14 +132,17 @@ impl<T: Copy + PartialEq> NameIndex<T> {
                     .or_insert(Some(value));
             }
         }
-        self.exact.entry(name.into()).or_insert(value);
+        self.exact
+            .entry(name.into())
+            .and_modify(|known| *known = known.filter(|known| *known == value))
+            .or_insert(Some(value));
     }
 
     /// Whom a name means: the one that is written so, else the only one that differs in nothing but a case that does
     /// not count.
     pub fn find(&self, name: &CertifiedName) -> Found<T> {
         if let Some(value) = self.exact.get(name.as_str()) {
-            return Found::One(*value);
+            return value.map_or(Found::Ambiguous, Found::One);
         }
         let Some(folded) = name.folded() else {
             return Found::Nobody;
@@ -150,8 +154,8 @@ impl<T: Copy + PartialEq> NameIndex<T> {
         };
         match (self.exact.get(folded.as_str()), others) {
             (None, None) => Found::Nobody,
-            (Some(value), None) | (None, Some(Some(value))) => Found::One(*value),
-            (Some(_), Some(_)) | (None, Some(None)) => Found::Ambiguous,
+            (Some(Some(value)), None) | (None, Some(Some(value))) => Found::One(*value),
+            (Some(None), None) | (Some(_), Some(_)) | (None, Some(None)) => Found::Ambiguous,
         }
     }
 }
@@ -264,6 +268,8 @@ mod tests {
                 Found::Nobody,
             ),
             (&[], email("a@b"), Found::Nobody),
+            (&["a@b.test", "a@b.test"], email("a@b.test"), Found::Ambiguous),
+            (&["a@b.test", "a@b.test"], email("a@B.test"), Found::Ambiguous),
         ] {
             assert_eq!(index(names).find(&wanted), found, "{names:?} {wanted:?}");
         }

@@ -152,12 +152,10 @@ impl<'r> Exchange<'r> {
         }
     }
 
-    /// Whether an edge carried the request, and everybody who was authenticated so far is that edge itself, by the
-    /// certificate of the hop.
-    pub fn only_the_edge_is_known(&self) -> bool {
+    /// Whether everybody who was authenticated so far is the peer of the connection.
+    pub fn only_the_peer_is_known(&self) -> bool {
         let mut principals = self.caller.principals.iter();
-        matches!(self.arrival.carrier, Carrier::Edge(_))
-            && principals.all(|principal| principal.evidence == Evidence::Socket)
+        principals.all(|principal| principal.evidence == Evidence::Socket)
     }
 
     /// The consumer, if one was found.

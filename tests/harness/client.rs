@@ -1,6 +1,7 @@
 //! A client of either door: HTTP/1.1 or HTTP/2, over TLS with a certificate of its own or without.
 
 mod call;
+mod handshake;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +14,6 @@ use http_body_util::combinators::BoxBody;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion};
@@ -21,9 +21,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use transport::pem::PemError;
 
 use self::call::{Message, Sender};
+use self::handshake::{CertificateOf, server_name};
 use crate::pki::Pki;
 
 pub use self::call::{Call, Session, whole};
@@ -46,7 +48,10 @@ pub struct Client {
 #[derive(Clone, Debug)]
 struct Tls {
     pki: Arc<Pki>,
+    /// Of the server's certificate.
     name: String,
+    /// Of the handshake, if it is another one.
+    asked_for: Option<String>,
     versions: Vec<&'static SupportedProtocolVersion>,
     identity: Option<Arc<CertifiedKey>>,
 }
@@ -110,12 +115,22 @@ impl Client {
             tls: Some(Tls {
                 pki: Arc::clone(pki),
                 name: name.to_owned(),
+                asked_for: None,
                 versions: vec![&TLS13, &TLS12],
                 identity: None,
             }),
             protocol: Version::HTTP_11,
             host: format!("{name}:{}", address.port()),
         }
+    }
+
+    /// Asks for another server name in the handshake, and sends it as `Host`. The server's certificate is checked for
+    /// the name that it has: what is asked for decides what the server does, not whom we talk to.
+    pub fn asking_for(mut self, name: &str) -> Self {
+        if let Some(tls) = &mut self.tls {
+            tls.asked_for = Some(name.to_owned());
+        }
+        self.host(name)
     }
 
     /// Shows a certificate, if it is asked for one, whatever CAs the server names.
@@ -227,16 +242,13 @@ impl Client {
         let Some(tls) = &self.tls else {
             return Ok(Box::new(stream));
         };
-        let name = ServerName::try_from(tls.name.clone())
-            .map_err(|error| CallError::Tls(io::Error::other(error)))?;
-        let shaken = TlsConnector::from(Arc::new(self.config(tls)?)).connect(name, stream);
-        let shaken = timeout(PATIENCE, shaken).await.map_err(|_| CallError::TooSlow)?;
-        Ok(Box::new(shaken.map_err(CallError::Tls)?))
+        Ok(Box::new(shake(stream, tls, Arc::new(self.config(tls)?)).await?))
     }
 
     fn config(&self, tls: &Tls) -> Result<ClientConfig, CallError> {
         let builder = ClientConfig::builder_with_protocol_versions(&tls.versions)
-            .with_root_certificates(tls.pki.server_roots()?);
+            .dangerous()
+            .with_custom_certificate_verifier(CertificateOf::server(&tls.pki, &tls.name)?);
         let mut config = match &tls.identity {
             Some(identity) => builder.with_client_cert_resolver(Arc::new(Shown(Arc::clone(identity)))),
             None => builder.with_no_client_auth(),
@@ -269,6 +281,17 @@ impl Client {
             connection,
         })
     }
+}
+
+async fn shake(
+    stream: TcpStream,
+    tls: &Tls,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, CallError> {
+    let name = server_name(tls.asked_for.as_ref().unwrap_or(&tls.name))?;
+    let shaken = TlsConnector::from(config).connect(name, stream);
+    let shaken = timeout(PATIENCE, shaken).await.map_err(|_| CallError::TooSlow)?;
+    shaken.map_err(CallError::Tls)
 }
 
 /// Anything that carries bytes both ways.

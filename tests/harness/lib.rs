@@ -11,8 +11,10 @@
 
 pub mod answer;
 pub mod client;
+pub mod document;
 pub mod doors;
 pub mod echo;
+pub mod exhibit;
 pub mod outside;
 pub mod pki;
 pub mod program;

@@ -13,9 +13,11 @@
 //! Whatever goes wrong here fails the test, so everything panics.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -36,7 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a stack is to be; see [`Stack::with`].
 #[derive(Debug)]
 pub struct Plan {
-    document: String,
+    pub(crate) document: String,
+    /// Further files of the PKI's directory, by their names there.
+    pub(crate) files: Vec<(String, String)>,
     gateway: Vec<(String, String)>,
     edge: Vec<(String, String)>,
     role: EdgeRole,
@@ -69,10 +73,11 @@ impl Stack {
         Self::reading(fixture(document))
     }
 
-    /// A stack whose gateway reads this text, with the holes of a fixture.
+    /// A stack whose gateway reads this document.
     pub fn reading(document: impl Into<String>) -> Plan {
         Plan {
             document: document.into(),
+            files: Vec::new(),
             gateway: Vec::new(),
             edge: Vec::new(),
             role: EdgeRole::ToGateway,
@@ -113,7 +118,11 @@ impl Stack {
 
     /// The header that an edge in passthrough mode sends for a client (an ALB's).
     pub fn clientcert_header(&self, name: &str) -> String {
-        let chain = self.pki.chain(name).unwrap();
+        Self::header_of(self.pki.chain(name).unwrap())
+    }
+
+    /// The same for a chain of the test's own.
+    pub fn header_of(chain: Vec<CertificateDer<'static>>) -> String {
         let chain = transport::presented::PresentedChain::new(chain).unwrap();
         let value = transport::forwarded_cert::alb_passthrough(&chain).unwrap();
         value.to_str().unwrap().to_owned()
@@ -208,9 +217,23 @@ impl Plan {
         self.edge("TARGET_GROUPS__GATEWAY__TLS__SERVER_NAME", "upstream.test")
     }
 
+    /// Nobody is an edge, and there is none: certificates in headers come from `trusted_ips`, if from anywhere.
+    pub fn without_trusted_edges(self) -> Self {
+        self.without_edge()
+            .gateway("trusted_edges", "")
+            .gateway("trusted_edge_ca", "")
+            .gateway("trusted_edge_revocation_lists", "")
+    }
+
     /// Leaves the edge out.
     pub fn without_edge(mut self) -> Self {
         self.role = EdgeRole::Absent;
+        self
+    }
+
+    /// Puts a file beside those of the PKI: `"@name"` in the document, `pki/name` in the node file.
+    pub fn file(mut self, name: &str, content: impl Into<String>) -> Self {
+        self.files.push((name.to_owned(), content.into()));
         self
     }
 
@@ -234,15 +257,30 @@ impl Plan {
         report.to_string().lines().map(str::to_owned).collect()
     }
 
+    /// All that the gateway says of this plan, whether it refuses it or not.
+    pub fn findings(self) -> Report {
+        self.look().1
+    }
+
     /// Whether the gateway takes this plan, and what it says of it.
     fn look(self) -> (bool, Report) {
         let dir = TempDir::new().unwrap();
         let pki = Pki::make(&dir.path().join("pki")).unwrap();
         let values = ["echo", "echo-tls"].map(|name| (name, "127.0.0.1:1".to_owned()));
-        let document = template::fill(&self.document, pki.dir(), &values).unwrap();
-        fs::write(dir.path().join("kong.yaml"), document).unwrap();
+        self.write(dir.path(), &pki, &values);
         let (loaded, report) = gateway_inputs(dir.path(), self.gateway).load(1);
         (loaded.is_some(), report)
+    }
+
+    /// Writes its files and the document.
+    fn write(&self, dir: &Path, pki: &Pki, values: &[(&str, String)]) {
+        for (name, content) in &self.files {
+            let file = pki.path(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, content).unwrap();
+        }
+        let document = template::fill(&self.document, pki.dir(), values).unwrap();
+        fs::write(dir.join("kong.yaml"), document).unwrap();
     }
 
     /// Starts everything.
@@ -255,8 +293,7 @@ impl Plan {
             ("echo", echo.http.to_string()),
             ("echo-tls", echo_https.to_string()),
         ];
-        let document = template::fill(&self.document, pki.dir(), &values).unwrap();
-        fs::write(dir.path().join("kong.yaml"), document).unwrap();
+        self.write(dir.path(), &pki, &values);
         let gateway = start_gateway(dir.path(), self.gateway);
         let target = match self.role {
             EdgeRole::ToGateway => Some(gateway.addresses[0]),

@@ -3,32 +3,66 @@
 // All of it is test code, functions that only tests call included.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+/// An array whose rows stay on their lines, however long they are.
+macro_rules! table {
+    ($($row:expr;)*) => {
+        [$($row),*]
+    };
+}
+
+mod acl;
+mod acl_scopes;
 mod alb_headers;
+mod answer_forms;
+mod asked_for_a_certificate;
+mod attacks;
 mod bad_input;
 mod behind_an_alb;
 mod carried_headers;
+mod certificate_auth_fields;
+mod certificate_header_fields;
+mod certificate_hints;
+mod certificate_names;
+mod certificate_plugin_checks;
+mod certificate_requests;
 mod consumer_matching;
 mod curl_and_openssl;
 mod directory_names;
 mod documentation;
 mod double_acl;
+mod double_acl_combinations;
 mod drain;
+mod forwarded_headers;
 mod handshakes;
 mod hop_trust;
+mod hostile_certificates;
+mod http2_attacks;
 mod kong_answers;
 mod kong_headers;
 mod load;
+mod misdirected;
+mod names_to_consumers;
+mod other_doors;
+mod own_authorities;
 mod pair;
 mod plugin_order;
 mod plugin_scopes;
 mod possession;
 mod recovery;
 mod revocation;
+mod route_priority;
+mod routed_answers;
+mod routed_paths;
+mod routing;
+mod smuggling;
 mod streams;
 mod traffic_plugins;
+mod two_certificates;
 mod two_gateways;
+mod unprovable_certificates;
 mod upstream_identity;
 mod upstream_pools;
 mod upstream_targets;
 mod upstream_tls;
 mod upstream_trust;
+mod without_a_consumer;

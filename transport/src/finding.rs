@@ -153,7 +153,8 @@ impl Finding {
 
 impl Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}[{}]: ", self.origin, self.severity, self.code)?;
+        one_line(f, &self.origin.to_string())?;
+        write!(f, ": {}[{}]: ", self.severity, self.code)?;
         one_line(f, &self.message)?;
         match &self.fix {
             None => Ok(()),
@@ -165,7 +166,7 @@ impl Display for Finding {
     }
 }
 
-/// A message may quote what somebody wrote; a control character in it must not end or repaint the line.
+/// A message may quote what somebody wrote, and so may the name of a file or a variable; a control character in it must not end or repaint the line.
 fn one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     for character in text.chars() {
         if character.is_control() {
@@ -350,6 +351,11 @@ mod tests {
         assert_eq!(
             finding.to_string(),
             r"edge.toml:1:5: error[bad-value]: `x\ny\u{1b}[31m` is no address"
+        );
+        let variable = Origin::Environment("KONG_A\nkong.conf:1:1: error[x]: y".into());
+        assert_eq!(
+            Finding::error("bad-value", variable, "a", "m").to_string(),
+            r"env KONG_A\nkong.conf:1:1: error[x]: y: error[bad-value]: m"
         );
     }
 }

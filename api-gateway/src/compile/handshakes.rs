@@ -11,6 +11,7 @@ use transport::possession::prove_possession;
 use transport::server_tls::{
     CertificateChooser, ClientAuthentication, Keys, LowestVersion, Offer, server_config,
 };
+use uuid::Uuid;
 
 use super::Compilation;
 use super::plugins::Plugins;
@@ -44,7 +45,10 @@ pub(super) fn compile(
         let config = |offer| {
             let clients = match demand {
                 Demand::Nothing => ClientAuthentication::NotAsked,
-                Demand::Certificate(hints) => ClientAuthentication::Asked(prove_possession(hints.clone())),
+                Demand::Certificate(Hints::Any) => ClientAuthentication::Asked(prove_possession(Vec::new())),
+                Demand::Certificate(Hints::Of(names)) => {
+                    ClientAuthentication::Asked(prove_possession(names.clone()))
+                }
             };
             server_config(Arc::clone(&shown), clients, lowest, offer)
                 .map(Arc::new)
@@ -65,7 +69,9 @@ pub(super) fn compile(
         prefix: HashMap::new(),
     };
     for (pattern, demand) in &demands.by_name {
-        let (index, name) = if let Some(rest) = pattern.strip_prefix("*.") {
+        let (index, name) = if pattern == "*" {
+            (&mut handshakes.suffix, "")
+        } else if let Some(rest) = pattern.strip_prefix("*.") {
             (&mut handshakes.suffix, rest)
         } else if let Some(rest) = pattern.strip_suffix(".*") {
             (&mut handshakes.prefix, rest)
@@ -77,13 +83,24 @@ pub(super) fn compile(
     Some(handshakes)
 }
 
-/// Whether a handshake asks for a certificate, and with which CA names as a hint; none means that any will do.
-#[derive(Clone, Debug)]
+/// Whether a handshake asks for a certificate, and of whom.
+#[derive(Clone, Debug, Default)]
 enum Demand {
+    #[default]
     Nothing,
-    Certificate(Vec<DistinguishedName>),
+    Certificate(Hints),
 }
 
+/// CA names in the certificate request: they tell a client which of its certificates to show, or to keep it to itself.
+#[derive(Clone, Debug)]
+enum Hints {
+    /// Any certificate may be meant.
+    Any,
+    /// One of these authorities', each named once.
+    Of(Vec<DistinguishedName>),
+}
+
+#[derive(Default)]
 struct Demands {
     everywhere: Demand,
     /// By the server name pattern of a route; lower case.
@@ -92,65 +109,127 @@ struct Demands {
 
 impl Demands {
     fn of(compilation: &Compilation<'_>, plugins: &Plugins<'_>, edges: Option<&TrustedEdges>) -> Self {
-        let mut everywhere: Option<Vec<DistinguishedName>> = None;
-        let mut by_name: HashMap<String, Vec<DistinguishedName>> = HashMap::new();
+        let mut demands = Self::default();
         for (entity, plugin) in &plugins.all {
             let (PluginConfig::MtlsAuth(config), Plugin::MtlsAuth(mtls)) = (&entity.config, &**plugin) else {
                 continue;
             };
             let hints = if config.send_ca_dn {
-                mtls.auth.subjects()
+                Hints::Of(mtls.auth.subjects())
             } else {
-                Vec::new()
+                Hints::Any
             };
             match names_of(compilation, entity) {
-                None => everywhere.get_or_insert_default().extend(hints),
+                None => demands.everywhere.add(&hints),
                 Some(names) => {
                     for name in names {
-                        by_name.entry(name).or_default().extend(hints.iter().cloned());
+                        demands.by_name.entry(name).or_default().add(&hints);
                     }
                 }
             }
         }
-        // An edge has to find its own CA among the hints, if there are any: to give edges' names alone would tell
-        // clients with other certificates to keep theirs.
-        if let Some(edges) = edges {
-            let hints = everywhere.get_or_insert_default();
-            if !hints.is_empty() {
-                hints.extend(edges.subjects());
+        demands.merged(edges)
+    }
+
+    /// With every demand that can meet another, under one server name, joined to it.
+    fn merged(&self, edges: Option<&TrustedEdges>) -> Self {
+        let with_edges = |mut demand: Demand| {
+            if let Some(edges) = edges {
+                demand.let_edges_in(edges);
             }
-        }
-        let everywhere = everywhere.map_or(Demand::Nothing, Demand::Certificate);
-        let by_name = by_name
-            .into_iter()
-            .map(|(name, hints)| (name, everywhere.joined(hints)))
+            demand
+        };
+        // An exact name meets none but wildcards, of which there are few.
+        let wildcards: Vec<(&String, &Demand)> = self
+            .by_name
+            .iter()
+            .filter(|(name, _)| name.contains('*'))
             .collect();
-        Self { everywhere, by_name }
+        let under = |pattern: &String, own: &Demand| {
+            let mut demand = own.clone();
+            let others = wildcards
+                .iter()
+                .filter(|(other, _)| *other != pattern && can_meet(pattern, other));
+            for theirs in others.map(|(_, theirs)| *theirs).chain([&self.everywhere]) {
+                if let Demand::Certificate(hints) = theirs {
+                    demand.add(hints);
+                }
+            }
+            with_edges(demand)
+        };
+        Self {
+            everywhere: with_edges(self.everywhere.clone()),
+            by_name: self
+                .by_name
+                .iter()
+                .map(|(pattern, own)| (pattern.clone(), under(pattern, own)))
+                .collect(),
+        }
     }
 }
 
 impl Demand {
-    /// The demand of one server name on top of this one. No hints of one part means that any certificate may be meant,
-    /// so the whole gives none.
-    fn joined(&self, mut hints: Vec<DistinguishedName>) -> Self {
-        match self {
-            Self::Nothing => {}
-            Self::Certificate(general) if general.is_empty() || hints.is_empty() => hints.clear(),
-            Self::Certificate(general) => hints.extend(general.iter().cloned()),
+    /// One part that takes any certificate makes the whole take any: with the others' names alone, its clients would
+    /// keep their certificates to themselves.
+    fn add(&mut self, more: &Hints) {
+        match (&mut *self, more) {
+            (Self::Nothing, hints) => *self = Self::Certificate(hints.clone()),
+            (Self::Certificate(Hints::Any), _) => {}
+            (Self::Certificate(known), Hints::Any) => *known = Hints::Any,
+            (Self::Certificate(Hints::Of(names)), Hints::Of(more)) => add_names(names, more),
         }
-        Self::Certificate(hints)
+    }
+
+    /// An edge has to find its own CA among the names, if there are any: to give edges' names alone would tell clients
+    /// with other certificates to keep theirs.
+    fn let_edges_in(&mut self, edges: &TrustedEdges) {
+        match self {
+            Self::Nothing => *self = Self::Certificate(Hints::Any),
+            Self::Certificate(Hints::Any) => {}
+            Self::Certificate(Hints::Of(names)) => add_names(names, &edges.subjects()),
+        }
     }
 }
 
-/// The server names under which a plugin could judge a request; `None`: any (§5.8).
+fn add_names(names: &mut Vec<DistinguishedName>, more: &[DistinguishedName]) {
+    for name in more {
+        if !names.iter().any(|known| known.as_ref() == name.as_ref()) {
+            names.push(name.clone());
+        }
+    }
+}
+
+/// Whether a server name that is answered under `pattern` can be one of another `wildcard`'s too: an exact name is
+/// answered before a wildcard, the longer of two wildcards before the shorter, `*.name` before `name.*`.
+fn can_meet(pattern: &str, wildcard: &str) -> bool {
+    match (wildcard.strip_prefix('*'), wildcard.strip_suffix('*')) {
+        (Some(""), _) => true,
+        // A name under `pattern.*` that ends so was answered under `*.wildcard`.
+        (Some(suffix), _) => !pattern.ends_with('*') && pattern.ends_with(suffix),
+        // `*.test` may be `name.test`, which is one of `name.*`.
+        (None, Some(prefix)) => pattern.starts_with('*') || pattern.starts_with(prefix),
+        (None, None) => false,
+    }
+}
+
+/// The server names under which a plugin could judge a request; `None`: any (§5.8). Routes of a disabled service take no
+/// request.
 fn names_of(compilation: &Compilation<'_>, plugin: &document::Plugin) -> Option<Vec<String>> {
-    let concerned = compilation.document.routes.iter().filter(|route| {
-        plugin.route.is_none_or(|id| id == route.id)
-            && plugin.service.is_none_or(|id| route.service == Some(id))
-    });
     if plugin.route.is_none() && plugin.service.is_none() {
         return None;
     }
+    let document = compilation.document;
+    let is_live = |id: Uuid| {
+        document
+            .services
+            .iter()
+            .any(|service| service.id == id && service.enabled)
+    };
+    let concerned = document.routes.iter().filter(|route| {
+        plugin.route.is_none_or(|id| id == route.id)
+            && plugin.service.is_none_or(|id| route.service == Some(id))
+            && route.service.is_none_or(is_live)
+    });
     let mut names = Vec::new();
     for route in concerned {
         if route.snis.is_empty() {

@@ -29,6 +29,7 @@
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
 //! | `not-yet` | a field that would decide, and is not built |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
+//! | `too-many-problems` | how many errors, or warnings, are not shown |
 
 mod certificate_auth;
 mod consumers;
@@ -43,11 +44,12 @@ mod services;
 mod trust;
 mod upstream_tls;
 
-use std::cell::RefCell;
+use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin};
 
+use crate::document::log::Log;
 use crate::document::{Document, Place};
 use crate::identity::HeaderSources;
 use crate::proxy::client_address::RealIp;
@@ -71,7 +73,7 @@ struct Compilation<'a> {
     node: &'a Loaded<Settings>,
     document: &'a Document,
     now: UnixTime,
-    findings: RefCell<Vec<Finding>>,
+    findings: Log,
 }
 
 impl Compilation<'_> {
@@ -80,14 +82,11 @@ impl Compilation<'_> {
     }
 
     fn report(&self, finding: Finding) {
-        self.findings.borrow_mut().push(finding);
+        self.findings.push(finding);
     }
 
     fn has_errors(&self) -> bool {
-        self.findings
-            .borrow()
-            .iter()
-            .any(|finding| finding.severity == transport::finding::Severity::Error)
+        self.findings.has_errors()
     }
 
     /// An error about a key of the node settings.
@@ -115,11 +114,11 @@ pub fn compile(
         node,
         document,
         now: generation.now,
-        findings: RefCell::default(),
+        findings: Log::new(Arc::clone(&document.source)),
     };
     let snapshot = build(&compilation, generation);
     let snapshot = snapshot.filter(|_| !compilation.has_errors());
-    (snapshot, compilation.findings.into_inner())
+    (snapshot, compilation.findings.into_findings())
 }
 
 /// Every step runs, whatever the ones before have found; `None` only where nothing could be built.

@@ -1,6 +1,6 @@
 //! Routes, each with the chain that judges its requests, and the router that finds them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -25,7 +25,7 @@ pub(super) fn compile(
     scopes: &Scoped<'_>,
     services: &HashMap<Uuid, Arc<Service>>,
 ) -> Option<RouteTable> {
-    let disabled: Vec<Uuid> = compilation
+    let disabled: HashSet<Uuid> = compilation
         .document
         .services
         .iter()

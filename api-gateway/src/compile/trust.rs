@@ -113,7 +113,7 @@ pub(super) fn store(
         Ok(store) => {
             for ca in store.name_constrained() {
                 let message = format!(
-                    "the CA {} has name constraints that the path builder cannot evaluate: it refuses every certificate below it",
+                    "the CA {} has name constraints that the path builder cannot evaluate: it refuses every certificate below it with a name of that kind, and every subject is a directory name",
                     ca.subject()
                 );
                 compilation.report(Finding::warning(

@@ -2,10 +2,12 @@
 //!
 //! Our own reader, because every value needs its place and a repeated key must be seen.
 
-use super::tree::{Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys};
+use super::tree::{
+    Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, SyntaxProblems, Value, refuse_duplicate_keys,
+};
 
 /// Reads one JSON text; `None` if it cannot be read to its end.
-pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node> {
+pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
     let mut reader = Reader {
         text,
         offset: 0,
@@ -22,7 +24,7 @@ struct Reader<'t, 'p> {
     offset: usize,
     at: Place,
     nodes: usize,
-    problems: &'p mut Vec<SyntaxProblem>,
+    problems: &'p mut SyntaxProblems,
 }
 
 impl Reader<'_, '_> {

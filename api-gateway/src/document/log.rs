@@ -7,22 +7,45 @@ use transport::finding::{Finding, Origin, Severity};
 
 use super::tree::Place;
 
-/// Nobody reads more problems than this; what is left over is only counted.
-const MAX_FINDINGS: usize = 1000;
+/// Nobody reads more errors than this, nor more warnings; what is left over is only counted.
+pub(crate) const MAX_FINDINGS: usize = 1000;
 
 /// The findings of one document.
-pub(super) struct Log {
+pub(crate) struct Log {
     source: Arc<str>,
-    findings: RefCell<Vec<Finding>>,
-    dropped: RefCell<usize>,
+    errors: RefCell<Kind>,
+    warnings: RefCell<Kind>,
+}
+
+/// Findings of one severity. They are told apart so that a flood of warnings neither hides an error nor becomes one.
+#[derive(Default)]
+struct Kind {
+    findings: Vec<Finding>,
+    further: usize,
+}
+
+impl Kind {
+    fn push(&mut self, mut finding: Finding) {
+        if self.is_full() {
+            self.further += 1;
+            return;
+        }
+        finding.message = presentable(finding.message);
+        finding.path = presentable(finding.path);
+        self.findings.push(finding);
+    }
+
+    fn is_full(&self) -> bool {
+        self.findings.len() >= MAX_FINDINGS
+    }
 }
 
 impl Log {
-    pub(super) fn new(source: Arc<str>) -> Self {
+    pub(crate) fn new(source: Arc<str>) -> Self {
         Self {
             source,
-            findings: RefCell::default(),
-            dropped: RefCell::default(),
+            errors: RefCell::default(),
+            warnings: RefCell::default(),
         }
     }
 
@@ -34,44 +57,42 @@ impl Log {
         }
     }
 
-    pub(super) fn push(&self, mut finding: Finding) {
-        finding.message = presentable(finding.message);
-        finding.path = presentable(finding.path);
-        let mut findings = self.findings.borrow_mut();
-        if findings.len() < MAX_FINDINGS {
-            findings.push(finding);
-        } else {
-            *self.dropped.borrow_mut() += 1;
+    pub(crate) fn push(&self, finding: Finding) {
+        match finding.severity {
+            Severity::Error => self.errors.borrow_mut().push(finding),
+            Severity::Warning => self.warnings.borrow_mut().push(finding),
         }
     }
 
-    /// Whether what is pushed now is only counted, so that nothing need be worked out for it.
-    pub(super) fn is_full(&self) -> bool {
-        self.findings.borrow().len() >= MAX_FINDINGS
+    /// Counts errors that nobody worked out.
+    pub(super) fn count_further(&self, errors: usize) {
+        self.errors.borrow_mut().further += errors;
     }
 
-    pub(super) fn has_errors(&self) -> bool {
-        *self.dropped.borrow() > 0
-            || self
-                .findings
-                .borrow()
-                .iter()
-                .any(|finding| finding.severity == Severity::Error)
+    /// Whether an error that is pushed now is only counted, so that nothing need be worked out for it.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors.borrow().is_full()
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        let errors = self.errors.borrow();
+        !errors.findings.is_empty() || errors.further > 0
     }
 
     /// The findings in the order of the text.
-    pub(super) fn into_findings(self) -> Vec<Finding> {
-        let mut findings = self.findings.into_inner();
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        let (errors, warnings) = (self.errors.into_inner(), self.warnings.into_inner());
+        let mut findings = errors.findings;
+        findings.extend(warnings.findings);
         findings.sort_by(|one, other| one.origin.cmp(&other.origin));
-        let dropped = self.dropped.into_inner();
-        if dropped > 0 {
-            let message = format!("{dropped} further problems are not shown");
-            findings.push(Finding::error(
-                "too-many-problems",
-                Origin::Whole(self.source),
-                "",
-                message,
-            ));
+        let whole = Origin::Whole(self.source);
+        if errors.further > 0 {
+            let message = format!("{} further problems are not shown", errors.further);
+            findings.push(Finding::error("too-many-problems", whole.clone(), "", message));
+        }
+        if warnings.further > 0 {
+            let message = format!("{} further warnings are not shown", warnings.further);
+            findings.push(Finding::warning("too-many-problems", whole, "", message));
         }
         findings
     }

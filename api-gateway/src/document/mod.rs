@@ -16,7 +16,7 @@ mod fields;
 mod host;
 mod id;
 mod json;
-mod log;
+pub(crate) mod log;
 mod name;
 mod path;
 mod pem_text;
@@ -31,6 +31,7 @@ mod text;
 mod tree;
 mod upstream;
 mod yaml;
+mod yaml_input;
 
 #[cfg(test)]
 mod tests;

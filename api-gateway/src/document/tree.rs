@@ -3,9 +3,11 @@
 //! YAML and JSON are both read into this tree, so that everything above it has one set of rules, and so that a
 //! finding can point at the very word it is about.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::fmt;
+
+use super::log::MAX_FINDINGS;
 
 /// Where something stands in the source text. Both numbers count from one; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,36 +121,54 @@ impl SyntaxProblem {
     }
 }
 
+/// The problems of a text: the first of them, and how many more there are. A document can hold millions, of which nobody
+/// reads more than the log keeps.
+#[derive(Debug, Default)]
+pub(super) struct SyntaxProblems {
+    pub(super) first: Vec<SyntaxProblem>,
+    pub(super) further: usize,
+}
+
+impl SyntaxProblems {
+    pub(super) fn push(&mut self, problem: SyntaxProblem) {
+        if self.first.len() < MAX_FINDINGS {
+            self.first.push(problem);
+        } else {
+            self.further += 1;
+        }
+    }
+}
+
 /// Takes the second and later ones of equal keys out of a mapping, one problem for each: which of two values counts
 /// is a question that two readers of the same file may answer differently.
-pub(super) fn refuse_duplicate_keys(pairs: &mut Vec<(Key, Node)>, problems: &mut Vec<SyntaxProblem>) {
+pub(super) fn refuse_duplicate_keys(pairs: &mut Vec<(Key, Node)>, problems: &mut SyntaxProblems) {
     const FEW: usize = 16;
-    let before = problems.len();
+    let mut repeated = vec![false; pairs.len()];
+    let mut refuse = |index: usize, key: &Key, first: Place| {
+        problems.push(duplicate(key, first));
+        if let Some(repeated) = repeated.get_mut(index) {
+            *repeated = true;
+        }
+    };
     if pairs.len() <= FEW {
         for (index, (key, _)) in pairs.iter().enumerate() {
             if let Some((first, _)) = pairs.iter().take(index).find(|(other, _)| other.text == key.text) {
-                problems.push(duplicate(key, first.place));
+                refuse(index, key, first.place);
             }
         }
     } else {
         let mut seen: HashMap<&str, Place> = HashMap::with_capacity(pairs.len());
-        for (key, _) in &*pairs {
+        for (index, (key, _)) in pairs.iter().enumerate() {
             match seen.entry(&key.text) {
-                Entry::Occupied(first) => problems.push(duplicate(key, *first.get())),
+                Entry::Occupied(first) => refuse(index, key, *first.get()),
                 Entry::Vacant(slot) => {
                     slot.insert(key.place);
                 }
             }
         }
     }
-    if problems.len() > before {
-        let refused: HashSet<Place> = problems
-            .iter()
-            .skip(before)
-            .map(|problem| problem.place)
-            .collect();
-        pairs.retain(|(key, _)| !refused.contains(&key.place));
-    }
+    let mut repeated = repeated.into_iter();
+    pairs.retain(|_| !repeated.next().unwrap_or(false));
 }
 
 fn duplicate(key: &Key, first: Place) -> SyntaxProblem {

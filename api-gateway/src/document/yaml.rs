@@ -5,17 +5,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
 use super::scalar;
-use super::tree::{Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, Value, refuse_duplicate_keys};
+use super::tree::{
+    Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, SyntaxProblems, Value, refuse_duplicate_keys,
+};
+use super::yaml_input::{Ahead, MAX_AHEAD, YamlInput};
 
 /// What all copies that aliases and anchors make may weigh together: far more than a configuration repeats, far less
 /// than a nest of aliases unfolds to.
 const MAX_COPIED_BYTES: usize = 16 << 20;
 
 /// Reads one YAML document; `None` if it cannot be read to its end.
-pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node> {
+pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
     if let Some(problem) = control_character(text) {
         problems.push(problem);
         return None;
@@ -29,8 +32,16 @@ pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node
         documents: 0,
         nodes: 0,
     };
-    let mut parser = Parser::new_from_str(text);
+    let ahead = Ahead::default();
+    let mut parser = Parser::new(YamlInput::new(text, ahead.clone()));
     while let Some(event) = parser.next_event() {
+        if ahead.is_too_far() {
+            builder
+                .problems
+                .push(too_far(event.as_ref().map(|(_, span)| span.start)));
+            return None;
+        }
+        ahead.reset();
         let step = match event {
             Ok((event, span)) => builder.event(event, place(span.start)),
             Err(error) => Err(SyntaxProblem::syntax(place(*error.marker()), error.info())),
@@ -44,6 +55,18 @@ pub(super) fn read(text: &str, problems: &mut Vec<SyntaxProblem>) -> Option<Node
         place: Place::START,
         value: Value::Null,
     }))
+}
+
+fn too_far(begin: Result<Marker, &ScanError>) -> SyntaxProblem {
+    let place = begin.map_or_else(|error| place(*error.marker()), place);
+    let reason = format!(
+        "a value in braces or brackets, or a text, is longer than {} MiB",
+        MAX_AHEAD >> 20
+    );
+    SyntaxProblem {
+        fix: Some("write it in lines with indentation, or the whole document as JSON"),
+        ..SyntaxProblem::syntax(place, &reason)
+    }
 }
 
 /// YAML allows no control characters but tab and line ends; the parser would take NUL for the end of the text.
@@ -70,7 +93,7 @@ fn saturated(number: usize) -> u32 {
 
 /// The tree as far as the events have come.
 struct Builder<'p> {
-    problems: &'p mut Vec<SyntaxProblem>,
+    problems: &'p mut SyntaxProblems,
     open: Vec<Open>,
     /// Complete anchored nodes; one that is still open cannot be referred to, so no node can hold itself.
     anchors: HashMap<usize, Node>,
@@ -116,10 +139,11 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
                 if self.awaits_key() {
-                    self.keep(anchor, || Node {
-                        place,
-                        value: Value::Text(text.as_ref().into()),
-                    })?;
+                    key_tag(tag.as_deref(), place)?;
+                    if anchor != 0 {
+                        let value = Value::Text(text.as_ref().into());
+                        self.keep(anchor, &Node { place, value })?;
+                    }
                     return self.key(&text, plain, place);
                 }
                 let value = self.scalar(&text, plain, tag.as_deref(), place)?;
@@ -296,20 +320,19 @@ impl Builder<'_> {
     }
 
     fn complete(&mut self, node: Node, anchor: usize) -> Result<(), SyntaxProblem> {
-        self.keep(anchor, || node.clone())?;
+        if anchor != 0 {
+            self.keep(anchor, &node)?;
+        }
         self.attach(node)
     }
 
-    fn keep(&mut self, anchor: usize, copy: impl FnOnce() -> Node) -> Result<(), SyntaxProblem> {
-        if anchor == 0 {
-            return Ok(());
-        }
-        let node = copy();
-        self.copied = self.copied.saturating_add(measure(&node).0);
+    /// Keeps a copy for the aliases of an anchor; what is too large is not even copied.
+    fn keep(&mut self, anchor: usize, node: &Node) -> Result<(), SyntaxProblem> {
+        self.copied = self.copied.saturating_add(measure(node).0);
         if self.copied > MAX_COPIED_BYTES {
             return Err(too_many_copies(node.place));
         }
-        self.anchors.insert(anchor, node);
+        self.anchors.insert(anchor, node.clone());
         Ok(())
     }
 
@@ -371,6 +394,15 @@ fn is_non_specific(tag: &Tag) -> bool {
 fn only_tag(tag: Option<&Tag>, suffix: &str, place: Place) -> Result<(), SyntaxProblem> {
     match tag {
         Some(tag) if !is_core(tag, suffix) => Err(refused_tag(tag, place)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A key is a word: its tag may say so and nothing else. (The parser makes a copy of a tag's prefix for each tag, however
+/// long it is, so that tags that are passed over would cost the square of the text.)
+fn key_tag(tag: Option<&Tag>, place: Place) -> Result<(), SyntaxProblem> {
+    match tag {
+        Some(tag) if !is_core(tag, "str") && !is_non_specific(tag) => Err(refused_tag(tag, place)),
         Some(_) | None => Ok(()),
     }
 }

@@ -101,13 +101,20 @@ pub struct Mappings {
     pub by_any: NameIndex<MappingKey>,
 }
 
-/// A mapping: its consumer, and its id as the credential's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A mapping: its consumer, and its id as the credential's. Two that lead to one consumer are equal: they are no
+/// contradiction.
+#[derive(Clone, Copy, Debug)]
 pub struct MappingKey {
     /// The consumer it leads to.
     pub consumer: ConsumerKey,
     /// `X-Credential-Identifier`.
     pub id: Uuid,
+}
+
+impl PartialEq for MappingKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.consumer == other.consumer
+    }
 }
 
 /// What is known of a chain that passed: the answer for every request that brings it, until it runs out.

@@ -66,6 +66,13 @@ fn target(request: &Request<Incoming>) -> Result<Target, Rejection> {
         ));
     }
     if let Some(authority) = request.uri().authority() {
+        // `GET name HTTP/1.1`: the form that CONNECT alone has (RFC 9112 §3.2.3). It must not choose a host here and be
+        // a path to somebody else.
+        if request.uri().scheme().is_none() {
+            return Err(Rejection::BadRequest(
+                "the request target is neither a path nor a URI".into(),
+            ));
+        }
         if authority.as_str().contains('@') {
             return Err(Rejection::BadRequest(
                 "the request target holds credentials".into(),

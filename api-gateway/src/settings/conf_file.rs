@@ -1,5 +1,7 @@
 //! The `key = value` form of kong.conf: one key a line, `#` begins a comment, `\#` is a `#`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ pub(super) fn parse(file: &Path, text: &str) -> (Vec<TextEntry>, Vec<Finding>) {
     let file: Arc<str> = file.to_string_lossy().into();
     let mut entries: Vec<TextEntry> = Vec::new();
     let mut findings = Vec::new();
+    let mut first: HashMap<&str, Origin> = HashMap::new();
     for (line, number) in text.lines().zip(1..) {
         let place = |column: usize| Origin::File {
             file: Arc::clone(&file),
@@ -27,9 +30,14 @@ pub(super) fn parse(file: &Path, text: &str) -> (Vec<TextEntry>, Vec<Finding>) {
             Some((before, value)) if !name.is_empty() && !name.contains(char::is_whitespace) => {
                 let value_at = before.len() + 1 + (value.len() - value.trim_start().len());
                 let key = place(key_at);
-                if let Some(earlier) = entries.iter().find(|entry| entry.name == name) {
-                    let message = format!("`{name}` is written twice, first at {}", earlier.key);
-                    findings.push(Finding::error("conflict", key.clone(), name, message));
+                match first.entry(name) {
+                    Entry::Occupied(earlier) => {
+                        let message = format!("`{name}` is written twice, first at {}", earlier.get());
+                        findings.push(Finding::error("conflict", key.clone(), name, message));
+                    }
+                    Entry::Vacant(slot) => {
+                        slot.insert(key.clone());
+                    }
                 }
                 let text = value.trim().replace("\\#", "#");
                 entries.push(TextEntry {

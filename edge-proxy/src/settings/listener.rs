@@ -181,6 +181,11 @@ impl Build<'_> {
                         "mode verify needs the CAs that vouch for clients",
                     );
                 }
+                if ignore_client_certificate_expiry {
+                    let path = format!("{path}.ignore_client_certificate_expiry");
+                    let message = "clients with an expired certificate are accepted; their issuers' dates and every revocation list count all the same";
+                    self.warning("expiry-ignored", &path, message);
+                }
                 Some(MutualAuthentication::Verify(Verify {
                     trust_store: trust_store?,
                     revocation_lists,

@@ -13,6 +13,7 @@
 //! | `conflict` | two keys contradict each other, or a key does not belong to this protocol |
 //! | `unknown-reference` | `target_group` names none |
 //! | `not-yet` | an ELB feature that this edge does not have: accepted at its default only |
+//! | `expiry-ignored` (warning) | `ignore_client_certificate_expiry` |
 //! | `no-effect` (warning) | a key that nothing reads in this mode |
 
 mod build;

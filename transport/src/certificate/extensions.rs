@@ -19,6 +19,10 @@ use super::{AlternativeName, malformed};
 use crate::certificate_error::CertificateError;
 use crate::distinguished_name::DistinguishedName;
 
+/// Each is compared with those before it, at the cost of whoever is shown the certificate: 64 KiB of the shortest ones would
+/// be twenty million comparisons. Real certificates have about ten.
+const MAX_EXTENSIONS: usize = 64;
+
 #[derive(Default)]
 pub(crate) struct Extensions {
     pub(crate) alternative_names: Option<Vec<AlternativeName>>,
@@ -44,6 +48,9 @@ pub(crate) struct Purposes {
 
 impl Extensions {
     pub(super) fn read(extensions: &[X509Extension<'_>]) -> Result<Self, CertificateError> {
+        if extensions.len() > MAX_EXTENSIONS {
+            return Err(malformed("it has more extensions than any certificate needs"));
+        }
         let mut read = Self::default();
         for (position, extension) in extensions.iter().enumerate() {
             let earlier = extensions.iter().take(position);

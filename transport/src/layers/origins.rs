@@ -1,6 +1,8 @@
 //! Where each key was written: the place to blame, long after the layers were merged.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use crate::finding::Origin;
@@ -73,15 +75,26 @@ impl Origins {
     }
 }
 
-/// Turns byte offsets of a text into lines and columns.
+/// Turns byte offsets of a text into lines and columns. Offsets that are asked for in the order of the text cost one
+/// walk over it together, however many there are.
 pub(super) struct Lines<'a> {
     text: &'a str,
     file: Arc<str>,
+    /// Where each line starts.
+    starts: Vec<usize>,
+    /// The offset that was asked for last, and its column.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str, file: Arc<str>) -> Self {
-        Self { text, file }
+        let ends = text.match_indices('\n');
+        Self {
+            text,
+            file,
+            starts: iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect(),
+            last: Cell::new((0, 1)),
+        }
     }
 
     pub(super) fn text(&self) -> &'a str {
@@ -90,10 +103,15 @@ impl<'a> Lines<'a> {
 
     /// The place of a byte offset; the end of the text for one beyond it.
     pub(super) fn place(&self, offset: usize) -> Origin {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        let column = before[start..].chars().count() + 1;
+        let end = self.text.get(..offset).unwrap_or(self.text).len();
+        let line = self.starts.partition_point(|start| *start <= end);
+        let start = self.starts.get(line - 1).copied().unwrap_or_default();
+        let (known, column) = match self.last.get() {
+            last @ (known, _) if (start..=end).contains(&known) => last,
+            _ => (start, 1),
+        };
+        let column = column + self.text.get(known..end).unwrap_or_default().chars().count();
+        self.last.set((end, column));
         Origin::File {
             file: Arc::clone(&self.file),
             line: u32::try_from(line).unwrap_or(u32::MAX),
@@ -117,7 +135,17 @@ mod tests {
     #[test]
     fn offsets_become_lines_and_columns_in_characters() {
         let lines = Lines::new("a\nü = 1\n", "a.toml".into());
-        for (offset, line, column) in [(0, 1, 1), (1, 1, 2), (2, 2, 1), (4, 2, 2), (99, 3, 1)] {
+        let asked = [
+            (0, 1, 1),
+            (1, 1, 2),
+            (2, 2, 1),
+            (4, 2, 2),
+            (99, 3, 1),
+            (3, 3, 1), // inside of a letter: as if beyond the end
+            (4, 2, 2),
+            (1, 1, 2),
+        ];
+        for (offset, line, column) in asked {
             assert_eq!(lines.place(offset), file(line, column), "offset {offset}");
         }
     }

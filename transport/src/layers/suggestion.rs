@@ -1,12 +1,20 @@
 //! "Did you mean": the known name that a mistyped one is nearest to.
 
+/// No name that anybody mistypes is longer, in octets. The comparison takes time by the product of both lengths.
+const LONGEST: usize = 128;
+
 /// The candidate nearest to a word, if it is near: at most a third of the word may differ. Case, `-` and `_` do not
 /// count as differences.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let wanted = folded(word);
     let most = (wanted.len() / 3).max(1);
     candidates
         .into_iter()
+        // An edit changes the length by one at the most.
+        .filter(|candidate| candidate.chars().count().abs_diff(wanted.len()) <= most)
         .map(|candidate| (distance(&wanted, &folded(candidate)), candidate))
         .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
@@ -64,5 +72,8 @@ mod tests {
             assert_eq!(nearest(word, known), expected, "{word}");
         }
         assert_eq!(nearest("a", []), None);
+        let (long, longer) = ("a".repeat(LONGEST), "a".repeat(LONGEST + 1));
+        assert_eq!(nearest(&long, [long.as_str()]), Some(long.as_str()));
+        assert_eq!(nearest(&longer, [long.as_str()]), None);
     }
 }

@@ -55,15 +55,25 @@ fn numbered_clone(text: &str) -> Option<(PluginKind, i32)> {
     Some((kind, priority))
 }
 
+/// How many clones a mistyped name is compared with: more than may be.
+const MOST_COMPARED: usize = 32;
+
 fn unknown<T>(at: At<'_>, text: &str) -> Option<T> {
     let message = format!("plugin '{text}' not enabled; add it to the 'plugins' configuration property");
     if KONGS.contains(&text) {
         let fix = "this gateway does not have this plugin of Kong's: remove it or keep the route on Kong";
         return at.refuse_with("unsupported-plugin", message, fix);
     }
-    let mut names: Vec<&str> = at.context.clones.keys().map(String::as_str).collect();
-    names.extend(PluginKind::ALL.map(PluginKind::name));
-    match nearest(text, names) {
+    let originals = PluginKind::ALL.map(PluginKind::name);
+    // A document with more clones than may be is refused for that; it need not be searched for every unknown name.
+    let clones = at.context.clones.keys().map(String::as_str);
+    let names = originals.into_iter().chain(clones.take(MOST_COMPARED));
+    let meant = if at.context.log.is_full() {
+        None
+    } else {
+        nearest(text, names)
+    };
+    match meant {
         Some(name) => at.refuse_with("unknown-plugin", message, format!("did you mean '{name}'?")),
         None => at.refuse("unknown-plugin", message),
     }

@@ -118,3 +118,104 @@ fn a_flood_of_problems_is_cut_off() {
         "k.yaml:1:1: error[too-many-problems]: 9000 further problems are not shown"
     );
 }
+
+/// A file of Kong's may hold a warning for each of its routes; it loads all the same.
+#[test]
+fn a_flood_of_warnings_is_cut_off_and_refuses_nothing() {
+    let routes = |count: usize| {
+        let route = |number| format!("{{paths: [/{number}], path_handling: v1}}, ");
+        (0..count).map(route).collect::<String>()
+    };
+    for (count, wrong, kept, loads) in [
+        (1000, "", 1000, true),
+        (1500, "", 1001, true),
+        (1500, "{paths: [/x], x: 1}", 1002, false),
+    ] {
+        let text = format!("_format_version: '3.0'\nroutes: [{}{wrong}]", routes(count));
+        let (document, found) = read_as(Syntax::Yaml, text.as_bytes());
+        assert_eq!(
+            (document.is_some(), found.len()),
+            (loads, kept),
+            "{count} {wrong}"
+        );
+        let told = found
+            .iter()
+            .any(|finding| finding.contains(" error[unknown-field]"));
+        assert_eq!(told, !loads, "{count} {wrong}");
+    }
+    let (_, found) = read_as(
+        Syntax::Yaml,
+        format!("_format_version: '3.0'\nroutes: [{}]", routes(1500)).as_bytes(),
+    );
+    assert_eq!(
+        found[1000],
+        "k.yaml:1:1: warning[too-many-problems]: 500 further warnings are not shown"
+    );
+}
+
+/// Two problems for each key would be more memory than the document.
+#[test]
+fn a_flood_of_repeated_keys_is_counted() {
+    let keys = 200_000;
+    for (syntax, text) in [
+        (Syntax::Json, format!("{{{}\"a\":1}}", "\"a\":1,".repeat(keys))),
+        (Syntax::Yaml, "a: 1\n".repeat(keys + 1)),
+    ] {
+        let (document, found) = read_as(syntax, text.as_bytes());
+        assert!(document.is_none());
+        assert_eq!(found.len(), 1001, "{syntax:?}");
+        let further = format!(" {} further problems are not shown", keys + 2 - 1000);
+        assert!(found[1000].ends_with(&further), "{syntax:?}: {}", found[1000]);
+    }
+}
+
+/// The parser holds a flow collection in memory until it has ended, at hundreds of bytes for each value.
+#[test]
+fn a_long_flow_collection_is_refused_and_json_is_not() {
+    let list = |octets: usize| "x, ".repeat(octets / 3);
+    let member = "{\"username\":\"a\"},";
+    for (what, text, reason) in [
+        (
+            "a list",
+            format!("_ignore:\n- [{}]", list((1 << 20) + 64)),
+            Some("is longer than 1 MiB"),
+        ),
+        (
+            "a list that can be no key",
+            format!("_format_version: '3.0'\n_ignore: [{}]", list(2 << 20)),
+            None,
+        ),
+        (
+            "a shorter list",
+            format!("_format_version: '3.0'\n_ignore:\n- [{}]", list(1 << 19)),
+            None,
+        ),
+        (
+            "lists that are long together",
+            format!(
+                "_format_version: '3.0'\n_ignore:\n{}",
+                format!("- [{}]\n", list(1 << 18)).repeat(6)
+            ),
+            None,
+        ),
+        (
+            "JSON in YAML",
+            format!(
+                "{{\"_format_version\":\"3.0\",\"_ignore\":[{}1]}}",
+                member.repeat((1 << 20) / member.len() + 1)
+            ),
+            None,
+        ),
+        (
+            "a text",
+            format!("_format_version: '3.0'\n_comment: {}", "x".repeat(1 << 19)),
+            None,
+        ),
+    ] {
+        let (document, found) = read_as(Syntax::Yaml, text.as_bytes());
+        assert_eq!(document.is_none(), reason.is_some(), "{what}: {found:#?}");
+        if let Some(reason) = reason {
+            assert!(found[0].contains(reason), "{what}: {found:#?}");
+        }
+    }
+}
