@@ -25,29 +25,32 @@ pub(super) fn dead_end(
     presented: &[CertificateDer<'static>],
     error: &webpki::Error,
 ) -> CertificateError {
-    let presented = || {
-        presented
+    let presented: Vec<Certificate> = presented
+        .iter()
+        .filter_map(|der| Certificate::parse(der.clone()).ok())
+        .collect();
+    // The builder has an issuer's date and not its name.
+    let issuer_with = |has_that_date: &dyn Fn(&Certificate) -> bool| {
+        let offered = store.offered.iter().map(Arc::as_ref);
+        let issuer = presented
             .iter()
-            .filter_map(|der| Certificate::parse(der.clone()).ok())
+            .chain(offered)
+            .find(|issuer| has_that_date(issuer));
+        issuer.map_or_else(
+            || format!("an issuer of {}", leaf.subject()),
+            |issuer| issuer.subject().to_string(),
+        )
     };
-    let offered = || store.offered.iter().map(Arc::as_ref);
     match error {
-        webpki::Error::UnknownIssuer => {
-            let presented: Vec<Certificate> = presented().collect();
-            lost(store, leaf, &presented)
-        }
-        // The builder has an issuer's date and not its name.
-        webpki::Error::CertExpired { not_after, .. } => {
-            let presented: Vec<Certificate> = presented().collect();
-            let of_that_date = |issuer: &&Certificate| issuer.not_after() == *not_after;
-            match presented.iter().chain(offered()).find(of_that_date) {
-                Some(issuer) => CertificateError::Expired {
-                    subject: issuer.subject().to_string(),
-                    not_after: *not_after,
-                },
-                None => refusal(error, leaf),
-            }
-        }
+        webpki::Error::UnknownIssuer => lost(store, leaf, &presented),
+        webpki::Error::CertExpired { not_after, .. } => CertificateError::Expired {
+            subject: issuer_with(&|issuer| issuer.not_after() == *not_after),
+            not_after: *not_after,
+        },
+        webpki::Error::CertNotValidYet { not_before, .. } => CertificateError::NotYetValid {
+            subject: issuer_with(&|issuer| issuer.not_before() == *not_before),
+            not_before: *not_before,
+        },
         other => refusal(other, leaf),
     }
 }
@@ -64,8 +67,9 @@ fn lost(store: &TrustStore, leaf: &Certificate, presented: &[Certificate]) -> Ce
         last = left.swap_remove(next);
         passed.push(last.der());
     }
-    let leads_elsewhere =
-        |certificate: &Certificate| !names_itself(certificate) && !passed.contains(&certificate.der());
+    let leads_elsewhere = |certificate: &Certificate| {
+        certificate.is_ca() && !names_itself(certificate) && !passed.contains(&certificate.der())
+    };
     let is_between = !names_itself(last)
         && (presented.iter().any(leads_elsewhere)
             || (std::ptr::eq(last, leaf) && leaf.names_where_its_issuer_is())
