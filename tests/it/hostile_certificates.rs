@@ -266,7 +266,7 @@ async fn a_path_leads_from_the_first_certificate_to_a_listed_root() {
         "an altered signature", Exhibit::new([vec![altered.into()], world.issuing.path()].concat(), good.key())
             => untrusted, "was not made by the certificate authority";
         "a stranger's, with alice's behind it", Exhibit::from(world.mallory.issue(alice()).unwrap()).and(good.chain())
-            => untrusted, "no path from";
+            => untrusted, "`CN=alice` is issued by `CN=Mallory`, which was not sent";
         "bob's, with alice's behind it", of(bob.clone()).and(good.chain()) => "200 as bob@example.com";
         "alice's, with bob's behind it", of(alice()).and(world.issue(bob.clone()).chain()) => ALICE;
         "an issuer certified twice, first by a stranger", by(&crossed(&world.mallory, Ca::named("Issuing")))
