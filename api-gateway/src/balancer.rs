@@ -123,7 +123,7 @@ impl Turn {
 /// lie as far from each other as they can.
 fn step(length: u64) -> u64 {
     let golden = length * 618 / 1000;
-    (golden.max(1)..)
+    (golden.max(1)..=length)
         .find(|step| common_divisor(*step, length) == 1)
         .unwrap_or(1)
 }

@@ -270,9 +270,7 @@ impl FailureClass {
             Self::Revoked | Self::RevocationUnknown => "show another certificate than this one".to_owned(),
             Self::WrongName => format!("ask the {peer} for a name that it has"),
             Self::NoCertificate => format!("configure a certificate to be shown to this {peer}"),
-            Self::Protocol => format!(
-                "compare what both sides speak: whether that port speaks TLS at all, TLS 1.2 or 1.3, and its cipher suites"
-            ),
+            Self::Protocol => "compare what both sides speak: whether that port speaks TLS at all, TLS 1.2 or 1.3, and its cipher suites".to_owned(),
             Self::Closed => format!("see the log of the {peer}: it closed the connection without an alert"),
         }
     }
@@ -307,7 +305,7 @@ impl Diagnosis {
             Some(error) => Self::of_tls(error, demand),
             None => Self::without_certificate(
                 FailureClass::Closed,
-                format!("the server ended the handshake: {error}"),
+                &format!("the server ended the handshake: {error}"),
                 demand,
             ),
         }
@@ -333,7 +331,7 @@ impl Diagnosis {
             },
             _ => Self::without_certificate(
                 FailureClass::Protocol,
-                format!("no TLS with this server: {error}"),
+                &format!("no TLS with this server: {error}"),
                 demand,
             ),
         }
@@ -351,13 +349,13 @@ impl Diagnosis {
         };
         Self::without_certificate(
             class,
-            format!("the server answers with the alert {alert:?}"),
+            &format!("the server answers with the alert {alert:?}"),
             demand,
         )
     }
 
     /// Of what is not about the server's certificate: it may be about ours.
-    fn without_certificate(class: FailureClass, what: String, demand: &Demand) -> Self {
+    fn without_certificate(class: FailureClass, what: &str, demand: &Demand) -> Self {
         let shown = demand.0.get().and_then(|asked| asked.shown.clone());
         let ours = shown.and_then(|leaf| Certificate::parse(leaf).ok());
         let certificate = ours.as_ref().map(|leaf| leaf.subject().to_string());

@@ -281,12 +281,11 @@ fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
         }
     }
     let mut chooser = CertificateChooser::new(default);
+    let entities = &compilation.document.certificates;
+    let by_id: HashMap<Uuid, &document::Certificate> =
+        entities.iter().map(|entity| (entity.id, entity)).collect();
     for sni in &compilation.document.snis {
-        let entity = compilation
-            .document
-            .certificates
-            .iter()
-            .find(|entity| entity.id == sni.certificate);
+        let entity = by_id.get(&sni.certificate);
         for pair in entity
             .iter()
             .flat_map(|entity| [Some(&entity.pair), entity.alternative.as_ref()])

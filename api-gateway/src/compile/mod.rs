@@ -73,6 +73,7 @@ struct Compilation<'a> {
     node: &'a Loaded<Settings>,
     document: &'a Document,
     now: UnixTime,
+    stores: trust::Stores,
     findings: Log,
 }
 
@@ -114,6 +115,7 @@ pub fn compile(
         node,
         document,
         now: generation.now,
+        stores: trust::Stores::default(),
         findings: Log::new(Arc::clone(&document.source)),
     };
     let snapshot = build(&compilation, generation);

@@ -1,6 +1,7 @@
 //! TLS towards upstreams: as whom a service appears there, and whom it believes to be there.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -27,6 +28,16 @@ pub(super) struct UpstreamTlsBuilder<'c, 'a> {
     node_identity: Option<Arc<CertifiedKey>>,
     /// Read when the first service rests on it: no platform roots is an error only then.
     node_trust: OnceCell<Option<Vec<CertificateDer<'static>>>>,
+    /// Made so far. Most services trust the same, and a platform's bundle takes milliseconds to read.
+    stores: RefCell<HashMap<Trusted, Arc<TrustStore>>>,
+}
+
+/// What tells one trust store from another.
+#[derive(PartialEq, Eq, Hash)]
+struct Trusted {
+    /// `None`: what the node trusts.
+    authorities: Option<Vec<Uuid>>,
+    depth: usize,
 }
 
 impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
@@ -36,6 +47,7 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
             authorities,
             node_identity: node_identity(compilation),
             node_trust: OnceCell::new(),
+            stores: RefCell::default(),
         }
     }
 
@@ -45,32 +57,17 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
         service: &document::Service,
         upstream: Option<&document::Upstream>,
     ) -> Option<Arc<ClientConfig>> {
-        let identity = self.identity(service, upstream)?;
+        let identity = match certificate_of(service, upstream) {
+            Some((id, path)) => Some(self.certificate(id, path)?),
+            None => self.node_identity.clone(),
+        };
         let verifier = self.verifier(service)?;
         client_config(identity, verifier)
             .map_err(|error| self.error(service.protocol.place, "services", &error.to_string()))
             .ok()
     }
 
-    /// What is shown: the service's own certificate, else that of its upstream, else the node's, else nothing. Always
-    /// `cert`: `cert_alt` is for clients.
-    fn identity(
-        &self,
-        service: &document::Service,
-        upstream: Option<&document::Upstream>,
-    ) -> Option<Option<Arc<CertifiedKey>>> {
-        let of_service = service
-            .client_certificate
-            .map(|id| (id, "services.client_certificate"));
-        let of_upstream = upstream
-            .and_then(|upstream| upstream.client_certificate)
-            .map(|id| (id, "upstreams.client_certificate"));
-        match of_service.or(of_upstream) {
-            Some((id, path)) => self.certificate(id, path).map(Some),
-            None => Some(self.node_identity.clone()),
-        }
-    }
-
+    /// Always `cert`: `cert_alt` is for clients.
     fn certificate(&self, id: document::Located<Uuid>, path: &str) -> Option<Arc<CertifiedKey>> {
         let mut entities = self.compilation.document.certificates.iter();
         let entity = entities.find(|entity| entity.id == id.value);
@@ -92,7 +89,7 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
             });
         if verified {
             let further = self.further_names(service);
-            return Some(verify_server_or(Arc::new(self.trust(service)?), further?));
+            return Some(verify_server_or(self.trust(service)?, further?));
         }
         if let Some(verify) = service.tls_verify {
             let message = "tls_verify: false: whoever answers at this address gets the requests, with their consumers' headers";
@@ -127,12 +124,20 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
         complete.then_some(further)
     }
 
-    fn trust(&self, service: &document::Service) -> Option<TrustStore> {
+    fn trust(&self, service: &document::Service) -> Option<Arc<TrustStore>> {
         const PATH: &str = "services.ca_certificates";
         let (_, node_depth) = self.compilation.settings().upstream_trust();
         let depth = service
             .tls_verify_depth
             .map_or(node_depth, |depth| usize::from(depth.value));
+        let listed = service.ca_certificates.as_ref();
+        let key = Trusted {
+            authorities: listed.map(|ids| ids.iter().map(|id| id.value).collect()),
+            depth,
+        };
+        if let Some(known) = self.stores.borrow().get(&key) {
+            return Some(Arc::clone(known));
+        }
         let (anchors, place) = match &service.ca_certificates {
             Some(ids) => {
                 let named = self.authorities.named(self.compilation, PATH, ids);
@@ -152,13 +157,15 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
             revocation: Revocation::Skip,
         };
         let lists = RevocationLists::none();
-        trust::store(
+        let store = Arc::new(trust::store(
             self.compilation,
             (self.compilation.at(place), PATH),
             anchors,
             policy,
             &lists,
-        )
+        )?);
+        self.stores.borrow_mut().insert(key, Arc::clone(&store));
+        Some(store)
     }
 
     fn node_trust(&self) -> Option<Vec<CertificateDer<'static>>> {
@@ -170,6 +177,17 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
     fn error(&self, place: document::Place, path: &str, message: &str) {
         self.compilation.error_at(place, path, message);
     }
+}
+
+/// What is shown: the service's own certificate, else that of its upstream; `None`: the node's, if it has one.
+fn certificate_of(
+    service: &document::Service,
+    upstream: Option<&document::Upstream>,
+) -> Option<(document::Located<Uuid>, &'static str)> {
+    let of_service = service
+        .client_certificate
+        .map(|id| (id, "services.client_certificate"));
+    of_service.or_else(|| Some((upstream?.client_certificate?, "upstreams.client_certificate")))
 }
 
 /// `client_ssl`: shown to every https upstream whose service has no certificate of its own.

@@ -103,7 +103,7 @@ pub(super) fn read_membership(
     );
     context.unique_parts(
         Collection::ConsumerGroupConsumers,
-        "this consumer and consumer_group",
+        format_args!("this consumer and consumer_group"),
         derived,
         at,
     );

@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
             Value::Map(pairs) => Some(Self {
                 at,
                 pairs,
-                known: Vec::new(),
+                known: Vec::with_capacity(16),
             }),
             Value::Null
             | Value::Bool(_)

@@ -241,8 +241,8 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
         parts.push(&for_group);
     }
     let derived = id::of_parts(Collection::Plugins, &parts);
-    let shown = format!("name '{}' for this route, service and consumer", name.text);
-    context.unique_parts(Collection::Plugins, &shown, derived, at);
+    let shown = format_args!("name '{}' for this route, service and consumer", name.text);
+    context.unique_parts(Collection::Plugins, shown, derived, at);
     Some(Plugin {
         id: id.unwrap_or(derived),
         place,

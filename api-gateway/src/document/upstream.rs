@@ -124,7 +124,7 @@ pub(super) fn read_target(mut entity: Entity<'_>, context: &Context<'_>) -> Opti
     let derived = id::of_parts(Collection::Targets, &[&upstream.to_string(), &text]);
     context.unique_parts(
         Collection::Targets,
-        &format!("target '{text}' of this upstream"),
+        format_args!("target '{text}' of this upstream"),
         derived,
         at,
     );

@@ -3,7 +3,6 @@
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, Version};
-use hyper::body::Incoming;
 
 use crate::rejection::Rejection;
 use crate::snapshot::RequestLimits;
@@ -30,10 +29,7 @@ impl Target {
 }
 
 /// Refuses what is too large, has no host, or asks for a tunnel; finds the host.
-pub(in crate::proxy) fn admit(
-    request: &Request<Incoming>,
-    limits: &RequestLimits,
-) -> Result<Target, Rejection> {
+pub(in crate::proxy) fn admit<B>(request: &Request<B>, limits: &RequestLimits) -> Result<Target, Rejection> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(Rejection::MethodNotAllowed);
     }
@@ -57,7 +53,7 @@ pub(in crate::proxy) fn admit(
     target(request)
 }
 
-fn target(request: &Request<Incoming>) -> Result<Target, Rejection> {
+fn target<B>(request: &Request<B>) -> Result<Target, Rejection> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (host, second) = (hosts.next(), hosts.next());
     if second.is_some() || host.is_some_and(|host| host.to_str().is_err()) {

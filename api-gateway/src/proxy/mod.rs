@@ -10,6 +10,7 @@ mod record;
 mod response;
 mod standing;
 mod tunnel;
+pub mod verdict;
 
 use std::sync::Arc;
 

@@ -46,8 +46,8 @@ fn judge(acl: &Acl, who: Who) -> Result<Vec<(String, String)>, u16> {
             username: None,
             custom_id: None,
             groups_header: joined(groups.iter().copied()).unwrap(),
-            groups: boxed(groups),
-            consumer_groups: boxed(consumer_groups),
+            groups: boxed(groups).into(),
+            consumer_groups: boxed(consumer_groups).into(),
         })
     });
     let (peer, local): (SocketAddr, SocketAddr) =
