@@ -8,6 +8,7 @@ use certs::{Authority, Issued, KeyKind, Leaf, Reason, Revocations, Usage, Validi
 use harness::client::Client;
 use harness::servers::{Files, Server, own_address};
 use harness::stack::Stack;
+use harness::template::quoted;
 
 const SERVERS: &str = "c1a00000-0000-4000-8000-0000000000b1";
 
@@ -63,8 +64,7 @@ impl World {
     /// The entities that services refer to. `service` has a second pair of the other key type, which is for clients.
     fn entities(&self) -> String {
         let mut text = format!(
-            "_format_version: \"3.0\"\nca_certificates:\n- cert: \"@ca/clients-root.pem\"\n- cert: \
-             \"@ca/clients-intermediate.pem\"\n- {{id: {SERVERS}, cert: {}}}\ncertificates:\n",
+            "_format_version: \"3.0\"\nca_certificates:\n- {{id: {SERVERS}, cert: {}}}\ncertificates:\n",
             quoted(&self.servers.pem())
         );
         for (name, issued) in &self.shown {
@@ -94,10 +94,6 @@ impl World {
 fn id(name: &str) -> String {
     let number = name.bytes().fold(0_u64, |sum, byte| sum * 31 + u64::from(byte)) % 1_000_000;
     format!("c1a00000-0000-4000-8000-000000{number:06}")
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\n', "\\n"))
 }
 
 /// A service that goes straight to an address, or to an upstream.
@@ -173,7 +169,7 @@ async fn service_before_upstream_before_node_before_nothing() {
         .unwrap();
     }
     for node in ["on", "off"] {
-        let stack = Stack::reading(document.as_str()).without_edge();
+        let stack = Stack::reading(document.as_str()).without_edge().without_lists();
         let stack = stack.gateway("client_ssl", node).start().await;
         let internal = std::fs::read_to_string(stack.pki.path("ca/internal.pem")).unwrap();
         let (files, cert, key, partners) = world.files(&internal);
@@ -237,6 +233,7 @@ async fn one_of_three_services_needs_a_certificate_and_only_it_sees_one() {
     let _nginx = tokio::task::block_in_place(|| files.nginx(&http, &addresses));
     let stack = Stack::reading(document)
         .without_edge()
+        .without_lists()
         .gateway("client_ssl", "off");
     let stack = stack.start().await;
     let client = stack.gateway();
@@ -352,6 +349,7 @@ async fn what_haproxy_refuses_is_named_with_the_remedy() {
         tokio::task::block_in_place(|| files.haproxy(&text, &versions.map(|(_, address, _)| address)));
     let stack = Stack::reading(document)
         .without_edge()
+        .without_lists()
         .gateway("client_ssl", "off");
     let stack = stack.start().await;
     for (version, ..) in versions {
@@ -387,6 +385,7 @@ async fn what_openssl_refuses_is_named_with_the_remedy() {
     }
     let stack = Stack::reading(document)
         .without_edge()
+        .without_lists()
         .gateway("client_ssl", "off");
     let stack = stack.start().await;
     for version in ["tls12", "tls13"] {
@@ -436,6 +435,7 @@ async fn a_target_that_wants_a_certificate_is_a_try_that_met_nobody() {
     let _haproxy = tokio::task::block_in_place(|| files.haproxy(&text, &addresses));
     let stack = Stack::reading(document + &upstreams)
         .without_edge()
+        .without_lists()
         .gateway("client_ssl", "off");
     let stack = stack.start().await;
     let client = stack.gateway();

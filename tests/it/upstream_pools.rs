@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use certs::{Authority, Leaf};
 use harness::client::Client;
-use harness::servers::{Files, own_address};
+use harness::servers::{Files, Server, own_address};
 use harness::stack::{Stack, eventually};
+use harness::template::quoted;
 
 const REQUESTS: usize = 1000;
 /// At the same time.
@@ -71,70 +73,98 @@ const WAYS: [Way; 7] = [
     },
 ];
 
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\n', "\\n"))
+/// Whoever issues here: to one server, to the other, to those who are shown.
+struct Issuers {
+    one: Authority,
+    two: Authority,
+    partners: Authority,
+}
+
+impl Issuers {
+    fn new() -> Self {
+        let root = |name: &str| Authority::root(name).unwrap();
+        Self {
+            one: root("One Root"),
+            two: root("Two Root"),
+            partners: root("Partners Root"),
+        }
+    }
+
+    /// A service and a route for each way, and the two upstreams at one address.
+    fn document(&self, address: SocketAddr) -> String {
+        let id = |number: u8| format!("c1a00000-0000-4000-8000-0000000000c{number}");
+        let mut text = "_format_version: \"3.0\"\nca_certificates:\n".to_owned();
+        for (number, authority) in [(1, &self.one), (2, &self.two)] {
+            writeln!(
+                text,
+                "- {{id: {}, cert: {}}}",
+                id(number),
+                quoted(&authority.pem())
+            )
+            .unwrap();
+        }
+        text.push_str("certificates:\n");
+        for (number, name) in [(3, "a"), (4, "b")] {
+            let issued = self.partners.issue(Leaf::client(name)).unwrap();
+            let (cert, key) = (quoted(&issued.chain_pem()), quoted(&issued.key_pem()));
+            writeln!(text, "- {{id: {}, cert: {cert}, key: {key}}}", id(number)).unwrap();
+        }
+        text.push_str("services:\n");
+        for (number, way) in WAYS.iter().enumerate() {
+            let fields = [("{one}", 1), ("{two}", 2), ("{a}", 3), ("{b}", 4)]
+                .iter()
+                .fold(way.service.to_owned(), |text, (hole, number)| {
+                    text.replace(hole, &id(*number))
+                });
+            writeln!(
+                text,
+                "- {{name: s{number}, protocol: https, retries: 0, {fields}, routes: [{{paths: ['{}'], strip_path: \
+                 false{}}}]}}",
+                way.path, way.route
+            )
+            .unwrap();
+        }
+        text.push_str("upstreams:\n");
+        for name in ["one.test", "two.test"] {
+            writeln!(
+                text,
+                "- {{name: {name}, host_header: {name}, targets: [{{target: '{address}'}}]}}"
+            )
+            .unwrap();
+        }
+        text
+    }
+
+    /// Both servers at one address; what they are asked is in `access.log`.
+    fn nginx(&self, address: SocketAddr) -> Server {
+        let files = Files::new();
+        let partners = files.write("partners.pem", &self.partners.pem());
+        let mut http =
+            "log_format seen '$connection|$ssl_client_s_dn $ssl_server_name $http_host|$uri';\naccess_log \
+                        access.log seen;\nkeepalive_requests 100000;\n"
+                .to_owned();
+        for (name, authority) in [("one", &self.one), ("two", &self.two)] {
+            let issued = authority.issue(Leaf::server(&format!("{name}.test"))).unwrap();
+            let (cert, key) = files.pair(name, &issued);
+            writeln!(
+                http,
+                "server {{ listen {address} ssl; server_name {name}.test; ssl_certificate {cert}; ssl_certificate_key \
+                 {key}; ssl_client_certificate {partners}; ssl_verify_client optional; location / {{ return 200 \
+                 \"$ssl_client_s_dn $ssl_server_name $http_host\"; }} }}"
+            )
+            .unwrap();
+        }
+        files.nginx(&http, &[address])
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_mixed_requests_are_seen_as_whose_they_are() {
-    let [one, two, partners] =
-        ["One Root", "Two Root", "Partners Root"].map(|name| Authority::root(name).unwrap());
-    let id = |number: u8| format!("c1a00000-0000-4000-8000-0000000000c{number}");
-    let mut document = format!(
-        "_format_version: \"3.0\"\nca_certificates:\n- cert: \"@ca/clients-root.pem\"\n- cert: \
-         \"@ca/clients-intermediate.pem\"\n- {{id: {}, cert: {}}}\n- {{id: {}, cert: {}}}\ncertificates:\n",
-        id(1),
-        quoted(&one.pem()),
-        id(2),
-        quoted(&two.pem())
-    );
-    for (number, name) in [(3, "a"), (4, "b")] {
-        let issued = partners.issue(Leaf::client(name)).unwrap();
-        let (cert, key) = (quoted(&issued.chain_pem()), quoted(&issued.key_pem()));
-        writeln!(document, "- {{id: {}, cert: {cert}, key: {key}}}", id(number)).unwrap();
-    }
-    document.push_str("services:\n");
-    for (number, way) in WAYS.iter().enumerate() {
-        let fields = [("{one}", 1), ("{two}", 2), ("{a}", 3), ("{b}", 4)]
-            .iter()
-            .fold(way.service.to_owned(), |text, (hole, number)| {
-                text.replace(hole, &id(*number))
-            });
-        writeln!(
-            document,
-            "- {{name: s{number}, protocol: https, retries: 0, {fields}, routes: [{{paths: ['{}'], strip_path: false{}}}]}}",
-            way.path, way.route
-        )
-        .unwrap();
-    }
-    let address = own_address(1);
-    writeln!(
-        document,
-        "upstreams:\n- {{name: one.test, host_header: one.test, targets: [{{target: '{address}'}}]}}\n- {{name: \
-         two.test, host_header: two.test, targets: [{{target: '{address}'}}]}}"
-    )
-    .unwrap();
-
-    let files = Files::new();
-    let partners = files.write("partners.pem", &partners.pem());
-    let mut http =
-        "log_format seen '$connection|$ssl_client_s_dn $ssl_server_name $http_host|$uri';\naccess_log \
-                    access.log seen;\nkeepalive_requests 100000;\n"
-            .to_owned();
-    for (name, authority) in [("one", &one), ("two", &two)] {
-        let issued = authority.issue(Leaf::server(&format!("{name}.test"))).unwrap();
-        let (cert, key) = files.pair(name, &issued);
-        writeln!(
-            http,
-            "server {{ listen {address} ssl; server_name {name}.test; ssl_certificate {cert}; ssl_certificate_key {key}; \
-             ssl_client_certificate {partners}; ssl_verify_client optional; location / {{ return 200 \
-             \"$ssl_client_s_dn $ssl_server_name $http_host\"; }} }}"
-        )
-        .unwrap();
-    }
-    let nginx = tokio::task::block_in_place(|| files.nginx(&http, &[address]));
-    let stack = Stack::reading(document)
+    let (issuers, address) = (Issuers::new(), own_address(1));
+    let nginx = tokio::task::block_in_place(|| issuers.nginx(address));
+    let stack = Stack::reading(issuers.document(address))
         .without_edge()
+        .without_lists()
         .gateway("client_ssl", "off");
     let stack = stack.start().await;
 

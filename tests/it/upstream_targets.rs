@@ -13,12 +13,15 @@ async fn stack(service: &str, upstream: &str, targets: &[(SocketAddr, u16)]) -> 
         .map(|(address, weight)| format!("{{target: '{address}', weight: {weight}}}"))
         .collect();
     let document = format!(
-        "_format_version: \"3.0\"\nca_certificates:\n- cert: \"@ca/clients-root.pem\"\n- cert: \
-         \"@ca/clients-intermediate.pem\"\nservices:\n- name: s\n  host: u\n  {service}\n  routes:\n  - paths: [/]\n  \
+        "_format_version: \"3.0\"\nservices:\n- name: s\n  host: u\n  {service}\n  routes:\n  - paths: [/]\n  \
          - {{paths: [/kept], preserve_host: true}}\nupstreams:\n- name: u\n  {upstream}\n  targets: [{}]\n",
         targets.join(", ")
     );
-    Stack::reading(document).without_edge().start().await
+    Stack::reading(document)
+        .without_edge()
+        .without_lists()
+        .start()
+        .await
 }
 
 async fn echoes<const N: usize>() -> [RunningEcho; N] {
@@ -103,12 +106,15 @@ async fn the_host_is_the_targets_unless_somebody_says_otherwise() {
     }
     // A service whose host is nobody's name goes to that host, with its own port.
     let document = format!(
-        "_format_version: \"3.0\"\nca_certificates:\n- cert: \"@ca/clients-root.pem\"\n- cert: \
-         \"@ca/clients-intermediate.pem\"\nservices:\n- {{host: localhost, port: {port}, routes: [{{paths: \
+        "_format_version: \"3.0\"\nservices:\n- {{host: localhost, port: {port}, routes: [{{paths: \
          [/]}}]}}\nupstreams: [{{name: local, targets: [{{target: '{}'}}]}}]",
         own_address(1)
     );
-    let stack = Stack::reading(document).without_edge().start().await;
+    let stack = Stack::reading(document)
+        .without_edge()
+        .without_lists()
+        .start()
+        .await;
     let echo = stack.gateway().get("/").await;
     assert_eq!(echo.received("host"), Some(format!("localhost:{port}")));
 }

@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
 use certs::{Attribute, Authority, Ca, Chain, Issued, Leaf, Subject, Validity, WeakKey};
 use harness::outside::openssl;
 use harness::servers::{Files, Server, own_address};
 use harness::stack::Stack;
+use harness::template::quoted;
 
 const ROOT: &str = "c1a00000-0000-4000-8000-0000000000a1";
 const OTHER: &str = "c1a00000-0000-4000-8000-0000000000a2";
@@ -71,11 +73,7 @@ impl World {
 
     /// The document: a service and a route for each row, at an address of its own.
     fn document(&self, rows: &[Row]) -> String {
-        // The first two are those of the node's revocation lists.
-        let mut text =
-            "_format_version: \"3.0\"\nca_certificates:\n- cert: \"@ca/clients-root.pem\"\n- cert: \
-                        \"@ca/clients-intermediate.pem\"\n"
-                .to_owned();
+        let mut text = "_format_version: \"3.0\"\nca_certificates:\n".to_owned();
         for (id, authority) in [
             (ROOT, &self.root),
             (OTHER, &self.other),
@@ -129,10 +127,6 @@ fn at(row: usize) -> std::net::SocketAddr {
     own_address(u8::try_from(row + 1).unwrap())
 }
 
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\n', "\\n"))
-}
-
 /// nginx with a server for each row.
 fn nginx(rows: &[Row]) -> Server {
     let files = Files::new();
@@ -163,7 +157,6 @@ fn weak(authority: &Authority, leaf: Leaf) -> Shown {
         .lines()
         .filter(|line| !line.starts_with('-'))
         .collect::<String>();
-    use base64::Engine as _;
     let public = base64::engine::general_purpose::STANDARD.decode(public).unwrap();
     assert!(public.len() < 200 && WeakKey::Rsa1024.public_key().len() == public.len());
     let chain: Chain = authority.certify(leaf, &public).unwrap();
@@ -499,7 +492,11 @@ async fn upstreams_are_believed_as_their_services_say() {
     let rows = rows(&world);
     let document = world.document(&rows);
     let _nginx = tokio::task::block_in_place(|| nginx(&rows));
-    let stack = Stack::reading(document).without_edge().start().await;
+    let stack = Stack::reading(document)
+        .without_edge()
+        .without_lists()
+        .start()
+        .await;
     let client = stack.gateway().host("orders.test:444");
     for (number, row) in rows.iter().enumerate() {
         let answer = client.get(&format!("/{number}")).await;
