@@ -60,6 +60,7 @@ mod traffic_plugins;
 mod two_certificates;
 mod two_gateways;
 mod unprovable_certificates;
+mod upstream_checks;
 mod upstream_identity;
 mod upstream_pools;
 mod upstream_targets;
