@@ -26,6 +26,9 @@ use transport::serve::{Negotiated, Protocol};
 /// Clients and routes that take turns.
 const TURNS: usize = 1000;
 
+/// One client that repeats itself, and all of them one after the other.
+const ORDERS: [&str; 2] = ["again", "in_turn"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default()
         .measurement_time(Duration::from_secs(3))
@@ -37,11 +40,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         for (consumers, routes) in sizes {
             let varied = if group == "consumers" { consumers } else { routes };
+            if !ORDERS
+                .iter()
+                .any(|order| is_asked_for(&format!("{group}/{order}/{varied}")))
+            {
+                continue;
+            }
             bench(&mut criterion, (group, varied), (consumers, routes), &clients)?;
         }
     }
     criterion.final_summary();
     Ok(())
+}
+
+/// Whether Criterion will run a benchmark of this name: a document of a million consumers is not made for nothing.
+fn is_asked_for(name: &str) -> bool {
+    let mut filters = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'));
+    filters.next().is_none_or(|filter| {
+        let pattern = regex::Regex::new(&filter);
+        pattern.is_ok_and(|pattern| pattern.is_match(name))
+    })
 }
 
 fn bench(
@@ -70,7 +90,7 @@ fn bench(
         }
     }
     let mut group = criterion.benchmark_group(group);
-    for (name, requests) in [("again", &requests[..1]), ("in_turn", &requests[..])] {
+    for (name, requests) in ORDERS.into_iter().zip([&requests[..1], &requests[..]]) {
         let mut turns = requests.iter().cycle();
         group.bench_function(BenchmarkId::new(name, varied), |bencher| {
             bencher.iter_batched(

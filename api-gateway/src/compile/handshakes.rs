@@ -14,6 +14,7 @@ use transport::server_tls::{
 use uuid::Uuid;
 
 use super::Compilation;
+use super::live_routes::LiveRoutes;
 use super::plugins::Plugins;
 use crate::document::{self, PluginConfig};
 use crate::handshake::{Handshake, Handshakes};
@@ -24,11 +25,12 @@ use crate::settings::TlsVersions;
 
 pub(super) fn compile(
     compilation: &Compilation<'_>,
+    live: &LiveRoutes<'_>,
     plugins: &Plugins<'_>,
     edges: Option<&TrustedEdges>,
 ) -> Option<Handshakes> {
     let shown = Arc::new(certificates(compilation)?);
-    let demands = Demands::of(compilation, plugins, edges);
+    let demands = Demands::of(live, plugins, edges);
     let lowest = match compilation.settings().ssl_protocols {
         TlsVersions::Both => LowestVersion::Tls12,
         TlsVersions::Tls13Only => LowestVersion::Tls13,
@@ -108,7 +110,7 @@ struct Demands {
 }
 
 impl Demands {
-    fn of(compilation: &Compilation<'_>, plugins: &Plugins<'_>, edges: Option<&TrustedEdges>) -> Self {
+    fn of(live: &LiveRoutes<'_>, plugins: &Plugins<'_>, edges: Option<&TrustedEdges>) -> Self {
         let mut demands = Self::default();
         for (entity, plugin) in &plugins.all {
             let (PluginConfig::MtlsAuth(config), Plugin::MtlsAuth(mtls)) = (&entity.config, &**plugin) else {
@@ -119,7 +121,7 @@ impl Demands {
             } else {
                 Hints::Any
             };
-            match names_of(compilation, entity) {
+            match names_of(live, entity) {
                 None => demands.everywhere.add(&hints),
                 Some(names) => {
                     for name in names {
@@ -212,35 +214,18 @@ fn can_meet(pattern: &str, wildcard: &str) -> bool {
     }
 }
 
-/// The server names under which a plugin could judge a request; `None`: any (§5.8). Routes of a disabled service take no
-/// request.
-fn names_of(compilation: &Compilation<'_>, plugin: &document::Plugin) -> Option<Vec<String>> {
+/// The server names under which a plugin could judge a request; `None`: any (§5.8).
+fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<String>> {
     if plugin.route.is_none() && plugin.service.is_none() {
         return None;
     }
-    let document = compilation.document;
-    let is_live = |id: Uuid| {
-        document
-            .services
-            .iter()
-            .any(|service| service.id == id && service.enabled)
-    };
-    let concerned = document.routes.iter().filter(|route| {
-        plugin.route.is_none_or(|id| id == route.id)
-            && plugin.service.is_none_or(|id| route.service == Some(id))
-            && route.service.is_none_or(is_live)
-    });
     let mut names = Vec::new();
-    for route in concerned {
+    for route in live.concerned(plugin) {
         if route.snis.is_empty() {
             return None;
         }
-        names.extend(
-            route
-                .snis
-                .iter()
-                .map(|sni| sni.value.trim_end_matches('.').to_ascii_lowercase()),
-        );
+        let snis = route.snis.iter();
+        names.extend(snis.map(|sni| sni.value.trim_end_matches('.').to_ascii_lowercase()));
     }
     Some(names)
 }

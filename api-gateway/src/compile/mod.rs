@@ -36,6 +36,7 @@ mod consumers;
 mod edges;
 mod handshakes;
 mod judged;
+mod live_routes;
 mod order;
 mod plugins;
 mod routes;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin};
 
+use self::live_routes::LiveRoutes;
 use crate::document::log::Log;
 use crate::document::{Document, Place};
 use crate::identity::HeaderSources;
@@ -132,9 +134,10 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     edges::check(compilation);
     let plugins = plugins::compile(compilation, &consumers, &authorities);
     let services = services::compile(compilation, &authorities);
+    let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
-    let table = routes::compile(compilation, &scopes, &services);
-    let handshakes = handshakes::compile(compilation, &plugins, edges.as_ref());
+    let table = routes::compile(compilation, &live, &scopes, &services);
+    let handshakes = handshakes::compile(compilation, &live, &plugins, edges.as_ref());
     let validities = trust::validities(compilation, &authorities, edges.as_ref());
     let table = table?;
     Some(Snapshot {
