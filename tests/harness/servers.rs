@@ -5,6 +5,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,13 +26,21 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Files(TempDir);
 
-/// An address that no other test has: servers that cannot tell which port they were given get an address of the
-/// loopback network that is this process's own.
+thread_local! {
+    /// Which of the tests of this process this one is: a test's body stays on one thread.
+    static TEST: u32 = NEXT.fetch_add(1, Ordering::Relaxed);
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// An address that no other test has: servers that cannot tell which port they were given get addresses of a part of the
+/// loopback network that is this test's own. To be called by the body of the test.
 pub fn own_address(number: u8) -> SocketAddr {
     const PORT: u16 = 8443;
-    let id = std::process::id();
-    let part = |value: u32| u8::try_from(value % 250).unwrap_or_default();
-    SocketAddr::from(([127, part(id / 250) + 1, part(id) + 1, number], PORT))
+    let process = std::process::id();
+    let part = |value: u32| u8::try_from(value % 250 + 1).unwrap_or(1);
+    let test = TEST.with(|test| *test);
+    SocketAddr::from(([127, part(process), part(process / 250 + test), number], PORT))
 }
 
 impl Files {

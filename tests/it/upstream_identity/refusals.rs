@@ -210,3 +210,58 @@ async fn a_target_that_wants_a_certificate_is_a_try_that_met_nobody() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_speak_as_we_do_is_told_apart() {
+    let world = World::new();
+    let names = ["plain", "old", "ciphers", "nameless", "mute"];
+    let [plain, old, ciphers, nameless, mute] = [1, 2, 3, 4, 5].map(own_address);
+    let mut document = world.entities() + "services:\n";
+    for (name, address) in names.iter().zip([plain, old, ciphers]) {
+        document.push_str(&service(name, &address.ip().to_string(), address.port(), None));
+    }
+    document.push_str(&service("nameless", "elsewhere", 1, None));
+    document.push_str(&service("mute", &mute.ip().to_string(), mute.port(), None));
+    write!(
+        document,
+        "upstreams: [{{name: elsewhere, host_header: elsewhere.test, targets: [{{target: '{nameless}'}}]}}]"
+    )
+    .unwrap();
+    let (files, cert, key, _) = world.files("");
+    let http = format!(
+        "server {{ listen {plain}; return 200 plain; }}\nserver {{ listen {nameless} ssl; ssl_certificate {cert}; \
+         ssl_certificate_key {key}; ssl_reject_handshake on; }}"
+    );
+    let _nginx = tokio::task::block_in_place(|| files.nginx(&http, &[plain, nameless]));
+    let mut servers = Vec::new();
+    for (address, options) in [
+        (old, &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"][..]),
+        (ciphers, &["-tls1_2", "-cipher", "AES128-SHA"]),
+    ] {
+        let (files, cert, key, _) = world.files("");
+        let arguments = [&["-cert", &cert, "-key", &key], options].concat();
+        servers.push(tokio::task::block_in_place(|| files.openssl(&arguments, address)));
+    }
+    let listener = tokio::net::TcpListener::bind(mute).await.unwrap();
+    tokio::spawn(async move {
+        // It reads what is said, and goes.
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await;
+        }
+    });
+    let stack = Stack::reading(document).without_edge().without_lists();
+    let stack = stack.gateway("client_ssl", "off").start().await;
+    let client = stack.gateway();
+    for (name, class, part) in [
+        ("plain", "protocol", "whether that port speaks TLS at all"),
+        ("old", "protocol", "the alert ProtocolVersion"),
+        ("ciphers", "protocol", "cipher suites"),
+        ("nameless", "wrong_name", "ask the server for a name that it has"),
+        ("mute", "closed", "it closed the connection without an alert"),
+    ] {
+        let (status, source, said) = seen(&stack, &client, &format!("/{name}")).await;
+        assert_eq!((status, source.as_str()), (502, "gateway"), "{name}: {said}");
+        assert!(said.contains(&format!(" failed: {class}: ")), "{name}: {said}");
+        assert!(said.contains(part), "{name}: no {part:?} in {said}");
+    }
+}

@@ -322,6 +322,22 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
     );
 
     row(
+        "a critical extension that nobody knows",
+        root.issue(leaf().critical_extension(&[1, 2, 3], vec![5, 0]))
+            .unwrap()
+            .into(),
+        "ca_certificates: [{root}]",
+        Refused(
+            "unsupported",
+            &[
+                "`CN=orders.test`",
+                "(1.2.3)",
+                "give the server another certificate",
+            ],
+        ),
+    );
+
+    row(
         "tls_verify: false believes anybody",
         named(other),
         "tls_verify: false",
