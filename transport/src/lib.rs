@@ -32,6 +32,7 @@ pub mod certificate;
 pub mod certificate_error;
 pub mod distinguished_name;
 pub mod forwarded_cert;
+mod handshake_demand;
 pub mod handshake_diagnosis;
 pub mod handshake_policy;
 pub mod pem;

@@ -16,7 +16,8 @@ use tracing::debug;
 
 use super::pool::Sender;
 use super::{Address, UpstreamError};
-use crate::handshake_diagnosis::{Demand, Diagnosis, Noted};
+use crate::handshake_demand::Demand;
+use crate::handshake_diagnosis::Diagnosis;
 
 /// Heads of answers that are longer are refused, as an ALB does (32 KiB) with room to spare for other fronts.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -37,7 +38,7 @@ pub(super) async fn open(
     match tls {
         None => Ok((speak(stream).await?, None)),
         Some((config, name)) => {
-            let (config, demand) = taking_note(config);
+            let (config, demand) = Demand::noting(config);
             let handshake = TlsConnector::from(config).connect(name.clone(), stream);
             let stream = timeout(limit, handshake).await.map_err(|_| late())?;
             let stream = stream.map_err(|error| UpstreamError::Tls {
@@ -47,17 +48,6 @@ pub(super) async fn open(
             Ok((speak(stream).await?, Some(demand)))
         }
     }
-}
-
-/// The same configuration for one handshake, which tells afterwards what the server had asked for.
-fn taking_note(config: &Arc<ClientConfig>) -> (Arc<ClientConfig>, Arc<Demand>) {
-    let demand = Arc::new(Demand::default());
-    let mut config = ClientConfig::clone(config);
-    config.client_auth_cert_resolver = Arc::new(Noted {
-        inner: Arc::clone(&config.client_auth_cert_resolver),
-        demand: Arc::clone(&demand),
-    });
-    (Arc::new(config), demand)
 }
 
 /// Connects to the first address of the name that answers.

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::Address;
 use crate::body::UploadStage;
-use crate::handshake_diagnosis::{Demand, Diagnosis, tls_error_within};
+use crate::handshake_demand::Demand;
+use crate::handshake_diagnosis::{Diagnosis, tls_error_within};
 
 /// An upstream gave no answer. What the client is told of it is the door's own business.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use hyper::client::conn::http1::SendRequest;
 use rustls::pki_types::ServerName;
 
 use crate::body::{Progress, RequestBody, UploadStage};
-use crate::handshake_diagnosis::Demand;
+use crate::handshake_demand::Demand;
 use crate::silence::Silence;
 
 pub(super) type Sender = SendRequest<RequestBody>;
