@@ -154,6 +154,26 @@ mod tests {
         }
     }
 
+    /// A document may be as long as it likes; the stack is not.
+    #[test]
+    fn a_long_chain_takes_no_stack() {
+        let names: Vec<String> = (0..20_000).map(|number| format!("acl_{number}")).collect();
+        let steps: Vec<Step<'_>> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| Step {
+                name,
+                before: Vec::new(),
+                after: names
+                    .get(at + 1)
+                    .map(|next| vec![next.as_str()])
+                    .unwrap_or_default(),
+            })
+            .collect();
+        let order = in_order(&steps).unwrap();
+        assert_eq!(order.first(), Some(&19_999));
+    }
+
     #[test]
     fn a_circle_is_named() {
         for (steps, circle) in [

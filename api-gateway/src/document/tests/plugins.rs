@@ -404,3 +404,25 @@ fn a_configuration_names_consumers_by_id_or_name() {
         Some(document.consumers[0].id)
     );
 }
+
+/// A configuration that two scopes want for themselves, or none: what would be dropped in silence.
+#[test]
+fn a_scope_that_cannot_be_honoured_is_told() {
+    for (what, plugin) in [
+        (
+            "a consumer and a group",
+            "- {name: request-termination, consumer: alice, consumer_group: g}",
+        ),
+        ("no protocol", "- {name: request-termination, protocols: []}"),
+    ] {
+        let found = findings(&format!(
+            "_format_version: '3.0'
+consumers: [{{username: alice}}]
+consumer_groups: [{{name: g}}]
+plugins:
+{plugin}
+"
+        ));
+        assert!(!found.is_empty(), "{what}");
+    }
+}
