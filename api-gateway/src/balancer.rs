@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header;
+use transport::handshake_failures::HandshakeFailures;
 use transport::upstream::{Answer, NotAnswered, Outgoing, Upstream};
 
 use crate::rejection::Rejection;
@@ -53,8 +54,14 @@ impl Balancer {
     }
 
     /// Sends a request to the target whose turn it is. A try that came to no connection, for whatever reason, goes on with
-    /// the next target, as often as `retries` allows; a request that somebody may have seen is not sent again.
-    pub async fn send(&self, outgoing: Outgoing, host: HostSent) -> Result<Answer, Rejection> {
+    /// the next target, as often as `retries` allows; a request that somebody may have seen is not sent again. Each
+    /// handshake that fails is kept in `failures`.
+    pub async fn send(
+        &self,
+        outgoing: Outgoing,
+        host: HostSent,
+        failures: &HandshakeFailures,
+    ) -> Result<Answer, Rejection> {
         let mut outgoing = outgoing;
         let mut left = self.retries;
         let first = self.turn.next();
@@ -66,12 +73,17 @@ impl Balancer {
             match target.upstream.try_send(outgoing).await {
                 Ok(answer) => return Ok(answer),
                 Err(NotAnswered {
-                    unsent: Some(unsent), ..
+                    unsent: Some(unsent),
+                    error,
                 }) if left > 0 => {
+                    failures.of_upstream(&error);
                     left -= 1;
                     outgoing = *unsent;
                 }
-                Err(NotAnswered { error, .. }) => return Err(error.into()),
+                Err(NotAnswered { error, .. }) => {
+                    failures.of_upstream(&error);
+                    return Err(error.into());
+                }
             }
         }
         Err(Rejection::NoTarget)

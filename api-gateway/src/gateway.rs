@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use transport::activity::Activity;
 use transport::certificate::iso8601;
 use transport::drain::{Drain, Drained, Draining};
+use transport::handshake_failures::{HandshakeFailures, Hello};
 use transport::lines::{Destination, Lines};
 use transport::listen::{BindError, PortSharing, accept, bind};
 use transport::serve::{self, ConnectionLimits, Protocol};
@@ -38,6 +39,8 @@ pub struct Shared {
     pub lines: Lines,
     /// Requests, counted.
     pub counters: Counters,
+    /// Failed handshakes, with clients and with upstreams.
+    pub failures: HandshakeFailures,
     /// Ready, reloads.
     pub lifecycle: Lifecycle,
     /// How long a tunnel may outlive the credential that opened it.
@@ -96,6 +99,7 @@ impl Gateway {
             snapshots: SnapshotCell::new(snapshot),
             lines,
             counters: Counters::default(),
+            failures: HandshakeFailures::default(),
             lifecycle: Lifecycle::new(),
             stream_close_delay: settings.stream_close_delay,
         };
@@ -266,8 +270,9 @@ async fn tls_connection(
     draining: Draining,
 ) {
     let Ok(local) = stream.local_addr() else { return };
-    let mut asked = false;
+    let (mut asked, mut seen) = (false, Hello::default());
     let handshake = serve::handshake(stream, |hello| {
+        seen.note(hello);
         let snapshot = shared.snapshots.load();
         let handshake = snapshot.handshakes.choose(hello.server_name());
         asked = handshake.asks;
@@ -280,7 +285,10 @@ async fn tls_connection(
             let connection = Connection::tls((peer, local), negotiated, asked, certificates);
             http_connection(shared, connection, shaken.stream, draining).await;
         }
-        Err(error) => info!(listener = listen.name, %peer, %error, "a TLS handshake failed"),
+        Err(error) => {
+            info!(listener = listen.name, %peer, %error, "a TLS handshake failed");
+            shared.failures.of_client(peer, seen, &error);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The status listener: `/status`, `/status/ready`, `/metrics`. Plain http, for operators and probes.
+//! The status listener: `/status`, `/status/ready`, `/status/handshakes`, `/metrics`. Plain http, for operators and probes.
 
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -181,8 +181,10 @@ pub fn handle(gateway: &Shared, request: &Request<Incoming>) -> Response<Respons
             StatusCode::SERVICE_UNAVAILABLE,
             "shutting down or not started yet",
         ),
+        "/status/handshakes" => json_answer(StatusCode::OK, &gateway.failures.newest(usize::MAX)),
         "/metrics" => {
-            let mut response = Response::new(ResponseBody::full(gateway.counters.exposition()));
+            let counted = gateway.counters.exposition() + &gateway.failures.exposition("gateway");
+            let mut response = Response::new(ResponseBody::full(counted));
             let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, text);
             response
@@ -190,6 +192,9 @@ pub fn handle(gateway: &Shared, request: &Request<Incoming>) -> Response<Respons
         _ => message(StatusCode::NOT_FOUND, "Not found"),
     }
 }
+
+/// How many failed handshakes `/status` shows; the rest is at `/status/handshakes`.
+const SHOWN_FAILURES: usize = 16;
 
 fn status(gateway: &Shared) -> Value {
     let snapshot = gateway.snapshots.load();
@@ -213,6 +218,7 @@ fn status(gateway: &Shared) -> Value {
         "ca_certificates": validity("ca_certificate"),
         "revocation_lists": validity("revocation_list"),
         "last_reload": gateway.lifecycle.last_reload().map(|reload| json!({"at": reload.at, "error": reload.error})),
+        "handshakes_failed": gateway.failures.newest(SHOWN_FAILURES),
         "warnings": snapshot.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

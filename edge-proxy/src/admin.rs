@@ -1,4 +1,4 @@
-//! The admin listener: `/health`, `/ready` and `/metrics`, over plain HTTP, for the machines around the edge.
+//! The admin listener: `/health`, `/ready`, `/metrics` and `/handshakes`, over plain HTTP, for the machines around the edge.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -70,11 +70,14 @@ fn respond(control: &Control, method: &Method, path: &str) -> Response<ResponseB
         },
         "/metrics" => {
             let counted = control.doors().map(|(name, door)| (name, &door.metrics));
-            text(StatusCode::OK, metrics::render(counted))
+            let own = metrics::render(counted);
+            let failed = control.failures().exposition("edge_proxy");
+            text(StatusCode::OK, own + &failed)
         }
+        "/handshakes" => json(StatusCode::OK, &control.failures().newest(usize::MAX)),
         _ => text(
             StatusCode::NOT_FOUND,
-            "there is /health, /ready and /metrics here\n".to_owned(),
+            "there is /health, /ready, /metrics and /handshakes here\n".to_owned(),
         ),
     }
 }

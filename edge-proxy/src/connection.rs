@@ -15,6 +15,7 @@ use tracing::{debug, info};
 use transport::activity::Activity;
 use transport::certificate::Certificate;
 use transport::drain::Draining;
+use transport::handshake_failures::Hello;
 use transport::serve::{self, HandshakeError, Handshaken, Negotiated, Protocol};
 
 use crate::client_certificate::{ClientCertificates, ClientIdentity};
@@ -98,8 +99,9 @@ pub(crate) async fn serve(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, 
                 certificates,
                 clients,
             } => {
-                let mut negotiation = Negotiation::default();
+                let (mut negotiation, mut seen) = (Negotiation::default(), Hello::default());
                 let handshake = serve::handshake(stream, |hello| {
+                    seen.note(hello);
                     if !arrival.view.logs.connections.is_on() {
                         return Arc::clone(tls);
                     }
@@ -108,7 +110,10 @@ pub(crate) async fn serve(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, 
                 });
                 match handshake.await {
                     Ok(handshaken) => secured(&arrival, handshaken, (clients, service), draining).await,
-                    Err(error) => arrival.failed(&error, &negotiation),
+                    Err(error) => {
+                        door.failures.of_client(peer, seen, &error);
+                        arrival.failed(&error, &negotiation);
+                    }
                 }
             }
         },

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use tokio::sync::watch;
+use transport::handshake_failures::HandshakeFailures;
 use transport::lines::{Destination, Lines};
 
 use crate::metrics::Metrics;
@@ -19,6 +20,8 @@ pub(crate) struct Door {
     pub(crate) address: SocketAddr,
     /// What it counts.
     pub(crate) metrics: Metrics,
+    /// Where failed handshakes are kept, those of all listeners and targets together.
+    pub(crate) failures: Arc<HandshakeFailures>,
     /// The address as Host value, for HTTP/1.0 clients that name none.
     pub(crate) own_host: HeaderValue,
     view: ArcSwap<View>,
@@ -72,11 +75,12 @@ impl View {
 
 impl Door {
     /// A door at a bound address.
-    pub(crate) fn new(address: SocketAddr, view: View) -> Self {
+    pub(crate) fn new(address: SocketAddr, view: View, failures: Arc<HandshakeFailures>) -> Self {
         let own_host = HeaderValue::try_from(address.to_string());
         Self {
             address,
             metrics: Metrics::default(),
+            failures,
             // An address is always a header value.
             own_host: own_host.unwrap_or(HeaderValue::from_static("localhost")),
             view: ArcSwap::from_pointee(view),

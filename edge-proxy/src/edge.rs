@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 use transport::drain::{Drain, Drained};
+use transport::handshake_failures::HandshakeFailures;
 use transport::listen::{self, BindError, PortSharing};
 
 use crate::admin;
@@ -35,6 +36,7 @@ struct Shared {
     doors: BTreeMap<Arc<str>, (SocketAddr, Arc<Door>)>,
     /// As configured, and as bound.
     admin: Option<(SocketAddr, SocketAddr)>,
+    failures: Arc<HandshakeFailures>,
     stop: ArcSwap<Stop>,
     phase: AtomicU8,
 }
@@ -114,10 +116,12 @@ impl Edge {
             None => None,
         };
         let logs = Arc::new(Logs::open(&connection_log, &access_log).map_err(StartError::Log)?);
+        let failures = Arc::new(HandshakeFailures::default());
         let (mut doors, mut by_name) = (Vec::new(), BTreeMap::new());
         for (socket, address, listener) in bound {
             let (name, configured) = (Arc::clone(&listener.name), listener.address);
-            let door = Arc::new(Door::new(address, View::new(listener, &logs)));
+            let view = View::new(listener, &logs);
+            let door = Arc::new(Door::new(address, view, Arc::clone(&failures)));
             by_name.insert(name, (configured, Arc::clone(&door)));
             doors.push((socket, door));
         }
@@ -128,6 +132,7 @@ impl Edge {
         let control = Control(Arc::new(Shared {
             doors: by_name,
             admin: admin_address,
+            failures,
             stop: ArcSwap::from_pointee(stop),
             phase: AtomicU8::new(Phase::Starting as u8),
         }));
@@ -274,6 +279,11 @@ impl Control {
     /// Every listener, by name.
     pub(crate) fn doors(&self) -> impl Iterator<Item = (&str, &Door)> + Clone {
         self.0.doors.iter().map(|(name, (_, door))| (&**name, &**door))
+    }
+
+    /// The failed handshakes of all listeners and targets.
+    pub(crate) fn failures(&self) -> &HandshakeFailures {
+        &self.0.failures
     }
 
     /// How far it is.

@@ -78,7 +78,7 @@ async fn forward(
     account.uploading(outgoing.progress.as_ref());
     let asked = account.clock();
     let (target, answer) = targets
-        .send(outgoing)
+        .send(outgoing, &connection.door.failures)
         .await
         .map_err(|failed| account.unanswered(asked, failed))?;
     account.answered(target, asked, answer.response.status());

@@ -187,6 +187,8 @@ mod tests {
                         certificate: None,
                         cause: "it expired".to_owned(),
                         remedy: "renew it".to_owned(),
+                        server_name: None,
+                        chain: None,
                     }),
                 }),
                 502,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use transport::handshake_failures::HandshakeFailures;
 use transport::upstream::{Answer, NotAnswered, Outgoing, Upstream, UpstreamError};
 
 /// The targets of one listener's group, with their kept connections.
@@ -46,8 +47,12 @@ impl Targets {
     }
 
     /// Sends a request to the target whose turn it is. One that refuses the connection is passed over, for it has seen
-    /// no byte of the request; anything else that fails is final.
-    pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<(&Upstream, Answer), NoAnswer<'_>> {
+    /// no byte of the request; anything else that fails is final. A handshake that fails is kept in `failures`.
+    pub(crate) async fn send(
+        &self,
+        outgoing: Outgoing,
+        failures: &HandshakeFailures,
+    ) -> Result<(&Upstream, Answer), NoAnswer<'_>> {
         let mut outgoing = outgoing;
         let mut targets = self.turn.round(&self.upstreams).peekable();
         while let Some(target) = targets.next() {
@@ -58,6 +63,7 @@ impl Targets {
                     unsent: Some(unsent),
                 }) if targets.peek().is_some() => outgoing = *unsent,
                 Err(NotAnswered { error, .. }) => {
+                    failures.of_upstream(&error);
                     return Err(NoAnswer {
                         error,
                         target: Some(target),

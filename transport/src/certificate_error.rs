@@ -266,6 +266,43 @@ impl CertificateError {
         }
     }
 
+    /// The subject of the certificate that it is about, where it is about one.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Malformed(_) | Self::TooLarge { .. } | Self::ChainTooDeep { .. } => None,
+            Self::Expired { subject, .. }
+            | Self::NotYetValid { subject, .. }
+            | Self::Revoked { subject, .. }
+            | Self::Name { subject, .. } => Some(subject),
+            Self::Untrusted(distrust) => match distrust {
+                Distrust::UnknownIssuer { subject, .. }
+                | Distrust::MissingIntermediate { subject, .. }
+                | Distrust::Signature { subject }
+                | Distrust::SignatureAlgorithm { subject }
+                | Distrust::CriticalExtension { subject, .. }
+                | Distrust::Other { subject, .. } => Some(subject),
+                Distrust::NotAnAuthority(subject)
+                | Distrust::KeyUsage(subject)
+                | Distrust::PathLength(subject)
+                | Distrust::NameConstraints(subject)
+                | Distrust::TooComplex(subject) => Some(subject),
+            },
+            Self::RevocationUnknown(unknown) => match unknown {
+                StatusUnknown::Absent { subject, .. } => Some(subject),
+                StatusUnknown::Stale { .. }
+                | StatusUnknown::Early { .. }
+                | StatusUnknown::Unusable { .. } => None,
+            },
+            Self::Purpose(purpose) => match purpose {
+                WrongPurpose::ExtendedKeyUsage { subject, .. } => Some(subject),
+                WrongPurpose::KeyUsage(subject) | WrongPurpose::Authority(subject) => Some(subject),
+            },
+            Self::Weak(weakness) => match weakness {
+                Weakness::Key { subject, .. } | Weakness::Version { subject } => Some(subject),
+            },
+        }
+    }
+
     /// Whether the octets were no certificate at all: in a header that is an error of the carrier, not of the client.
     pub fn is_malformed(&self) -> bool {
         matches!(self, Self::Malformed(_) | Self::TooLarge { .. })

@@ -3,11 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::ResolvesClientCert;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
-use crate::certificate::Certificate;
 use crate::distinguished_name::DistinguishedName;
 
 /// Authorities that are remembered of those that a server names.
@@ -16,19 +15,26 @@ const MOST: usize = 4;
 /// One server's demand for a certificate, and what we showed. Filled in by rustls' question, so it is empty where the
 /// server asked for nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Demand(OnceLock<Asked>);
+pub(crate) struct Demand {
+    /// The name that the server was asked for.
+    server_name: Box<str>,
+    asked: OnceLock<Asked>,
+}
 
 #[derive(Debug)]
 struct Asked {
     /// Whose certificates it takes, a few of them.
     authorities: Vec<String>,
-    shown: Option<CertificateDer<'static>>,
+    shown: Option<Arc<CertifiedKey>>,
 }
 
 impl Demand {
     /// The same configuration for one handshake, and what will be known of it.
-    pub(crate) fn noting(config: &ClientConfig) -> (Arc<ClientConfig>, Arc<Self>) {
-        let demand = Arc::new(Self::default());
+    pub(crate) fn noting(config: &ClientConfig, name: &ServerName<'_>) -> (Arc<ClientConfig>, Arc<Self>) {
+        let demand = Arc::new(Self {
+            server_name: name.to_str().into(),
+            asked: OnceLock::new(),
+        });
         let mut config = config.clone();
         config.client_auth_cert_resolver = Arc::new(Noted {
             inner: Arc::clone(&config.client_auth_cert_resolver),
@@ -39,23 +45,36 @@ impl Demand {
 
     /// A server that asked.
     #[cfg(test)]
-    pub(crate) fn of(authorities: Vec<String>, shown: Option<CertificateDer<'static>>) -> Self {
-        Self(OnceLock::from(Asked { authorities, shown }))
+    pub(crate) fn of(authorities: Vec<String>, shown: Option<Arc<CertifiedKey>>) -> Self {
+        Self {
+            server_name: "".into(),
+            asked: OnceLock::from(Asked { authorities, shown }),
+        }
+    }
+
+    /// The name that the server was asked for.
+    pub(crate) fn server_name(&self) -> &str {
+        &self.server_name
+    }
+
+    /// Whether the server asked.
+    pub(crate) fn is_made(&self) -> bool {
+        self.asked.get().is_some()
     }
 
     /// Whether the server asked, and was shown nothing.
     pub(crate) fn is_unmet(&self) -> bool {
-        self.0.get().is_some_and(|asked| asked.shown.is_none())
+        self.asked.get().is_some_and(|asked| asked.shown.is_none())
     }
 
     /// What it was shown.
-    pub(crate) fn shown(&self) -> Option<Certificate> {
-        Certificate::parse(self.0.get()?.shown.clone()?).ok()
+    pub(crate) fn shown(&self) -> Option<&CertifiedKey> {
+        self.asked.get()?.shown.as_deref()
     }
 
     /// Whose certificates it takes, if it says so.
     pub(crate) fn authorities(&self) -> &[String] {
-        self.0.get().map_or(&[], |asked| &asked.authorities)
+        self.asked.get().map_or(&[], |asked| &asked.authorities)
     }
 }
 
@@ -69,14 +88,14 @@ struct Noted {
 impl ResolvesClientCert for Noted {
     fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let key = self.inner.resolve(hints, schemes);
-        self.demand.0.get_or_init(|| Asked {
+        self.demand.asked.get_or_init(|| Asked {
             authorities: hints
                 .iter()
                 .take(MOST)
                 .filter_map(|raw| DistinguishedName::parse(raw))
                 .map(|name| format!("`{name}`"))
                 .collect(),
-            shown: key.as_ref().and_then(|key| key.cert.first().cloned()),
+            shown: key.clone(),
         });
         key
     }

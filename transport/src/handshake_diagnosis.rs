@@ -5,6 +5,7 @@
 //! speak the same words. Nothing here decides: what is diagnosed has failed already.
 
 mod class;
+mod shown;
 
 use std::fmt::{self, Display};
 use std::io;
@@ -12,10 +13,14 @@ use std::io;
 use rustls::{AlertDescription, Error};
 
 pub use self::class::{FailureClass, Peer, Refuser};
+pub(crate) use self::shown::shortened;
+pub use self::shown::{ShownBy, ShownCertificate, ShownChain};
 use crate::certificate::Certificate;
 use crate::certificate_error::CertificateError;
 use crate::handshake_demand::Demand;
-use crate::handshake_policy::{cause_of, refused_leaf};
+use crate::handshake_policy::{cause_of, refused_chain};
+use crate::presented::PresentedChain;
+use crate::serve::HandshakeError;
 
 /// A failed handshake, understood. `Display` is class, cause and remedy, for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,22 +33,81 @@ pub struct Diagnosis {
     pub cause: String,
     /// What to do about it.
     pub remedy: String,
+    /// The name that was asked for in the handshake, where one was.
+    pub server_name: Option<Box<str>>,
+    /// The certificates that it is about, where they are known: the peer's, or ours if the peer refused.
+    pub chain: Option<ShownChain>,
 }
 
 impl Diagnosis {
     /// Of our verifier's refusal of what a peer showed.
-    pub fn of_certificate(cause: &CertificateError, leaf: Option<&Certificate>, peer: Peer) -> Self {
+    pub fn of_certificate(cause: &CertificateError, chain: Option<&PresentedChain>, peer: Peer) -> Self {
+        let leaf = chain.and_then(|chain| chain.leaf_certificate().ok());
         let class = FailureClass::of(cause);
         let whose = match peer {
             Peer::Server => "the server's",
             Peer::Client => "the client's",
         };
-        let named = leaf.map_or_else(String::new, |leaf| format!(" `{}`", leaf.subject()));
+        let named = leaf
+            .as_ref()
+            .map_or_else(String::new, |leaf| format!(" `{}`", leaf.subject()));
         Self {
             class,
             certificate: leaf.map(|leaf| leaf.subject().to_string()),
             cause: format!("{whose} certificate{named} is refused: {cause}"),
             remedy: class.remedy(Refuser::Us, peer),
+            server_name: None,
+            chain: chain.and_then(|chain| ShownChain::of(ShownBy::Peer, chain.all(), cause.subject())),
+        }
+    }
+
+    /// Of a handshake with a client that failed on our side, or that the client ended.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "what rustls adds to its errors is a failure of the protocol until it is known here"
+    )]
+    pub fn of_client(error: &HandshakeError) -> Self {
+        let (class, refuser, cause) = match error.tls() {
+            None => (
+                FailureClass::Closed,
+                Refuser::Peer,
+                format!("the client ended the handshake: {error}"),
+            ),
+            Some(error) => {
+                if let Some(cause) = cause_of(error) {
+                    return Self::of_certificate(cause, refused_chain(error), Peer::Client);
+                }
+                match error {
+                    Error::AlertReceived(alert) => (
+                        FailureClass::of_alert(*alert),
+                        Refuser::Peer,
+                        format!("the client answers with the alert {alert:?}"),
+                    ),
+                    Error::NoCertificatesPresented => (
+                        FailureClass::NoCertificate,
+                        Refuser::Us,
+                        "the client was asked for a certificate and showed none".to_owned(),
+                    ),
+                    Error::InvalidCertificate(problem) => (
+                        FailureClass::of_rustls(problem),
+                        Refuser::Us,
+                        format!("the client's certificate is refused: {error}"),
+                    ),
+                    error => (
+                        FailureClass::Protocol,
+                        Refuser::Us,
+                        format!("no TLS with this client: {error}"),
+                    ),
+                }
+            }
+        };
+        Self {
+            class,
+            certificate: None,
+            cause,
+            remedy: class.remedy(refuser, Peer::Client),
+            server_name: None,
+            chain: None,
         }
     }
 
@@ -65,18 +129,27 @@ impl Diagnosis {
         reason = "what rustls adds to its errors is a failure of the protocol until it is known here"
     )]
     pub(crate) fn of_tls(error: &Error, demand: &Demand) -> Self {
+        let server_name = || Some(demand.server_name().into()).filter(|name: &Box<str>| !name.is_empty());
         if let Some(cause) = cause_of(error) {
-            return Self::of_certificate(cause, refused_leaf(error), Peer::Server);
+            return Self {
+                server_name: server_name(),
+                ..Self::of_certificate(cause, refused_chain(error), Peer::Server)
+            };
         }
         match error {
             Error::AlertReceived(alert) => Self::of_alert(*alert, demand),
             // What rustls itself finds wrong with a certificate: it cannot read it, or its key did not sign.
-            Error::InvalidCertificate(_) => Self {
-                class: FailureClass::Unsupported,
-                certificate: None,
-                cause: format!("the server's certificate is refused: {error}"),
-                remedy: FailureClass::Unsupported.remedy(Refuser::Us, Peer::Server),
-            },
+            Error::InvalidCertificate(problem) => {
+                let class = FailureClass::of_rustls(problem);
+                Self {
+                    class,
+                    certificate: None,
+                    cause: format!("the server's certificate is refused: {error}"),
+                    remedy: class.remedy(Refuser::Us, Peer::Server),
+                    server_name: server_name(),
+                    chain: None,
+                }
+            }
             _ => Self::without_certificate(
                 FailureClass::Protocol,
                 &format!("no TLS with this server: {error}"),
@@ -102,7 +175,10 @@ impl Diagnosis {
 
     /// Of what is not about the server's certificate: it may be about ours.
     fn without_certificate(class: FailureClass, what: &str, demand: &Demand) -> Self {
-        let ours = demand.shown();
+        let shown = demand.shown().map_or(&[][..], |key| &key.cert);
+        let ours = shown
+            .first()
+            .and_then(|leaf| Certificate::parse(leaf.clone()).ok());
         let certificate = ours.as_ref().map(|leaf| leaf.subject().to_string());
         let about_us = match &ours {
             Some(leaf) => format!(
@@ -122,6 +198,8 @@ impl Diagnosis {
             certificate,
             cause: format!("{what}{about_us}{wanted}"),
             remedy: class.remedy(Refuser::Peer, Peer::Server),
+            server_name: Some(demand.server_name().into()).filter(|name: &Box<str>| !name.is_empty()),
+            chain: ShownChain::of(ShownBy::Us, shown, None),
         }
     }
 }

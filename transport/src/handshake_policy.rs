@@ -48,6 +48,11 @@ pub fn refused_leaf(error: &Error) -> Option<&Certificate> {
     refusal_in(error)?.leaf.as_deref()
 }
 
+/// The chain that it refused; `None` if there was more of it than is looked at.
+pub(crate) fn refused_chain(error: &Error) -> Option<&PresentedChain> {
+    refusal_in(error)?.chain.as_ref()
+}
+
 fn refusal_in(error: &Error) -> Option<&Refusal> {
     let Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(cause))) = error else {
         return None;
@@ -55,9 +60,13 @@ fn refusal_in(error: &Error) -> Option<&Refusal> {
     cause.downcast_ref()
 }
 
-/// A refusal as rustls carries it; with the certificate that was refused, if it can be read.
-pub(crate) fn refused(cause: CertificateError, leaf: Option<Arc<Certificate>>) -> Error {
-    let refusal = Arc::new(Refusal { cause, leaf });
+/// A refusal as rustls carries it; with what was refused, if it can be read.
+pub(crate) fn refused(cause: CertificateError, chain: Option<&PresentedChain>) -> Error {
+    let refusal = Arc::new(Refusal {
+        cause,
+        leaf: chain.and_then(|chain| chain.leaf_certificate().ok()),
+        chain: chain.cloned(),
+    });
     Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(refusal)))
 }
 
@@ -68,6 +77,7 @@ struct Refusal {
     #[source]
     cause: CertificateError,
     leaf: Option<Arc<Certificate>>,
+    chain: Option<PresentedChain>,
 }
 
 #[derive(Debug)]
@@ -100,7 +110,7 @@ impl ClientCertVerifier for VerifiedClients {
             PresentedChain::from_parts(end_entity, intermediates).map_err(|cause| refused(cause, None))?;
         match self.store.verify_once(&chain, now) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
-            Err(cause) => Err(refused(cause, chain.leaf_certificate().ok())),
+            Err(cause) => Err(refused(cause, Some(&chain))),
         }
     }
 

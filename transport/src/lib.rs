@@ -2,7 +2,7 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `server_verifier`, `forwarded_cert` |
+//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `forwarded_cert` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
@@ -34,6 +34,7 @@ pub mod distinguished_name;
 pub mod forwarded_cert;
 mod handshake_demand;
 pub mod handshake_diagnosis;
+pub mod handshake_failures;
 pub mod handshake_policy;
 pub mod pem;
 pub mod possession;

@@ -90,7 +90,7 @@ impl ServerCertVerifier for Servers {
                 store
                     .verify(&chain, now)
                     .and_then(|path| has_one_of(path.leaf(), server_name, further))
-                    .map_err(|cause| refused(cause, chain.leaf_certificate().ok()))?;
+                    .map_err(|cause| refused(cause, Some(&chain)))?;
             }
         }
         Ok(ServerCertVerified::assertion())

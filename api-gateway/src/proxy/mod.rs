@@ -54,7 +54,8 @@ pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Respons
             host,
             upgrade,
         }) => {
-            match service.balancer.send(outgoing, host).await {
+            let failures = &client.gateway.failures;
+            match service.balancer.send(outgoing, host, failures).await {
                 // Its connection is no longer HTTP: it is closed with the answer, and the client hears of an error.
                 Ok(answer)
                     if upgrade.is_none() && answer.response.status() == StatusCode::SWITCHING_PROTOCOLS =>

@@ -31,6 +31,8 @@ pub enum FailureClass {
     WrongName,
     /// A certificate is wanted and none was shown.
     NoCertificate,
+    /// The signature of the handshake was not made by the key of the certificate that was shown.
+    WrongKey,
     /// A certificate that cannot be read, or asks for rules that are not known here.
     Unsupported,
     /// The other side refused a certificate without saying why.
@@ -61,7 +63,7 @@ pub enum Refuser {
 
 impl FailureClass {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownCa,
         Self::MissingIntermediate,
         Self::Expired,
@@ -73,6 +75,7 @@ impl FailureClass {
         Self::Depth,
         Self::WrongName,
         Self::NoCertificate,
+        Self::WrongKey,
         Self::Unsupported,
         Self::Refused,
         Self::Protocol,
@@ -93,6 +96,7 @@ impl FailureClass {
             Self::Depth => "depth",
             Self::WrongName => "wrong_name",
             Self::NoCertificate => "no_certificate",
+            Self::WrongKey => "wrong_key",
             Self::Unsupported => "unsupported",
             Self::Refused => "refused",
             Self::Protocol => "protocol",
@@ -123,6 +127,16 @@ impl FailureClass {
             CertificateError::Weak(_) => Self::WeakKey,
             CertificateError::ChainTooDeep { .. } => Self::Depth,
             CertificateError::Name { .. } => Self::WrongName,
+        }
+    }
+
+    /// What kind of failure it is that rustls itself finds wrong with a certificate: it cannot read it, or its key did not
+    /// sign.
+    pub(super) fn of_rustls(problem: &rustls::CertificateError) -> Self {
+        if *problem == rustls::CertificateError::BadSignature {
+            Self::WrongKey
+        } else {
+            Self::Unsupported
         }
     }
 
@@ -184,6 +198,9 @@ impl FailureClass {
                 "give the {peer} a certificate for that name, connect to it by a name that it has, or accept one of its names"
             ),
             Self::NoCertificate => format!("give the {peer} a certificate and its key to show"),
+            Self::WrongKey => {
+                format!("give the {peer} the private key that belongs to the certificate it shows")
+            }
             Self::Unsupported => {
                 format!("give the {peer} another certificate; `openssl x509 -text` shows what is in it")
             }
@@ -199,6 +216,7 @@ impl FailureClass {
             Self::Expired | Self::NotYetValid => {
                 "renew the certificate that is shown, or compare the clocks of both sides".to_owned()
             }
+            Self::WrongKey => "show the certificate with the private key that belongs to it".to_owned(),
             Self::Purpose | Self::WeakKey | Self::Depth | Self::Unsupported | Self::Refused => format!(
                 "see the log of the {peer} for what it has against the certificate: its purpose, its key, its names or its authority"
             ),

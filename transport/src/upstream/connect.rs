@@ -38,7 +38,7 @@ pub(super) async fn open(
     match tls {
         None => Ok((speak(stream).await?, None)),
         Some((config, name)) => {
-            let (config, demand) = Demand::noting(config);
+            let (config, demand) = Demand::noting(config, name);
             let handshake = TlsConnector::from(config).connect(name.clone(), stream);
             let stream = timeout(limit, handshake).await.map_err(|_| late())?;
             let stream = stream.map_err(|error| UpstreamError::Tls {
