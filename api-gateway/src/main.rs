@@ -1,6 +1,7 @@
 //! Arguments in, exit code out.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::error;
+use transport::doctor;
 use transport::finding::Report;
 use transport::probe;
 use transport::telemetry::{self, LogFormat};
@@ -41,6 +43,8 @@ Examples:
   api-gateway run --config gateway.toml          serve until SIGTERM; SIGHUP reads the configuration again
   KONG_PROXY_LISTEN=127.0.0.1:8000 KONG_DECLARATIVE_CONFIG=kong.yaml api-gateway run
   curl -s http://127.0.0.1:8007/status           what is in force
+  api-gateway doctor --config gateway.toml       which handshakes failed, why, and what to do
+  api-gateway doctor --connect orders.internal:443 --trust ca.pem --cert me.pem --key me.key
   RUST_LOG=debug api-gateway run …               what happens below the request log";
 
 #[derive(Subcommand)]
@@ -57,6 +61,19 @@ enum Action {
     },
     /// Ask the running gateway's own /status/ready; exits with 0 if it is ready. For containers without a shell
     Health(NodeFile),
+    /// Tell why TLS handshakes fail and what to do about it: those of a running gateway, or with any server
+    ///
+    /// By itself it asks the running gateway on its status listener for the failed handshakes that it keeps (the newest
+    /// 256, of clients and of upstreams) and prints them, newest first: exit code 0 if it could be asked.
+    ///
+    /// With --connect it shakes hands with any server and tells what it shows, whether that verifies and why not, whether
+    /// it asks for a certificate and of whom, and whether it took ours: 0 if all is well, 1 with class and remedy if not.
+    Doctor {
+        #[command(flatten)]
+        node: NodeFile,
+        #[command(flatten)]
+        arguments: doctor::Arguments,
+    },
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -95,6 +112,7 @@ fn main() -> ExitCode {
         Action::Run(node) => run(node.inputs()),
         Action::Check { node, json } => check(&node.inputs(), json),
         Action::Health(node) => health(&node.inputs()),
+        Action::Doctor { node, arguments } => doctor(&node.inputs(), &arguments),
         Action::Completions { shell } => {
             clap_complete::generate(shell, &mut Command::command(), "api-gateway", &mut io::stdout());
             ExitCode::SUCCESS
@@ -159,18 +177,45 @@ fn run(inputs: Inputs) -> ExitCode {
     })
 }
 
-fn health(inputs: &Inputs) -> ExitCode {
+/// Where the running gateway can be asked; otherwise what is wrong has been said.
+fn status_address(inputs: &Inputs) -> Result<SocketAddr, ExitCode> {
     let (loaded, report) = api_gateway::settings::Settings::load(inputs.file.as_deref(), &inputs.environment);
     let Some(node) = loaded else {
         print_report(&report);
-        return ExitCode::from(FAILED);
+        return Err(ExitCode::from(FAILED));
     };
     let Some(listen) = node.settings.status_listen.first() else {
-        return fail(
+        return Err(fail(
             &"status_listen is off: there is nobody to ask; set it to an address such as 127.0.0.1:8007",
-        );
+        ));
     };
-    let address = listen.address;
+    Ok(listen.address)
+}
+
+fn doctor(inputs: &Inputs, arguments: &doctor::Arguments) -> ExitCode {
+    with_runtime(async {
+        let findings = match arguments.visit().await {
+            Some(visited) => visited,
+            None => match status_address(inputs) {
+                Ok(address) => arguments.ask(address, "/status/handshakes").await,
+                Err(code) => return code,
+            },
+        };
+        match findings {
+            Ok(findings) if writeln!(io::stdout(), "{}", findings.text).is_err() || !findings.is_well => {
+                ExitCode::from(FAILED)
+            }
+            Ok(_) => ExitCode::SUCCESS,
+            Err(problem) => fail(&problem),
+        }
+    })
+}
+
+fn health(inputs: &Inputs) -> ExitCode {
+    let address = match status_address(inputs) {
+        Ok(address) => address,
+        Err(code) => return code,
+    };
     with_runtime(async move {
         match probe::ask(address, "/status/ready").await {
             Ok((status, _)) if status.is_success() => ExitCode::SUCCESS,

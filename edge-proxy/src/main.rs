@@ -1,6 +1,7 @@
 //! `edge-proxy`: arguments in, exit code out.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use edge_proxy::settings::Settings;
 use edge_proxy::{Edge, Plan, compile};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
+use transport::doctor;
 use transport::finding::{Report, Severity};
 use transport::layers::Loaded;
 use transport::probe;
@@ -52,6 +54,20 @@ enum Command {
     },
     /// Asks a running edge on its admin listener whether it is ready: 0 if so. For containers without a shell.
     Health(Node),
+    /// Tells why TLS handshakes fail and what to do about it: those of a running edge, or with any server.
+    ///
+    /// With --config alone it asks the running edge on its admin listener for the failed handshakes that it keeps (the
+    /// newest 256, of clients and of targets) and prints them, newest first: exit code 0 if it could be asked.
+    ///
+    /// With --connect it shakes hands with any server and tells what it shows, whether that verifies and why not, whether
+    /// it asks for a certificate and of whom, and whether it took ours: 0 if all is well, 1 with class and remedy if not.
+    Doctor {
+        /// The node file of the running edge.
+        #[arg(long, value_name = "FILE", required_unless_present = "connect")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        arguments: doctor::Arguments,
+    },
     /// Prints a completion script.
     Completions {
         /// Which shell.
@@ -72,6 +88,9 @@ Examples:
   edge-proxy run --config edge.toml --log-format json
   kill -HUP $(pidof edge-proxy)       # read the configuration again
   edge-proxy health --config edge.toml
+  edge-proxy doctor --config edge.toml          # which handshakes failed, why, and what to do
+  edge-proxy doctor --connect gateway.internal:8443 --trust pki/ca/internal.pem \\
+      --cert pki/edge/client.pem --key pki/edge/client.key
   edge-proxy completions bash > /etc/bash_completion.d/edge-proxy
 
 A small edge.toml:
@@ -107,6 +126,7 @@ fn main() -> ExitCode {
             .and_then(|()| run(&node.config)),
         Command::Check { node, json } => check(&node.config, json),
         Command::Health(node) => health(&node.config),
+        Command::Doctor { config, arguments } => doctor(config.as_deref(), &arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "edge-proxy", &mut io::stdout());
             Ok(())
@@ -217,14 +237,32 @@ async fn reload(control: &Control, file: PathBuf) {
     }
 }
 
-fn health(file: &Path) -> Result<(), String> {
+fn admin_address(file: &Path) -> Result<SocketAddr, String> {
     let (loaded, report) = load(file);
-    let loaded = loaded.ok_or_else(|| report.to_string())?;
-    let address = loaded
-        .settings
-        .admin
-        .address
-        .ok_or("the admin listener is off: set admin.address")?;
+    let settings = loaded.ok_or_else(|| report.to_string())?.settings;
+    let address = settings.admin.address;
+    Ok(address.ok_or("the admin listener is off: set admin.address")?)
+}
+
+fn doctor(file: Option<&Path>, arguments: &doctor::Arguments) -> Result<(), String> {
+    let findings = runtime()?.block_on(async {
+        match (arguments.visit().await, file) {
+            (Some(visited), _) => visited,
+            (None, Some(file)) => arguments.ask(admin_address(file)?, "/handshakes").await,
+            (None, None) => Err("name the node file with --config, or a server with --connect".to_owned()),
+        }
+    })?;
+    writeln!(io::stdout(), "{}", findings.text)
+        .map_err(|error| format!("cannot write to stdout: {error}"))?;
+    if findings.is_well {
+        Ok(())
+    } else {
+        Err(String::new())
+    }
+}
+
+fn health(file: &Path) -> Result<(), String> {
+    let address = admin_address(file)?;
     let (status, body) = runtime()?
         .block_on(probe::ask(address, "/ready"))
         .map_err(|error| error.to_string())?;

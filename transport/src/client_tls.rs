@@ -6,7 +6,10 @@ use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use crate::certificate::Certificate;
 
 /// A client configuration: shows `identity`, if there is one, to a server that `verifier` accepts.
 ///
@@ -27,4 +30,12 @@ pub fn client_config(
     config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The authorities that this machine trusts. A platform's bundle may hold certificates that are no longer CAs by our rules;
+/// those vouch for nobody.
+pub fn platform_authorities() -> Vec<CertificateDer<'static>> {
+    let mut roots = rustls_native_certs::load_native_certs().certs;
+    roots.retain(|root| Certificate::parse(root.clone()).is_ok_and(|root| root.is_ca()));
+    roots
 }

@@ -7,6 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
+use crate::certificate::Certificate;
 use crate::distinguished_name::DistinguishedName;
 
 /// Authorities that are remembered of those that a server names.
@@ -31,6 +32,15 @@ struct Asked {
 impl Demand {
     /// The same configuration for one handshake, and what will be known of it.
     pub(crate) fn noting(config: &ClientConfig, name: &ServerName<'_>) -> (Arc<ClientConfig>, Arc<Self>) {
+        Self::noting_of(config, name, MOST)
+    }
+
+    /// The same, remembering up to `most` of the authorities that the server names.
+    pub(crate) fn noting_of(
+        config: &ClientConfig,
+        name: &ServerName<'_>,
+        most: usize,
+    ) -> (Arc<ClientConfig>, Arc<Self>) {
         let demand = Arc::new(Self {
             server_name: name.to_str().into(),
             asked: OnceLock::new(),
@@ -39,6 +49,7 @@ impl Demand {
         config.client_auth_cert_resolver = Arc::new(Noted {
             inner: Arc::clone(&config.client_auth_cert_resolver),
             demand: Arc::clone(&demand),
+            most,
         });
         (Arc::new(config), demand)
     }
@@ -72,6 +83,13 @@ impl Demand {
         self.asked.get()?.shown.as_deref()
     }
 
+    /// Whose certificate it was shown.
+    pub(crate) fn shown_subject(&self) -> Option<String> {
+        let leaf = self.shown()?.cert.first()?;
+        let leaf = Certificate::parse(leaf.clone()).ok()?;
+        Some(leaf.subject().to_string())
+    }
+
     /// Whose certificates it takes, if it says so.
     pub(crate) fn authorities(&self) -> &[String] {
         self.asked.get().map_or(&[], |asked| &asked.authorities)
@@ -83,6 +101,7 @@ impl Demand {
 struct Noted {
     inner: Arc<dyn ResolvesClientCert>,
     demand: Arc<Demand>,
+    most: usize,
 }
 
 impl ResolvesClientCert for Noted {
@@ -91,7 +110,7 @@ impl ResolvesClientCert for Noted {
         self.demand.asked.get_or_init(|| Asked {
             authorities: hints
                 .iter()
-                .take(MOST)
+                .take(self.most)
                 .filter_map(|raw| DistinguishedName::parse(raw))
                 .map(|name| format!("`{name}`"))
                 .collect(),

@@ -211,7 +211,7 @@ impl Display for Diagnosis {
 }
 
 /// The error of rustls in one of the system's.
-fn tls_error(error: &io::Error) -> Option<&Error> {
+pub(crate) fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 

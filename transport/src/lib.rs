@@ -3,12 +3,13 @@
 //! | part | modules |
 //! |---|---|
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `forwarded_cert` |
-//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`] |
+//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
 pub mod activity;
 pub mod body;
 pub mod client_tls;
+pub mod doctor;
 pub mod drain;
 pub mod hop;
 pub mod lines;

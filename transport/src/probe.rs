@@ -1,4 +1,5 @@
-//! The question that `health` asks: one plain HTTP request to one's own program, for containers without a shell.
+//! The question that `health` and `doctor` ask: one plain HTTP request to one's own program, for containers without a
+//! shell.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use tokio::time::timeout;
 
 /// How long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// Room for every failed handshake that is kept.
+const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// Nobody answered.
 #[derive(Debug, thiserror::Error)]

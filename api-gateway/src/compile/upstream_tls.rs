@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use transport::client_tls::client_config;
+use transport::client_tls::{client_config, platform_authorities};
 use transport::finding::Finding;
 use transport::pem;
 use transport::revocation::crl::RevocationLists;
@@ -225,11 +225,7 @@ fn read_node_trust(compilation: &Compilation<'_>) -> Option<Vec<CertificateDer<'
                 }
             },
             TrustedCertificates::System => {
-                // A platform's bundle may hold certificates that are no longer CAs by our rules; those vouch for nobody.
-                let roots = rustls_native_certs::load_native_certs().certs;
-                anchors.extend(roots.into_iter().filter(|root| {
-                    transport::certificate::Certificate::parse(root.clone()).is_ok_and(|root| root.is_ca())
-                }));
+                anchors.extend(platform_authorities());
             }
         }
     }
