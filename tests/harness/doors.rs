@@ -40,6 +40,7 @@ pub(crate) struct RunningGateway {
 #[derive(Debug)]
 pub(crate) struct RunningEdge {
     pub(crate) addresses: BTreeMap<String, SocketAddr>,
+    pub(crate) admin: SocketAddr,
     control: Control,
     environment: Vec<(String, String)>,
     file: PathBuf,
@@ -148,11 +149,12 @@ pub(crate) async fn start_edge(
         .into_iter()
         .map(|(name, address)| (name.to_owned(), address))
         .collect();
-    let control = edge.control();
+    let (control, admin) = (edge.control(), edge.admin_address().unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(edge.run(async move { drop(stopped.await) }));
     RunningEdge {
         addresses,
+        admin,
         control,
         environment,
         file,

@@ -116,6 +116,11 @@ impl Stack {
         Client::http(self.gateway.status)
     }
 
+    /// A client of the edge's admin listener.
+    pub fn edge_admin(&self) -> Client {
+        Client::http(self.edge.as_ref().expect("a stack with an edge").admin)
+    }
+
     /// The header that an edge in passthrough mode sends for a client (an ALB's).
     pub fn clientcert_header(&self, name: &str) -> String {
         Self::header_of(self.pki.chain(name).unwrap())

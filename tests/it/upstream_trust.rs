@@ -3,6 +3,8 @@
 
 mod rows;
 
+pub(crate) use rows::{alone, weak};
+
 use std::fmt::Write as _;
 
 use certs::{Attribute, Authority, Ca, Issued, Leaf, Subject};
@@ -35,9 +37,9 @@ struct Row {
 }
 
 /// A certificate with what is sent along, and a key.
-struct Shown {
-    chain: String,
-    key: String,
+pub(crate) struct Shown {
+    pub(crate) chain: String,
+    pub(crate) key: String,
 }
 
 impl From<Issued> for Shown {

@@ -55,7 +55,7 @@ impl Arguments {
             text: if self.json {
                 format!("{:#}", seen.json())
             } else {
-                seen.to_string()
+                seen.to_string().trim_end().to_owned()
             },
             is_well: seen.is_well(),
         }))

@@ -9,7 +9,7 @@ use super::Expected::{Answered, Refused};
 use super::{Row, Shown, World, of_mesh};
 
 /// A leaf for a key that nobody should accept; the key is made by OpenSSL.
-fn weak(authority: &Authority, leaf: Leaf) -> Shown {
+pub(crate) fn weak(authority: &Authority, leaf: Leaf) -> Shown {
     let files = Files::new();
     let key = openssl(&["genrsa", "1024"], b"").stdout;
     let file = files.write("weak.key", &key);
@@ -27,7 +27,7 @@ fn weak(authority: &Authority, leaf: Leaf) -> Shown {
     }
 }
 
-fn alone(issued: &Issued) -> Shown {
+pub(crate) fn alone(issued: &Issued) -> Shown {
     Shown {
         chain: issued.certificate_pem(),
         key: issued.key_pem(),
