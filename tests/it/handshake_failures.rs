@@ -61,6 +61,7 @@ pub(crate) fn marked(found: &Value) -> Option<&str> {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines)] // a table
 async fn clients_of_the_edge() {
     let stack = Stack::with("hop.yaml").start().await;
     let verify = stack.edge("verify");

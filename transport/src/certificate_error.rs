@@ -280,8 +280,8 @@ impl CertificateError {
                 | Distrust::Signature { subject }
                 | Distrust::SignatureAlgorithm { subject }
                 | Distrust::CriticalExtension { subject, .. }
-                | Distrust::Other { subject, .. } => Some(subject),
-                Distrust::NotAnAuthority(subject)
+                | Distrust::Other { subject, .. }
+                | Distrust::NotAnAuthority(subject)
                 | Distrust::KeyUsage(subject)
                 | Distrust::PathLength(subject)
                 | Distrust::NameConstraints(subject)
@@ -294,8 +294,9 @@ impl CertificateError {
                 | StatusUnknown::Unusable { .. } => None,
             },
             Self::Purpose(purpose) => match purpose {
-                WrongPurpose::ExtendedKeyUsage { subject, .. } => Some(subject),
-                WrongPurpose::KeyUsage(subject) | WrongPurpose::Authority(subject) => Some(subject),
+                WrongPurpose::ExtendedKeyUsage { subject, .. }
+                | WrongPurpose::KeyUsage(subject)
+                | WrongPurpose::Authority(subject) => Some(subject),
             },
             Self::Weak(weakness) => match weakness {
                 Weakness::Key { subject, .. } | Weakness::Version { subject } => Some(subject),

@@ -64,8 +64,8 @@ impl Demand {
     }
 
     /// The name that the server was asked for.
-    pub(crate) fn server_name(&self) -> &str {
-        &self.server_name
+    pub(crate) fn server_name(&self) -> Option<Box<str>> {
+        (!self.server_name.is_empty()).then(|| self.server_name.clone())
     }
 
     /// Whether the server asked.

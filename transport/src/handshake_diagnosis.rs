@@ -129,10 +129,9 @@ impl Diagnosis {
         reason = "what rustls adds to its errors is a failure of the protocol until it is known here"
     )]
     pub(crate) fn of_tls(error: &Error, demand: &Demand) -> Self {
-        let server_name = || Some(demand.server_name().into()).filter(|name: &Box<str>| !name.is_empty());
         if let Some(cause) = cause_of(error) {
             return Self {
-                server_name: server_name(),
+                server_name: demand.server_name(),
                 ..Self::of_certificate(cause, refused_chain(error), Peer::Server)
             };
         }
@@ -146,7 +145,7 @@ impl Diagnosis {
                     certificate: None,
                     cause: format!("the server's certificate is refused: {error}"),
                     remedy: class.remedy(Refuser::Us, Peer::Server),
-                    server_name: server_name(),
+                    server_name: demand.server_name(),
                     chain: None,
                 }
             }
@@ -198,7 +197,7 @@ impl Diagnosis {
             certificate,
             cause: format!("{what}{about_us}{wanted}"),
             remedy: class.remedy(Refuser::Peer, Peer::Server),
-            server_name: Some(demand.server_name().into()).filter(|name: &Box<str>| !name.is_empty()),
+            server_name: demand.server_name(),
             chain: ShownChain::of(ShownBy::Us, shown, None),
         }
     }

@@ -97,7 +97,7 @@ impl HandshakeFailures {
             server_name: hello.server_name,
             ..Diagnosis::of_client(error)
         };
-        self.keep(Layer::Client, peer.to_string(), diagnosis);
+        self.keep(Layer::Client, &peer.to_string(), diagnosis);
     }
 
     /// Keeps what became of a handshake with an upstream, if that is what the error is about.
@@ -110,10 +110,10 @@ impl HandshakeFailures {
         } else {
             format!("{}:{}", address.host, address.port)
         };
-        self.keep(Layer::Upstream, peer, Diagnosis::clone(diagnosis));
+        self.keep(Layer::Upstream, &peer, Diagnosis::clone(diagnosis));
     }
 
-    fn keep(&self, layer: Layer, peer: String, mut diagnosis: Diagnosis) {
+    fn keep(&self, layer: Layer, peer: &str, mut diagnosis: Diagnosis) {
         if let Some(counter) = self.counter(layer, diagnosis.class) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
@@ -127,7 +127,7 @@ impl HandshakeFailures {
         let failure = Failure {
             at: UnixTime::now(),
             layer,
-            peer: shortened(&peer, LONGEST_NAME),
+            peer: shortened(peer, LONGEST_NAME),
             diagnosis,
         };
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
