@@ -7,7 +7,10 @@ use harness::client::Client;
 use harness::pki::shown;
 use harness::stack::{Stack, eventually};
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 /// How many are kept.
 const KEPT: usize = 256;
@@ -193,6 +196,42 @@ async fn a_client_that_leaves_its_intermediate_out() {
         "have the client send that intermediate",
     );
     assert_eq!(subjects(&found), ["CN=alice"]);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away() {
+    let stack = Stack::with("hop.yaml").start().await;
+    let (address, admin) = (stack.edge("verify").address(), stack.edge_admin());
+    let roots = stack.pki.server_roots().unwrap();
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut connection = ClientConnection::new(Arc::new(config), "edge.test".try_into().unwrap()).unwrap();
+    let mut hello = Vec::new();
+    connection.write_tls(&mut hello).unwrap();
+    // Nothing, and half a hello: whoever sends no more wanted no handshake.
+    for part in [&hello[..0], &hello[..20]] {
+        TcpStream::connect(address)
+            .await
+            .unwrap()
+            .write_all(part)
+            .await
+            .unwrap();
+    }
+    TcpStream::connect(address)
+        .await
+        .unwrap()
+        .write_all(&hello)
+        .await
+        .unwrap();
+    let found = newest(&admin, "/handshakes", 1).await;
+    assert_failure(
+        "gone after its hello",
+        &found,
+        "closed",
+        "see the log of the client",
+    );
+    assert_eq!(found["server_name"], "edge.test", "{found:#}");
 }
 
 #[tokio::test]

@@ -68,11 +68,13 @@ impl Diagnosis {
     )]
     pub fn of_client(error: &HandshakeError) -> Self {
         let (class, refuser, cause) = match error.tls() {
-            None => (
-                FailureClass::Closed,
-                Refuser::Peer,
-                format!("the client ended the handshake: {error}"),
-            ),
+            None => {
+                let cause = match error {
+                    HandshakeError::TooSlow => error.to_string(),
+                    HandshakeError::Failed(_) => format!("the client ended the handshake: {error}"),
+                };
+                (FailureClass::Closed, Refuser::Peer, cause)
+            }
             Some(error) => {
                 if let Some(cause) = cause_of(error) {
                     return Self::of_certificate(cause, refused_chain(error), Peer::Client);

@@ -257,7 +257,7 @@ async fn who_does_not_speak_as_we_do_is_told_apart() {
         ("old", "protocol", "the alert ProtocolVersion"),
         ("ciphers", "protocol", "cipher suites"),
         ("nameless", "wrong_name", "ask the server for a name that it has"),
-        ("mute", "closed", "it closed the connection without an alert"),
+        ("mute", "closed", "it left the handshake without an alert"),
     ] {
         let (status, source, said) = seen(&stack, &client, &format!("/{name}")).await;
         assert_eq!((status, source.as_str()), (502, "gateway"), "{name}: {said}");

@@ -224,7 +224,7 @@ impl FailureClass {
             Self::WrongName => format!("ask the {peer} for a name that it has"),
             Self::NoCertificate => format!("configure a certificate to be shown to this {peer}"),
             Self::Protocol => "compare what both sides speak: whether that port speaks TLS at all, TLS 1.2 or 1.3, and its cipher suites".to_owned(),
-            Self::Closed => format!("see the log of the {peer}: it closed the connection without an alert"),
+            Self::Closed => format!("see the log of the {peer}: it left the handshake without an alert, or fell silent in it"),
         }
     }
 }
