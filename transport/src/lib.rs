@@ -41,4 +41,5 @@ pub mod server_verifier;
 pub mod verify;
 
 mod der;
+mod key_exchange;
 mod signature;

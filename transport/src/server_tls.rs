@@ -4,26 +4,31 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
-/// The lowest TLS version that a listener speaks. The highest is always 1.3.
+use crate::key_exchange;
+
+/// The TLS versions that a listener speaks. TLS 1.2 is ECDHE with AEAD only: rustls has nothing weaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum LowestVersion {
-    /// TLS 1.2 with ECDHE and AEAD only: rustls has nothing weaker.
+pub enum Versions {
+    /// Both; a client that can has TLS 1.3.
     #[default]
-    Tls12,
+    Tls12AndTls13,
+    /// TLS 1.2 alone.
+    Tls12Only,
     /// TLS 1.3 alone.
-    Tls13,
+    Tls13Only,
 }
 
 /// Whether a client is asked for a certificate.
 #[derive(Clone, Debug)]
 pub enum ClientAuthentication {
-    /// Not asked. Sessions may be resumed by tickets, whose keys rotate.
+    /// Not asked. Sessions may be resumed by tickets: they live twelve hours, their keys change every six and belong to
+    /// this configuration alone, so that a reload ends all of them.
     NotAsked,
     /// Asked; the verifier says whether one is required and what is judged in the handshake. Nothing is ever resumed:
     /// a resumed session carries no proof of the key and no fresh judgement (CVE-2025-23419).
@@ -109,6 +114,12 @@ impl Keys {
     }
 }
 
+impl FromIterator<Arc<CertifiedKey>> for Keys {
+    fn from_iter<I: IntoIterator<Item = Arc<CertifiedKey>>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
+
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.0.len())
@@ -121,35 +132,79 @@ impl ResolvesServerCert for CertificateChooser {
     }
 }
 
-/// A listener's TLS configuration.
-pub fn server_config(
-    certificates: Arc<CertificateChooser>,
-    clients: ClientAuthentication,
-    lowest: LowestVersion,
-    offer: Offer,
+/// A listener's TLS configuration, in two forms that differ in the key exchange alone.
+#[derive(Clone, Debug)]
+pub struct ServerConfigs {
+    /// For clients that can do the hybrid key exchange that is preferred; absent where TLS 1.3 is not spoken.
+    hybrid: Option<Arc<ServerConfig>>,
+    classical: Arc<ServerConfig>,
+}
+
+impl ServerConfigs {
+    /// A listener's configuration.
+    pub fn new(
+        certificates: Arc<CertificateChooser>,
+        clients: &ClientAuthentication,
+        versions: Versions,
+        offer: Offer,
+    ) -> Result<Self, rustls::Error> {
+        let parts = (certificates, clients, offer);
+        let (classical, spoken) = (key_exchange::any_group(), versions.spoken());
+        let classical = config(classical, &spoken, parts.clone())?;
+        let hybrid = match versions {
+            Versions::Tls12Only => None,
+            Versions::Tls12AndTls13 | Versions::Tls13Only => {
+                let mut hybrid = config(key_exchange::preferred_group(), &spoken, parts)?;
+                // One client may come by either.
+                hybrid.ticketer = Arc::clone(&classical.ticketer);
+                Some(Arc::new(hybrid))
+            }
+        };
+        Ok(Self {
+            hybrid,
+            classical: Arc::new(classical),
+        })
+    }
+
+    /// The form for a client.
+    pub fn for_client(&self, hello: &ClientHello<'_>) -> &Arc<ServerConfig> {
+        let groups = hello.named_groups().unwrap_or_default();
+        let can = groups.contains(&key_exchange::PREFERRED);
+        self.hybrid.as_ref().filter(|_| can).unwrap_or(&self.classical)
+    }
+}
+
+impl Versions {
+    fn spoken(self) -> Vec<&'static SupportedProtocolVersion> {
+        match self {
+            Self::Tls12AndTls13 => vec![&version::TLS13, &version::TLS12],
+            Self::Tls12Only => vec![&version::TLS12],
+            Self::Tls13Only => vec![&version::TLS13],
+        }
+    }
+}
+
+fn config(
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+    (certificates, clients, offer): (Arc<CertificateChooser>, &ClientAuthentication, Offer),
 ) -> Result<ServerConfig, rustls::Error> {
-    let versions: &[&'static SupportedProtocolVersion] = match lowest {
-        LowestVersion::Tls12 => &[&version::TLS13, &version::TLS12],
-        LowestVersion::Tls13 => &[&version::TLS13],
-    };
-    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(versions)?;
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(versions)?;
     let mut config = match clients {
         ClientAuthentication::NotAsked => {
             let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
-            config.session_storage = Arc::new(NoServerSessionStorage {});
             config.ticketer = aws_lc_rs::Ticketer::new()?;
             config
         }
         ClientAuthentication::Asked(verifier) => {
             let mut config = builder
-                .with_client_cert_verifier(verifier)
+                .with_client_cert_verifier(Arc::clone(verifier))
                 .with_cert_resolver(certificates);
-            config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
             config
         }
     };
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ignore_client_order = true;
     config.max_early_data_size = 0;
     config.alpn_protocols = match offer {

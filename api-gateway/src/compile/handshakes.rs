@@ -1,16 +1,16 @@
 //! TLS towards clients: certificates by name, and who is asked for one.
 
 use std::collections::{HashMap, HashSet};
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use rustls::DistinguishedName;
 use rustls::sign::CertifiedKey;
+use transport::certificate::{Certificate, PublicKey};
 use transport::finding::Finding;
 use transport::pem;
 use transport::possession::prove_possession;
-use transport::server_tls::{
-    CertificateChooser, ClientAuthentication, Keys, LowestVersion, Offer, server_config,
-};
+use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
 
 use super::Compilation;
 use super::plugins::Plugins;
@@ -28,26 +28,18 @@ pub(super) fn compile(
 ) -> Option<Handshakes> {
     let shown = Arc::new(certificates(compilation)?);
     let demands = Demands::of(compilation, plugins, edges);
-    let lowest = match compilation.settings().ssl_protocols {
-        TlsVersions::Both => LowestVersion::Tls12,
-        TlsVersions::Tls13Only => LowestVersion::Tls13,
-        TlsVersions::Tls12Only => {
-            compilation.node_error(
-                "not-yet",
-                "ssl_protocols",
-                "TLS 1.2 without TLS 1.3 is not built: add TLSv1.3",
-            );
-            return None;
-        }
+    let versions = match compilation.settings().ssl_protocols {
+        TlsVersions::Both => Versions::Tls12AndTls13,
+        TlsVersions::Tls12Only => Versions::Tls12Only,
+        TlsVersions::Tls13Only => Versions::Tls13Only,
     };
     let handshake = |demand: &Demand| {
+        let clients = match demand {
+            Demand::Nothing => ClientAuthentication::NotAsked,
+            Demand::Certificate(hints) => ClientAuthentication::Asked(prove_possession(hints.clone())),
+        };
         let config = |offer| {
-            let clients = match demand {
-                Demand::Nothing => ClientAuthentication::NotAsked,
-                Demand::Certificate(hints) => ClientAuthentication::Asked(prove_possession(hints.clone())),
-            };
-            server_config(Arc::clone(&shown), clients, lowest, offer)
-                .map(Arc::new)
+            ServerConfigs::new(Arc::clone(&shown), &clients, versions, offer)
                 .map_err(|error| compilation.node_error("bad-value", "ssl_protocols", error.to_string()))
                 .ok()
         };
@@ -175,40 +167,7 @@ fn names_of(compilation: &Compilation<'_>, plugin: &document::Plugin) -> Option<
 
 /// `ssl_cert`, and the `snis` of the document's certificates.
 fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
-    let settings = compilation.settings();
-    let mut default = Keys::default();
-    let mut complete = true;
-    for (index, files) in settings.ssl_cert.iter().enumerate() {
-        let read = || {
-            let chain = pem::certificates(&files.certificate)?;
-            let key = pem::private_key(&files.private_key)?;
-            pem::certified_key(chain, key, &files.certificate.display().to_string())
-        };
-        match read() {
-            Ok(key) => default.push(key),
-            Err(error) => {
-                complete = false;
-                compilation.node_error(
-                    "unreadable-file",
-                    &format!("ssl_cert[{index}]"),
-                    error.to_string(),
-                );
-            }
-        }
-    }
-    let speaks_tls = settings
-        .proxy_listen
-        .iter()
-        .any(|listen| listen.protocol.is_tls());
-    if settings.ssl_cert.is_empty() {
-        default.push(self_signed_key(compilation)?);
-        if speaks_tls {
-            let message = "no ssl_cert: clients that no sni matches see a self-signed certificate, made anew at every start";
-            let origin = compilation.node.origin("ssl_cert");
-            compilation.report(Finding::warning("self-signed", origin, "ssl_cert", message));
-        }
-    }
-    let mut chooser = CertificateChooser::new(default);
+    let mut chooser = CertificateChooser::new(default_keys(compilation)?);
     for sni in &compilation.document.snis {
         let entity = compilation
             .document
@@ -223,17 +182,73 @@ fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
             chooser.add(&sni.name.value, Arc::clone(&pair.certified));
         }
     }
-    complete.then_some(chooser)
+    Some(chooser)
 }
 
-fn self_signed_key(compilation: &Compilation<'_>) -> Option<Arc<CertifiedKey>> {
-    self_signed::make()
-        .map_err(|error| {
-            compilation.node_error(
-                "bad-value",
-                "ssl_cert",
-                format!("cannot make a certificate: {error}"),
-            );
-        })
-        .ok()
+/// What clients see that no sni matches: `ssl_cert`, or a pair made here.
+fn default_keys(compilation: &Compilation<'_>) -> Option<Keys> {
+    let settings = compilation.settings();
+    if settings.ssl_cert.is_empty() {
+        return self_signed_keys(compilation);
+    }
+    let mut default = Keys::default();
+    let mut complete = true;
+    let mut kinds: Vec<PublicKey> = Vec::new();
+    for (index, files) in settings.ssl_cert.iter().enumerate() {
+        let read = || {
+            let chain = pem::certificates(&files.certificate)?;
+            let key = pem::private_key(&files.private_key)?;
+            pem::certified_key(chain, key, &files.certificate.display().to_string())
+        };
+        let path = format!("ssl_cert[{index}]");
+        match read() {
+            Ok(key) => {
+                if let Some(kind) = kind_of(&key) {
+                    if kinds
+                        .iter()
+                        .any(|other| discriminant(other) == discriminant(&kind))
+                    {
+                        let message = format!(
+                            "{} is never shown: an earlier certificate has a key of its type",
+                            files.certificate.display()
+                        );
+                        let origin = compilation.node.origin(&path);
+                        compilation.report(Finding::warning("no-effect", origin, &path, message));
+                    }
+                    kinds.push(kind);
+                }
+                default.push(key);
+            }
+            Err(error) => {
+                complete = false;
+                compilation.node_error("unreadable-file", &path, error.to_string());
+            }
+        }
+    }
+    complete.then_some(default)
+}
+
+fn kind_of(key: &CertifiedKey) -> Option<PublicKey> {
+    let leaf = Certificate::parse(key.cert.first()?.clone()).ok()?;
+    Some(leaf.public_key())
+}
+
+/// RSA beside ECDSA; none where nobody would see it, as an RSA key takes its time.
+fn self_signed_keys(compilation: &Compilation<'_>) -> Option<Keys> {
+    let mut listeners = compilation.settings().proxy_listen.iter();
+    if !listeners.any(|listen| listen.protocol.is_tls()) {
+        return Some(Keys::default());
+    }
+    let message =
+        "no ssl_cert: clients that no sni matches see a self-signed certificate, made anew at every start";
+    let origin = compilation.node.origin("ssl_cert");
+    compilation.report(Finding::warning("self-signed", origin, "ssl_cert", message));
+    match self_signed::pair() {
+        Ok(pair) => Some(pair.iter().map(Arc::clone).collect()),
+        Err(error) => {
+            let message = format!("cannot make a certificate: {error}");
+            compilation.node_error("bad-value", "ssl_cert", message);
+            None
+        }
+    }
 }

@@ -6,9 +6,7 @@ use transport::certificate::{AlternativeName, Certificate};
 use transport::handshake_policy::{Advertise, verify_in_handshake};
 use transport::possession::prove_possession;
 use transport::revocation::crl::RevocationLists;
-use transport::server_tls::{
-    CertificateChooser, ClientAuthentication, Keys, LowestVersion, Offer, server_config,
-};
+use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
 use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation, TrustStore};
 
 use super::Compiler;
@@ -28,15 +26,15 @@ impl Compiler<'_> {
         let certificates = self.certificates(&path, tls);
         let clients = self.clients(name, authentication);
         let (certificates, (clients, asked)) = (Arc::new(certificates?), clients?);
-        let lowest = match tls.security_policy {
-            SecurityPolicy::Tls12 => LowestVersion::Tls12,
-            SecurityPolicy::Tls13 => LowestVersion::Tls13,
+        let versions = match tls.security_policy {
+            SecurityPolicy::Tls12 => Versions::Tls12AndTls13,
+            SecurityPolicy::Tls13 => Versions::Tls13Only,
         };
-        let config = server_config(Arc::clone(&certificates), asked, lowest, Offer::Http2AndHttp1)
+        let tls = ServerConfigs::new(Arc::clone(&certificates), &asked, versions, Offer::Http2AndHttp1)
             .map_err(|error| self.error("tls-unusable", &path, error.to_string()))
             .ok()?;
         Some(Scheme::Https {
-            tls: Arc::new(config),
+            tls,
             certificates,
             clients,
         })
