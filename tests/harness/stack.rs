@@ -13,6 +13,7 @@
 //! Whatever goes wrong here fails the test, so everything panics.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,6 +104,11 @@ impl Stack {
     /// The same, asking for another name of the gateway's.
     pub fn gateway_as(&self, name: &str) -> Client {
         Client::https(self.gateway.addresses[0], &self.pki, name)
+    }
+
+    /// Where an entry of the gateway's `proxy_listen` is bound.
+    pub fn gateway_address(&self, entry: usize) -> SocketAddr {
+        self.gateway.addresses[entry]
     }
 
     /// A client that goes straight to the gateway's plain listener.
