@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use crate::key_exchange;
+use crate::stapling::{Shown, StapleProblem};
 
 /// The TLS versions that a listener speaks. TLS 1.2 is ECDHE with AEAD only: rustls has nothing weaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -53,7 +55,7 @@ pub struct CertificateChooser {
 
 /// Certificates of different key types for one name; the client's signature schemes choose.
 #[derive(Clone, Default)]
-pub struct Keys(Vec<Arc<CertifiedKey>>);
+pub struct Keys(Vec<Shown>);
 
 impl CertificateChooser {
     /// A chooser that shows `default` to everybody.
@@ -93,30 +95,42 @@ impl CertificateChooser {
     /// The certificate that this client is shown: of those for its server name, the first whose key it can check.
     pub fn key_for(&self, hello: &ClientHello<'_>) -> Option<&Arc<CertifiedKey>> {
         let keys = self.choose(hello.server_name());
-        let fitting = keys
-            .0
-            .iter()
-            .find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
+        let now = UnixTime::now();
+        let mut shown = keys.0.iter().map(|shown| shown.key(now));
+        let fitting = shown.find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
         // If none fits, the first one lets rustls say so in its own words.
-        fitting.or(keys.0.first())
+        fitting.or_else(|| keys.0.first().map(|shown| shown.key(now)))
+    }
+
+    /// Staples an OCSP response to the certificate that it is about, wherever that is shown, if the response is good.
+    pub fn staple(&mut self, response: &[u8], now: UnixTime) -> Result<(), StapleProblem> {
+        let mut outcome = Err(StapleProblem::Nobodys);
+        let keys = self.by_name.values_mut().chain([&mut self.default]);
+        for shown in keys.flat_map(|keys| keys.0.iter_mut()) {
+            match shown.staple(response, now) {
+                Err(StapleProblem::Nobodys) => {}
+                about => outcome = about,
+            }
+        }
+        outcome
     }
 }
 
 impl Keys {
     /// One certificate.
     pub fn one(key: Arc<CertifiedKey>) -> Self {
-        Self(vec![key])
+        Self(vec![Shown::new(key)])
     }
 
     /// Adds a certificate of, presumably, another key type.
     pub fn push(&mut self, key: Arc<CertifiedKey>) {
-        self.0.push(key);
+        self.0.push(Shown::new(key));
     }
 }
 
 impl FromIterator<Arc<CertifiedKey>> for Keys {
     fn from_iter<I: IntoIterator<Item = Arc<CertifiedKey>>>(keys: I) -> Self {
-        Self(keys.into_iter().collect())
+        Self(keys.into_iter().map(Shown::new).collect())
     }
 }
 

@@ -5,6 +5,7 @@ use std::mem::discriminant;
 use std::sync::Arc;
 
 use rustls::DistinguishedName;
+use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
 use transport::certificate::{Certificate, PublicKey};
 use transport::finding::Finding;
@@ -182,7 +183,33 @@ fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
             chooser.add(&sni.name.value, Arc::clone(&pair.certified));
         }
     }
+    staple(compilation, &mut chooser)?;
     Some(chooser)
+}
+
+/// Puts the responses of `ssl_stapling_file` on the certificates that they are about. One that cannot be shown is warned
+/// of: clients do without, and a wrong one would stop them.
+fn staple(compilation: &Compilation<'_>, chooser: &mut CertificateChooser) -> Option<()> {
+    let mut complete = true;
+    for (index, file) in compilation.settings().ssl_stapling_file.iter().enumerate() {
+        let path = format!("ssl_stapling_file[{index}]");
+        let file_name = file.display();
+        match std::fs::read(file) {
+            Ok(response) => {
+                if let Err(problem) = chooser.staple(&response, UnixTime::now()) {
+                    let message = format!("{file_name} is not stapled: {problem}");
+                    let origin = compilation.node.origin(&path);
+                    compilation.report(Finding::warning("not-stapled", origin, &path, message));
+                }
+            }
+            Err(error) => {
+                complete = false;
+                let message = format!("cannot read {file_name}: {error}");
+                compilation.node_error("unreadable-file", &path, message);
+            }
+        }
+    }
+    complete.then_some(())
 }
 
 /// What clients see that no sni matches: `ssl_cert`, or a pair made here.

@@ -19,6 +19,8 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
+//! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
 //! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |

@@ -1,5 +1,6 @@
 //! What an https listener shows, and what it asks of clients.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use transport::certificate::{AlternativeName, Certificate};
@@ -44,6 +45,7 @@ impl Compiler<'_> {
         let ListenerTls {
             certificate,
             additional_certificates,
+            stapling_files,
             security_policy: _,
         } = tls;
         let default = self.certified_key(path, certificate);
@@ -69,7 +71,35 @@ impl Compiler<'_> {
                 chooser.add(&name, Arc::clone(&key));
             }
         }
+        self.staple(path, stapling_files, &mut chooser)?;
         Some(chooser)
+    }
+
+    /// Puts OCSP responses on the certificates that they are about. One that cannot be shown is warned of: clients do
+    /// without, and a wrong one would stop them.
+    fn staple(&mut self, path: &str, files: &[PathBuf], chooser: &mut CertificateChooser) -> Option<()> {
+        let mut complete = true;
+        for (index, file) in files.iter().enumerate() {
+            let path = format!("{path}.stapling_files[{index}]");
+            let file_name = file.display();
+            match std::fs::read(file) {
+                Ok(response) => {
+                    if let Err(problem) = chooser.staple(&response, self.now) {
+                        self.warn(
+                            "not-stapled",
+                            &path,
+                            format!("{file_name} is not stapled: {problem}"),
+                        );
+                    }
+                }
+                Err(error) => {
+                    complete = false;
+                    let message = format!("cannot read {file_name}: {error}");
+                    self.error("stapling-file-unusable", &path, message);
+                }
+            }
+        }
+        complete.then_some(())
     }
 
     fn clients(

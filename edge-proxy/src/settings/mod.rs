@@ -104,6 +104,8 @@ pub struct ListenerTls {
     pub certificate: CertificateFiles,
     /// Picked by SNI from their SANs.
     pub additional_certificates: Vec<CertificateFiles>,
+    /// OCSP responses in DER, each for one of the certificates.
+    pub stapling_files: Vec<PathBuf>,
     /// Lowest protocol version.
     pub security_policy: SecurityPolicy,
 }
