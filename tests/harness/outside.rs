@@ -1,8 +1,9 @@
-//! Programs that are not ours: `curl`, `openssl`, `gnutls-cli`. One that is missing fails the test and says how to
-//! install it.
+//! Programs that are not ours: `curl`, `openssl`, `gnutls-cli`, `testssl`, `sslyze`. One that is missing fails the test
+//! and says how to install it.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::program::Said;
@@ -46,6 +47,35 @@ pub fn gnutls_cli<S: AsRef<str>>(address: SocketAddr, options: &[S], path: &str)
             "apt-get install gnutls-bin",
         )
     })
+}
+
+/// `testssl` (testssl.sh) with these options; it asks no name server and nobody else.
+pub fn testssl<S: AsRef<str>>(address: SocketAddr, name: &str, options: &[S]) -> Said {
+    let mut command = Command::new("testssl");
+    command.args(["--quiet", "--warnings", "off", "--color", "0"]);
+    command.args(["--nodns", "none", "--ip", &address.ip().to_string()]);
+    command.args(options.iter().map(AsRef::as_ref));
+    command.arg(format!("{name}:{}", address.port()));
+    run(
+        command,
+        "testssl",
+        Input::Whole(b""),
+        "apt-get install testssl.sh",
+    )
+}
+
+/// `sslyze` with these options: that of `make tools`, or the one on the path.
+pub fn sslyze<S: AsRef<str>>(address: SocketAddr, name: &str, options: &[S]) -> Said {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/sslyze/bin/sslyze");
+    let mut command = if ours.exists() {
+        Command::new(ours)
+    } else {
+        Command::new("sslyze")
+    };
+    command.args(["--sni", name]);
+    command.args(options.iter().map(AsRef::as_ref));
+    command.arg(address.to_string());
+    run(command, "sslyze", Input::Whole(b""), "make tools")
 }
 
 /// What is on a program's standard input.

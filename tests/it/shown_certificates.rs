@@ -166,26 +166,16 @@ async fn gnutls_verifies_what_it_is_shown() {
     let stack = shown().start().await;
     let address = stack.gateway().address();
     let trusted = format!("--x509cafile={}", stack.pki.path("shown/ca.pem").display());
-    for (sni, verified, priority, works) in [
-        ("exact.test", "exact", "NORMAL", true),
-        ("exact.test", "exact", "NORMAL:-VERS-TLS1.3", true),
-        (
-            "exact.test",
-            "exact-rsa",
-            "NORMAL:-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256",
-            true,
-        ),
-        (
-            "exact.test",
-            "exact-rsa",
-            "NORMAL:-VERS-TLS1.3:-ECDHE-ECDSA",
-            true,
-        ),
-        ("a.wild.test", "left", "NORMAL", true),
-        ("right.example", "right", "NORMAL", true),
-        ("unknown.example", "star", "NORMAL", true),
-        ("exact.test", "left", "NORMAL", false),
-    ] {
+    for (sni, verified, priority, works) in table! {
+        ("exact.test", "exact", "NORMAL", true);
+        ("exact.test", "exact", "NORMAL:-VERS-TLS1.3", true);
+        ("exact.test", "exact-rsa", "NORMAL:-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256", true);
+        ("exact.test", "exact-rsa", "NORMAL:-VERS-TLS1.3:-ECDHE-ECDSA", true);
+        ("a.wild.test", "left", "NORMAL", true);
+        ("right.example", "right", "NORMAL", true);
+        ("unknown.example", "star", "NORMAL", true);
+        ("exact.test", "left", "NORMAL", false);
+    } {
         let (sni, verified) = (
             format!("--sni-hostname={sni}"),
             format!("--verify-hostname={verified}"),

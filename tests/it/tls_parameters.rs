@@ -33,28 +33,13 @@ fn negotiated(door: &Client, options: &[&str]) -> Option<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_versions_that_are_set_are_spoken() {
     let old = ["-cipher", "ALL:@SECLEVEL=0"];
-    for (protocols, suite, policy, spoken) in [
-        ("TLSv1.2 TLSv1.3", "intermediate", "1.2", [true, true]),
-        ("TLSv1.3", "intermediate", "1.3", [false, true]),
-        (
-            "TLSv1.2 TLSv1.3",
-            "modern",
-            "ELBSecurityPolicy-TLS13-1-3-2021-06",
-            [false, true],
-        ),
-        (
-            "TLSv1.3,TLSv1.2",
-            "intermediate",
-            "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
-            [true, true],
-        ),
-        (
-            "TLSv1.2",
-            "intermediate",
-            "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
-            [true, false],
-        ),
-    ] {
+    for (protocols, suite, policy, spoken) in table! {
+        ("TLSv1.2 TLSv1.3", "intermediate", "1.2", [true, true]);
+        ("TLSv1.3", "intermediate", "1.3", [false, true]);
+        ("TLSv1.2 TLSv1.3", "modern", "ELBSecurityPolicy-TLS13-1-3-2021-06", [false, true]);
+        ("TLSv1.3,TLSv1.2", "intermediate", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", [true, true]);
+        ("TLSv1.2", "intermediate", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", [true, false]);
+    } {
         let stack = Stack::with("hop.yaml")
             .gateway("ssl_protocols", protocols)
             .gateway("ssl_cipher_suite", suite)
@@ -86,53 +71,21 @@ async fn only_the_versions_that_are_set_are_spoken() {
 async fn the_servers_order_of_cipher_suites_wins() {
     let stack = Stack::with("hop.yaml").start().await;
     for door in [stack.gateway(), stack.edge("public"), stack.edge("off")] {
-        for (option, offered, chosen) in [
-            (
-                "-ciphersuites",
-                "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384",
-                Some("TLS_AES_256_GCM_SHA384"),
-            ),
-            (
-                "-ciphersuites",
-                "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
-                Some("TLS_AES_128_GCM_SHA256"),
-            ),
-            (
-                "-ciphersuites",
-                "TLS_CHACHA20_POLY1305_SHA256",
-                Some("TLS_CHACHA20_POLY1305_SHA256"),
-            ),
-            ("-ciphersuites", "TLS_AES_128_CCM_SHA256", None),
-            (
-                "-cipher",
-                "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384",
-                Some("ECDHE-ECDSA-AES256-GCM-SHA384"),
-            ),
-            (
-                "-cipher",
-                "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256",
-                Some("ECDHE-ECDSA-AES128-GCM-SHA256"),
-            ),
-            (
-                "-cipher",
-                "ECDHE-ECDSA-CHACHA20-POLY1305",
-                Some("ECDHE-ECDSA-CHACHA20-POLY1305"),
-            ),
+        for (option, offered, chosen) in table! {
+            ("-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384", Some("TLS_AES_256_GCM_SHA384"));
+            ("-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", Some("TLS_AES_128_GCM_SHA256"));
+            ("-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256", Some("TLS_CHACHA20_POLY1305_SHA256"));
+            ("-ciphersuites", "TLS_AES_128_CCM_SHA256", None);
+            ("-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384", Some("ECDHE-ECDSA-AES256-GCM-SHA384"));
+            ("-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256", Some("ECDHE-ECDSA-AES128-GCM-SHA256"));
+            ("-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305", Some("ECDHE-ECDSA-CHACHA20-POLY1305"));
             // CBC, RSA key exchange, finite-field DH, CCM, no authentication, no encryption.
-            (
-                "-cipher",
-                "ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA",
-                None,
-            ),
-            ("-cipher", "AES256-GCM-SHA384:AES128-GCM-SHA256:AES128-SHA", None),
-            (
-                "-cipher",
-                "DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305",
-                None,
-            ),
-            ("-cipher", "ECDHE-ECDSA-AES256-CCM:ECDHE-ECDSA-AES128-CCM8", None),
-            ("-cipher", "aNULL:eNULL:@SECLEVEL=0", None),
-        ] {
+            ("-cipher", "ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA", None);
+            ("-cipher", "AES256-GCM-SHA384:AES128-GCM-SHA256:AES128-SHA", None);
+            ("-cipher", "DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305", None);
+            ("-cipher", "ECDHE-ECDSA-AES256-CCM:ECDHE-ECDSA-AES128-CCM8", None);
+            ("-cipher", "aNULL:eNULL:@SECLEVEL=0", None);
+        } {
             let version = if option == "-cipher" { "-tls1_2" } else { "-tls1_3" };
             let seen = negotiated(&door, &[option, offered, version]);
             assert_eq!(
@@ -169,24 +122,11 @@ async fn key_exchange_is_hybrid_first_and_on_good_curves_only() {
     }
     // No OpenSSL of today's stable distributions has the hybrid, so rustls asks for it, last of all.
     for door in [stack.gateway(), stack.edge("public"), stack.edge("off")] {
-        for (offered, chosen) in [
-            (
-                vec![
-                    NamedGroup::X25519,
-                    NamedGroup::secp256r1,
-                    NamedGroup::X25519MLKEM768,
-                ],
-                NamedGroup::X25519MLKEM768,
-            ),
-            (
-                vec![NamedGroup::X25519MLKEM768, NamedGroup::X25519],
-                NamedGroup::X25519MLKEM768,
-            ),
-            (
-                vec![NamedGroup::secp384r1, NamedGroup::secp256r1],
-                NamedGroup::secp384r1,
-            ),
-        ] {
+        for (offered, chosen) in table! {
+            (vec![NamedGroup::X25519, NamedGroup::secp256r1, NamedGroup::X25519MLKEM768], NamedGroup::X25519MLKEM768);
+            (vec![NamedGroup::X25519MLKEM768, NamedGroup::X25519], NamedGroup::X25519MLKEM768);
+            (vec![NamedGroup::secp384r1, NamedGroup::secp256r1], NamedGroup::secp384r1);
+        } {
             let mut provider = aws_lc_rs::default_provider();
             let known = aws_lc_rs::ALL_KX_GROUPS.iter().copied();
             provider.kx_groups = offered
@@ -289,23 +229,14 @@ async fn alpn_gives_http2_where_both_speak_it() {
 async fn gnutls_agrees() {
     let stack = Stack::with("hop.yaml").start().await;
     for door in [stack.gateway(), stack.edge("off")] {
-        for (priority, description) in [
-            ("NORMAL", Some("(TLS1.3-X.509)-(ECDHE-SECP256R1)")),
-            (
-                "NORMAL:-GROUP-ALL:+GROUP-SECP384R1",
-                Some("(TLS1.3-X.509)-(ECDHE-SECP384R1)"),
-            ),
-            (
-                "NORMAL:-VERS-ALL:+VERS-TLS1.2",
-                Some("(TLS1.2-X.509)-(ECDHE-SECP256R1)"),
-            ),
-            (
-                "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:+AES-128-CBC",
-                None,
-            ),
-            ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+DHE-RSA:+RSA", None),
-            ("NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0", None),
-        ] {
+        for (priority, description) in table! {
+            ("NORMAL", Some("(TLS1.3-X.509)-(ECDHE-SECP256R1)"));
+            ("NORMAL:-GROUP-ALL:+GROUP-SECP384R1", Some("(TLS1.3-X.509)-(ECDHE-SECP384R1)"));
+            ("NORMAL:-VERS-ALL:+VERS-TLS1.2", Some("(TLS1.2-X.509)-(ECDHE-SECP256R1)"));
+            ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:+AES-128-CBC", None);
+            ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+DHE-RSA:+RSA", None);
+            ("NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0", None);
+        } {
             let priority = format!("--priority={priority}");
             let said = gnutls_cli(door.address(), &["--insecure", &priority], "/public");
             assert_eq!(
@@ -321,28 +252,16 @@ async fn gnutls_agrees() {
 
 #[test]
 fn what_cannot_be_honoured_is_refused_by_name() {
-    for (key, value, said) in [
-        (
-            "ssl_protocols",
-            "TLSv1.1 TLSv1.2",
-            "`TLSv1.1` is none of TLSv1.2, TLSv1.3",
-        ),
-        ("ssl_protocols", "SSLv3", "`SSLv3` is none of"),
-        ("ssl_protocols", "tlsv1.3", "`tlsv1.3` is none of"),
-        (
-            "ssl_cipher_suite",
-            "old",
-            "`old` has cipher suites that rustls does not have",
-        ),
-        ("ssl_cipher_suite", "custom", "`custom` needs ssl_ciphers"),
-        ("ssl_cipher_suite", "fips", "`fips` needs a FIPS validated module"),
-        (
-            "ssl_cipher_suite",
-            "strong",
-            "`strong` is none of intermediate, modern",
-        ),
-        ("ssl_ciphers", "ECDHE-RSA-AES128-GCM-SHA256", "ssl_ciphers"),
-    ] {
+    for (key, value, said) in table! {
+        ("ssl_protocols", "TLSv1.1 TLSv1.2", "`TLSv1.1` is none of TLSv1.2, TLSv1.3");
+        ("ssl_protocols", "SSLv3", "`SSLv3` is none of");
+        ("ssl_protocols", "tlsv1.3", "`tlsv1.3` is none of");
+        ("ssl_cipher_suite", "old", "`old` has cipher suites that rustls does not have");
+        ("ssl_cipher_suite", "custom", "`custom` needs ssl_ciphers");
+        ("ssl_cipher_suite", "fips", "`fips` needs a FIPS validated module");
+        ("ssl_cipher_suite", "strong", "`strong` is none of intermediate, modern");
+        ("ssl_ciphers", "ECDHE-RSA-AES128-GCM-SHA256", "ssl_ciphers");
+    } {
         let report = gateway().gateway(key, value).refusal();
         let report = report.map(|report| report.to_string()).unwrap_or_default();
         assert!(report.contains(said), "{key} = {value}: {report}");
