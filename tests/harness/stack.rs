@@ -43,6 +43,7 @@ pub struct Plan {
     pub(crate) files: Vec<(String, String)>,
     gateway: Vec<(String, String)>,
     edge: Vec<(String, String)>,
+    edge_file: String,
     role: EdgeRole,
 }
 
@@ -80,6 +81,7 @@ impl Stack {
             files: Vec::new(),
             gateway: Vec::new(),
             edge: Vec::new(),
+            edge_file: fixture("edge.toml"),
             role: EdgeRole::ToGateway,
         }
     }
@@ -212,6 +214,13 @@ impl Plan {
         self
     }
 
+    /// Replaces a text in the edge's node file, for what the environment cannot say.
+    pub fn edge_replacing(mut self, from: &str, to: &str) -> Self {
+        assert!(self.edge_file.contains(from), "the edge's file has no {from:?}");
+        self.edge_file = self.edge_file.replace(from, to);
+        self
+    }
+
     /// Sends the edge's requests straight to the upstream, to see what the edge writes.
     pub fn edge_to_upstream(mut self) -> Self {
         self.role = EdgeRole::ToUpstream;
@@ -294,7 +303,7 @@ impl Plan {
             EdgeRole::Absent => None,
         };
         let edge = match target {
-            Some(target) => Some(start_edge(dir.path(), target, self.edge).await),
+            Some(target) => Some(start_edge(dir.path(), (&self.edge_file, target), self.edge).await),
             None => None,
         };
         Stack {

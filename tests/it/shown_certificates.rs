@@ -252,6 +252,67 @@ async fn a_reload_acts_on_the_next_handshake() {
     assert_eq!(seen(address, &["-noservername"]), "right");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_edge_shows_the_certificate_that_has_the_name() {
+    let authority = Authority::root("Shown Root").unwrap();
+    let mut plan = Stack::with("hop.yaml");
+    for (name, leaf) in [
+        (
+            "default",
+            Leaf::server("default").dns("edge.test").dns("own.wild.test"),
+        ),
+        (
+            "default-rsa",
+            Leaf::server("default-rsa").dns("edge.test").key(KeyKind::Rsa2048),
+        ),
+        ("wild", Leaf::server("wild").dns("*.wild.test")),
+        ("named", Leaf::server("named").dns("a.wild.test").dns("Edge.Test")),
+    ] {
+        let issued = authority.issue(leaf).unwrap();
+        plan = plan
+            .file(&format!("shown/{name}.pem"), issued.chain_pem())
+            .file(&format!("shown/{name}.key"), issued.key_pem());
+    }
+    plan = plan
+        .edge("LISTENERS__OFF__TLS__CERTIFICATE", "pki/shown/default.pem")
+        .edge("LISTENERS__OFF__TLS__PRIVATE_KEY", "pki/shown/default.key");
+    let listed = ["default-rsa", "wild", "named"].map(|name| {
+        format!("{{ certificate = \"pki/shown/{name}.pem\", private_key = \"pki/shown/{name}.key\" }}")
+    });
+    let listed = format!(
+        "[listeners.off.tls]\nadditional_certificates = [{}]",
+        listed.join(", ")
+    );
+    let stack = plan.edge_replacing("[listeners.off.tls]", &listed).start().await;
+    let address = stack.edge("off").address();
+    let seen = |options: &[&str]| subject(&s_client(address, options, "/public"));
+    for (options, expected) in table! {
+        (["-noservername"].as_slice(), "default");
+        (&["-servername", "unknown.example"], "default");
+        (&["-servername", "127.0.0.1"], "default");
+        (&["-servername", "edge.test"], "default");
+        (&["-servername", "EDGE.test."], "default");
+        // Beside it there is one for clients that know RSA alone; not where no name was asked for.
+        (&["-servername", "edge.test", "-sigalgs", "rsa_pss_rsae_sha256"], "default-rsa");
+        (&["-noservername", "-sigalgs", "rsa_pss_rsae_sha256"], "-");
+        // The default's own name is not taken by another's wildcard.
+        (&["-servername", "own.wild.test"], "default");
+        (&["-servername", "a.wild.test"], "named");
+        (&["-servername", "b.wild.test"], "wild");
+        (&["-servername", "b.c.wild.test"], "default");
+    } {
+        assert_eq!(seen(options), expected, "{options:?}");
+    }
+    // A certificate that was renewed: from the reload on, with the next handshake.
+    for suffix in ["pem", "key"] {
+        let file = |name: &str| stack.pki.path(&format!("shown/{name}.{suffix}"));
+        std::fs::copy(file("named"), file("default")).unwrap();
+    }
+    assert_eq!(seen(&["-noservername"]), "default", "not before the reload");
+    stack.reload_edge();
+    assert_eq!(seen(&["-noservername"]), "named");
+}
+
 #[test]
 fn a_second_certificate_of_one_key_type_is_warned_of() {
     for (second, warned) in [("default-rsa", false), ("default-p384", false), ("exact", true)] {

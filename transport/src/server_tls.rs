@@ -227,3 +227,38 @@ fn config(
     };
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::possession::prove_possession;
+
+    fn forms(clients: &ClientAuthentication) -> Vec<Arc<ServerConfig>> {
+        let nothing = Arc::new(CertificateChooser::new(Keys::default()));
+        let configs = ServerConfigs::new(nothing, clients, Versions::default(), Offer::Http1)
+            .expect("a configuration without certificates is one");
+        [configs.hybrid, Some(configs.classical)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    #[test]
+    fn tickets_are_made_where_nobody_is_asked_and_nowhere_else() {
+        let made = forms(&ClientAuthentication::NotAsked);
+        assert!(
+            Arc::ptr_eq(&made[0].ticketer, &made[1].ticketer),
+            "a client may come by either form"
+        );
+        for config in made {
+            assert!(config.ticketer.enabled());
+            assert_eq!(config.ticketer.lifetime(), 12 * 60 * 60);
+            assert_eq!(config.max_early_data_size, 0);
+        }
+        for config in forms(&ClientAuthentication::Asked(prove_possession(Vec::new()))) {
+            assert!(!config.ticketer.enabled());
+            assert_eq!((config.send_tls13_tickets, config.max_tls13_tickets), (0, 0));
+            assert!(!config.session_storage.can_cache());
+        }
+    }
+}
