@@ -29,6 +29,7 @@ impl Compiler<'_> {
         let (certificates, (clients, asked)) = (Arc::new(certificates?), clients?);
         let versions = match tls.security_policy {
             SecurityPolicy::Tls12 => Versions::Tls12AndTls13,
+            SecurityPolicy::Tls12Only => Versions::Tls12Only,
             SecurityPolicy::Tls13 => Versions::Tls13Only,
         };
         let tls = ServerConfigs::new(Arc::clone(&certificates), &asked, versions, Offer::Http2AndHttp1)
