@@ -59,12 +59,10 @@ tools: ## Installs what the tests need beside Rust, or says how
 compose-test: ## The two nodes in real containers; needs a Docker Engine
 	compose/test.sh
 
-bench: ## Benchmarks
-	@if ls */benches/*.rs >/dev/null 2>&1; then \
-	    $(CARGO) bench --workspace --bench '*'; \
-	else \
-	    echo 'there are no benchmarks yet'; \
-	fi
+# Criterion has the last word: a `time:` line for each benchmark, then the memory that a load needs. How to read it:
+# docs/performance.md. ARGS="consumers/again" picks some.
+bench: ## Benchmarks of deciding and loading, some minutes; Criterion prints what it finds
+	$(CARGO) bench --package api-gateway --bench decision --bench load -- $(ARGS)
 
 # Each target for SECONDS_EACH; TARGETS=document is one of them. What is found stays in fuzz/artifacts/, what was learnt
 # in fuzz/learnt/. The sanitizer needs the nightly switches of the compiler, which this lets the pinned one have.

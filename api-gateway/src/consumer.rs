@@ -1,7 +1,9 @@
 //! Consumers, and how a name in a certificate finds one. All look-ups are indexes made when the document is compiled:
 //! a million consumers cost a request what ten do.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use http::HeaderValue;
 use uuid::Uuid;
@@ -17,12 +19,12 @@ pub struct Consumer {
     pub username: Option<Name>,
     /// Its unique id in somebody else's system.
     pub custom_id: Option<Name>,
-    /// The groups of its `acls`, in the document's order.
-    pub groups: Box<[Box<str>]>,
+    /// The groups of its `acls`, in the document's order; shared by all consumers with the same.
+    pub groups: Arc<[Box<str>]>,
     /// `X-Consumer-Groups`: those groups, `, ` between them.
     pub groups_header: HeaderValue,
     /// The names of its consumer groups; an `acl` looks at them only with `include_consumer_groups`.
-    pub consumer_groups: Box<[Box<str>]>,
+    pub consumer_groups: Arc<[Box<str>]>,
 }
 
 /// A name that is sent upstream: as text to compare, as a header value to send.
@@ -71,8 +73,8 @@ impl CertifiedName {
     /// With the case folded that does not count; `None` where nothing folds.
     fn folded(&self) -> Option<String> {
         let folded = match self {
-            Self::Email(text) => fold_domain(text),
-            Self::Dns(text) => text.to_ascii_lowercase(),
+            Self::Email(text) => fold_domain(text).into_owned(),
+            Self::Dns(text) => fold(text).into_owned(),
             Self::Exact(_) => return None,
         };
         Some(folded)
@@ -80,10 +82,22 @@ impl CertifiedName {
 }
 
 /// The local part stays as it is: RFC 5321 §2.4 leaves its case to the receiving host.
-fn fold_domain(address: &str) -> String {
+fn fold_domain(address: &str) -> Cow<'_, str> {
     match address.rsplit_once('@') {
-        Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
-        None => address.to_owned(),
+        Some((local, domain)) => match fold(domain) {
+            Cow::Borrowed(_) => Cow::Borrowed(address),
+            Cow::Owned(domain) => Cow::Owned(format!("{local}@{domain}")),
+        },
+        None => Cow::Borrowed(address),
+    }
+}
+
+/// Copied only where there is something to fold: hardly a name has any.
+fn fold(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -123,9 +137,9 @@ impl<T: Copy + PartialEq> NameIndex<T> {
     pub fn add(&mut self, name: &str, value: T) {
         for (index, folded) in [
             (&mut self.by_domain, fold_domain(name)),
-            (&mut self.by_dns, name.to_ascii_lowercase()),
+            (&mut self.by_dns, fold(name)),
         ] {
-            if folded != name {
+            if let Cow::Owned(folded) = folded {
                 index
                     .entry(folded)
                     .and_modify(|known| *known = known.filter(|known| *known == value))
@@ -170,6 +184,16 @@ pub struct Consumers {
 }
 
 impl Consumers {
+    /// Room for so many.
+    pub fn with_capacity(consumers: usize) -> Self {
+        Self {
+            all: Vec::with_capacity(consumers),
+            by_id: HashMap::with_capacity(consumers),
+            by_username: NameIndex::default(),
+            by_custom_id: NameIndex::default(),
+        }
+    }
+
     /// Adds a consumer.
     pub fn add(&mut self, consumer: Consumer) -> ConsumerKey {
         let key = ConsumerKey(u32::try_from(self.all.len()).unwrap_or(u32::MAX));

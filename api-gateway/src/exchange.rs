@@ -41,8 +41,8 @@ pub struct Arrival<'r> {
     pub carrier: &'r Carrier,
     /// Where certificate headers may come from.
     pub sources: &'r HeaderSources,
-    /// The client's address: the peer's, or what a carrier that is believed says.
-    pub client_ip: IpAddr,
+    /// The client's address: the peer's, or what a carrier that is believed says. `None`: it says what is no address.
+    pub client_ip: Option<IpAddr>,
     /// When it came.
     pub now: UnixTime,
 }
@@ -69,9 +69,18 @@ pub struct Caller {
     /// The credential that proved it. Absent for an anonymous consumer.
     pub credential: Option<Credential>,
     /// Groups that the credential itself named. An empty list is not the same as none.
-    pub authenticated_groups: Option<Vec<Box<str>>>,
+    pub authenticated_groups: Option<Arc<AuthenticatedGroups>>,
     /// Everybody who was authenticated, in order.
     pub principals: Vec<Principal>,
+}
+
+/// Groups that a credential named.
+#[derive(Debug)]
+pub struct AuthenticatedGroups {
+    /// Their names.
+    pub names: Box<[Box<str>]>,
+    /// `X-Authenticated-Groups`; `None` where it would be read as other groups than these.
+    pub header: Option<HeaderValue>,
 }
 
 /// What proved the caller.
@@ -119,6 +128,11 @@ impl<'r> Exchange<'r> {
         self.stamps.push((name, value));
     }
 
+    /// Takes back what was to be written upstream under these names: somebody else is the caller now.
+    pub fn withdraw(&mut self, names: &[HeaderName]) {
+        self.stamps.retain(|(name, _)| !names.contains(name));
+    }
+
     /// Makes `key` the consumer, with its headers. Kong lets the later of two authentications overwrite the earlier.
     pub fn authenticate(&mut self, key: ConsumerKey, credential: Option<Credential>) {
         self.caller.consumer = Some(key);
@@ -152,12 +166,10 @@ impl<'r> Exchange<'r> {
         }
     }
 
-    /// Whether an edge carried the request, and everybody who was authenticated so far is that edge itself, by the
-    /// certificate of the hop.
-    pub fn only_the_edge_is_known(&self) -> bool {
+    /// Whether everybody who was authenticated so far is the peer of the connection.
+    pub fn only_the_peer_is_known(&self) -> bool {
         let mut principals = self.caller.principals.iter();
-        matches!(self.arrival.carrier, Carrier::Edge(_))
-            && principals.all(|principal| principal.evidence == Evidence::Socket)
+        principals.all(|principal| principal.evidence == Evidence::Socket)
     }
 
     /// The consumer, if one was found.

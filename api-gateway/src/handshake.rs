@@ -17,7 +17,7 @@ pub struct Handshakes {
     pub default: Handshake,
     /// By exact server name, lower case, without trailing dot.
     pub exact: HashMap<Box<str>, Handshake>,
-    /// `*.example.com` without the star and the dot: any depth.
+    /// `*.example.com` without the star and the dot: any depth. Empty for a bare `*`: any name, but not none.
     pub suffix: HashMap<Box<str>, Handshake>,
     /// `example.*` without the dot and the star.
     pub prefix: HashMap<Box<str>, Handshake>,
@@ -49,6 +49,7 @@ impl Handshakes {
             .get(name.as_str())
             .or_else(|| dots().find_map(|at| self.suffix.get(&name[at + 1..])))
             .or_else(|| dots().rev().find_map(|at| self.prefix.get(&name[..at])))
+            .or_else(|| self.suffix.get(""))
             .unwrap_or(&self.default)
     }
 }

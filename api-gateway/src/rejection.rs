@@ -27,7 +27,7 @@ pub enum Rejection {
     /// A body above `client_max_body_size`.
     #[error("Payload too large")]
     BodyTooLarge,
-    /// The client fell silent, or went away, in the middle of its body.
+    /// The client fell silent in the middle of its body.
     #[error("Request timeout")]
     ClientStalled(#[source] UpstreamError),
     /// No route matches.
@@ -143,7 +143,8 @@ fn upstream_status(error: &UpstreamError) -> StatusCode {
         UpstreamError::Refused { .. } | UpstreamError::Tls { .. } | UpstreamError::Exchange(_) => {
             StatusCode::BAD_GATEWAY
         }
-        UpstreamError::ClientCutOff | UpstreamError::ClientStalled => StatusCode::REQUEST_TIMEOUT,
+        UpstreamError::ClientCutOff => StatusCode::BAD_REQUEST,
+        UpstreamError::ClientStalled => StatusCode::REQUEST_TIMEOUT,
         UpstreamError::BodyTooLong => StatusCode::PAYLOAD_TOO_LARGE,
     }
 }
@@ -151,7 +152,11 @@ fn upstream_status(error: &UpstreamError) -> StatusCode {
 impl From<UpstreamError> for Rejection {
     fn from(error: UpstreamError) -> Self {
         match error {
-            UpstreamError::ClientCutOff | UpstreamError::ClientStalled => Self::ClientStalled(error),
+            // nginx's 400: chunks that are none look like this, and so does a client that is gone.
+            UpstreamError::ClientCutOff => {
+                Self::BadRequest("the body breaks off, or is not framed as it says".into())
+            }
+            UpstreamError::ClientStalled => Self::ClientStalled(error),
             UpstreamError::BodyTooLong => Self::BodyTooLarge,
             UpstreamError::Unresolved { .. }
             | UpstreamError::Refused { .. }
@@ -298,7 +303,8 @@ fn upstream_reason(error: &UpstreamError) -> &'static str {
         }
         UpstreamError::Tls { .. } => "upstream_tls",
         UpstreamError::ConnectTimeout { .. } | UpstreamError::Silent { .. } => "upstream_timeout",
-        UpstreamError::ClientCutOff | UpstreamError::ClientStalled => "client_stalled",
+        UpstreamError::ClientCutOff => "request_malformed",
+        UpstreamError::ClientStalled => "client_stalled",
         UpstreamError::BodyTooLong => "body_too_large",
     }
 }

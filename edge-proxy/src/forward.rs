@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use tracing::debug;
@@ -30,7 +30,7 @@ pub(crate) async fn handle(
 ) -> Response<ResponseBody> {
     let in_flight = connection.activity.begin();
     let view = connection.door.view(); // one view for the whole request
-    let version = request.version();
+    let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut account = Account::open(connection, (&view.listener.name, &view.logs), &request);
     let answer = match view.http() {
         Some(service) => forward(connection, service, request, &mut account).await,
@@ -39,7 +39,8 @@ pub(crate) async fn handle(
     let response = answer.unwrap_or_else(|rejection| {
         debug!(id = %connection.id, %rejection, "answering a request instead of a target");
         account.rejected(&rejection);
-        own_answer(&rejection, version)
+        let own = own_answer(&rejection, version);
+        if is_head { ResponseBody::left_out(own) } else { own }
     });
     account.settle(response).map(|body| body.holding(in_flight))
 }

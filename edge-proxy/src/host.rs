@@ -68,6 +68,10 @@ fn authority(uri: &Uri, version: Version, form: HostForm) -> Result<Option<Heade
     let Some(authority) = uri.authority() else {
         return Ok(None);
     };
+    // `GET name HTTP/1.1`: the form that CONNECT alone has (RFC 9112 §3.2.3).
+    if uri.scheme().is_none() {
+        return Err(Rejection::Host);
+    }
     if form == HostForm::Preserved && version < Version::HTTP_2 {
         return Ok(None);
     }

@@ -82,7 +82,7 @@ impl Names {
         let issued = authority.reissue(description, leaf).ok()?;
         let chain = PresentedChain::new(issued.chain()).ok()?;
         let path = trust.verify_once(&chain, UnixTime::now()).ok()?;
-        Some(ClientIdentity::of(&path, chain, &DirectoryNames::default()))
+        Some(ClientIdentity::of(&path, &DirectoryNames::default()))
     }
 }
 

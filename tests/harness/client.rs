@@ -1,7 +1,7 @@
 //! A client of either door: HTTP/1.1 or HTTP/2, over TLS with a certificate of its own or without.
 
 mod call;
-mod hints;
+mod handshake;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,6 @@ use http_body_util::combinators::BoxBody;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion};
@@ -22,9 +21,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use transport::pem::PemError;
 
 use self::call::{Message, Sender};
+use self::handshake::{CertificateOf, server_name};
 use crate::pki::Pki;
 
 pub use self::call::{Call, Session, whole};
@@ -47,7 +48,10 @@ pub struct Client {
 #[derive(Clone, Debug)]
 struct Tls {
     pki: Arc<Pki>,
+    /// Of the server's certificate.
     name: String,
+    /// Of the handshake, if it is another one.
+    asked_for: Option<String>,
     versions: Vec<&'static SupportedProtocolVersion>,
     identity: Option<Arc<CertifiedKey>>,
     longest_record: Option<usize>,
@@ -112,6 +116,7 @@ impl Client {
             tls: Some(Tls {
                 pki: Arc::clone(pki),
                 name: name.to_owned(),
+                asked_for: None,
                 versions: vec![&TLS13, &TLS12],
                 identity: None,
                 longest_record: None,
@@ -119,6 +124,15 @@ impl Client {
             protocol: Version::HTTP_11,
             host: format!("{name}:{}", address.port()),
         }
+    }
+
+    /// Asks for another server name in the handshake, and sends it as `Host`. The server's certificate is checked for
+    /// the name that it has: what is asked for decides what the server does, not whom we talk to.
+    pub fn asking_for(mut self, name: &str) -> Self {
+        if let Some(tls) = &mut self.tls {
+            tls.asked_for = Some(name.to_owned());
+        }
+        self.host(name)
     }
 
     /// Shows a certificate, if it is asked for one, whatever CAs the server names.
@@ -228,16 +242,6 @@ impl Client {
 
     /// Opens a connection and leaves the bytes to the caller.
     pub async fn stream(&self) -> Result<Box<dyn Stream>, CallError> {
-        let identity = self.tls.as_ref().and_then(|tls| tls.identity.clone());
-        self.stream_of(identity.map(|identity| Arc::new(Shown(identity)) as _))
-            .await
-    }
-
-    /// Opens a connection on which `shown` answers the request for a certificate, if one is made.
-    async fn stream_of(
-        &self,
-        shown: Option<Arc<dyn ResolvesClientCert>>,
-    ) -> Result<Box<dyn Stream>, CallError> {
         let connect = TcpStream::connect(self.address);
         let stream = timeout(PATIENCE, connect)
             .await
@@ -248,22 +252,15 @@ impl Client {
         let Some(tls) = &self.tls else {
             return Ok(Box::new(stream));
         };
-        let name = ServerName::try_from(tls.name.clone())
-            .map_err(|error| CallError::Tls(io::Error::other(error)))?;
-        let shaken = TlsConnector::from(Arc::new(self.config(tls, shown)?)).connect(name, stream);
-        let shaken = timeout(PATIENCE, shaken).await.map_err(|_| CallError::TooSlow)?;
-        Ok(Box::new(shaken.map_err(CallError::Tls)?))
+        Ok(Box::new(shake(stream, tls, Arc::new(self.config(tls)?)).await?))
     }
 
-    fn config(
-        &self,
-        tls: &Tls,
-        shown: Option<Arc<dyn ResolvesClientCert>>,
-    ) -> Result<ClientConfig, CallError> {
+    fn config(&self, tls: &Tls) -> Result<ClientConfig, CallError> {
         let builder = ClientConfig::builder_with_protocol_versions(&tls.versions)
-            .with_root_certificates(tls.pki.server_roots()?);
-        let mut config = match shown {
-            Some(shown) => builder.with_client_cert_resolver(shown),
+            .dangerous()
+            .with_custom_certificate_verifier(CertificateOf::server(&tls.pki, &tls.name)?);
+        let mut config = match &tls.identity {
+            Some(identity) => builder.with_client_cert_resolver(Arc::new(Shown(Arc::clone(identity)))),
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![match self.protocol {
@@ -295,6 +292,17 @@ impl Client {
             connection,
         })
     }
+}
+
+async fn shake(
+    stream: TcpStream,
+    tls: &Tls,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, CallError> {
+    let name = server_name(tls.asked_for.as_ref().unwrap_or(&tls.name))?;
+    let shaken = TlsConnector::from(config).connect(name, stream);
+    let shaken = timeout(PATIENCE, shaken).await.map_err(|_| CallError::TooSlow)?;
+    shaken.map_err(CallError::Tls)
 }
 
 /// Anything that carries bytes both ways.

@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod client;
+pub mod document;
 pub mod doors;
 pub mod echo;
 pub mod exhibit;

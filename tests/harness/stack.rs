@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -125,7 +126,11 @@ impl Stack {
 
     /// The header that an edge in passthrough mode sends for a client (an ALB's).
     pub fn clientcert_header(&self, name: &str) -> String {
-        let chain = self.pki.chain(name).unwrap();
+        Self::header_of(self.pki.chain(name).unwrap())
+    }
+
+    /// The same for a chain of the test's own.
+    pub fn header_of(chain: Vec<CertificateDer<'static>>) -> String {
         let chain = transport::presented::PresentedChain::new(chain).unwrap();
         let value = transport::forwarded_cert::alb_passthrough(&chain).unwrap();
         value.to_str().unwrap().to_owned()
@@ -225,6 +230,14 @@ impl Plan {
     pub fn edge_to_upstream(mut self) -> Self {
         self.role = EdgeRole::ToUpstream;
         self.edge("TARGET_GROUPS__GATEWAY__TLS__SERVER_NAME", "upstream.test")
+    }
+
+    /// Nobody is an edge, and there is none: certificates in headers come from `trusted_ips`, if from anywhere.
+    pub fn without_trusted_edges(self) -> Self {
+        self.without_edge()
+            .gateway("trusted_edges", "")
+            .gateway("trusted_edge_ca", "")
+            .gateway("trusted_edge_revocation_lists", "")
     }
 
     /// Leaves the edge out.

@@ -107,6 +107,23 @@ async fn what_is_relaxed_is_warned_of() {
                     "{ deny: [staff], always_use_authenticated_groups: true }",
                 ),
         ),
+        (
+            "a client judged by its edge's name",
+            "acl-judges-another",
+            of("double_acl.yaml")
+                .replace(
+                    "c1a00000-0000-4000-8000-000000000003]\n    routes",
+                    "c1a00000-0000-4000-8000-000000000003]\n          skip_consumer_lookup: true\n    routes",
+                )
+                .replace(
+                    "{ allow: [board] }",
+                    "{ allow: [board], always_use_authenticated_groups: true }",
+                ),
+            of("double_acl.yaml").replace(
+                "{ allow: [board] }",
+                "{ allow: [board], always_use_authenticated_groups: true }",
+            ),
+        ),
     ] {
         let is_told = |plan: Plan| {
             let told = format!("warning[{code}]");

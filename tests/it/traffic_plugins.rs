@@ -28,8 +28,9 @@ async fn request_termination_answers_in_the_upstreams_place() {
             Some(JSON),
             r#"{"message":"Service unavailable"}"#,
         ),
-        ("/on-demand?x-please-stop=1", 410, None, ""),
-        ("/on-demand?a=b&x%2Dplease-stop", 410, None, ""),
+        ("/on-demand?a=b&X%2DPlease-Stop", 410, None, ""),
+        // As the document writes it.
+        ("/on-demand?X-Please-Stop=1", 410, None, ""),
     ] {
         for client in both(stack.gateway()) {
             let answer = client.get(path).header("Accept", "text/html").await;
@@ -54,7 +55,7 @@ async fn request_termination_answers_in_the_upstreams_place() {
         .await;
     assert_eq!(by_header.status, 410);
     assert_eq!(stack.upstream.count(), 0);
-    for untriggered in ["/on-demand", "/on-demand?please-stop=1", "/mirror"] {
+    for untriggered in ["/on-demand", "/on-demand?x-please-stop=1", "/mirror"] {
         assert_eq!(
             stack.gateway().get(untriggered).await.status,
             200,
@@ -234,9 +235,20 @@ async fn ip_restriction_judges_the_clients_address() {
         ),
         ("/not-from-ten", "11.0.0.1", 200, ""),
         ("/not-from-ten", "10.0.0.1", 451, "Not <here>"),
+        // What the client wrote stands before what the carrier appended, whatever octets it has.
+        ("/not-from-ten", "11.0.0.1, 10.0.0.1", 451, "Not <here>"),
+        ("/not-from-ten", "\u{e9}, 10.0.0.1", 451, "Not <here>"),
         ("/both-lists", "10.8.0.1", 200, ""),
         ("/both-lists", "10.9.0.1", 403, "IP address not allowed: 10.9.0.1"),
         ("/both-lists", "11.0.0.1", 403, "IP address not allowed: 11.0.0.1"),
+        // Who says something that is no address has not said that the client is he himself.
+        ("/not-from-ten", "11.0.0.1, nonsense", 451, "Not <here>"),
+        (
+            "/from-ten",
+            "10.0.0.1, \u{e9}",
+            403,
+            "Cannot identify the client IP address",
+        ),
         ("/streams-only", "11.0.0.1", 200, ""),
     ] {
         let answer = stack.gateway().get(path).header("X-Forwarded-For", address).await;
@@ -287,5 +299,24 @@ async fn ip_restriction_may_be_for_one_consumer() {
     for (who, status) in [("alice", 200), ("bob", 403)] {
         let answer = stack.gateway().cert(who).get("/not-bob-from-ten").await;
         assert_eq!(answer.status, status, "{who}");
+    }
+}
+
+/// The carrier appends to the last line that the client sent; an earlier line is the client's own.
+#[tokio::test]
+async fn an_unreadable_line_does_not_uncover_the_line_before_it() {
+    let stack = Stack::with("traffic_plugins.yaml")
+        .gateway("trusted_ips", "127.0.0.1")
+        .gateway("real_ip_header", "X-Forwarded-For")
+        .start()
+        .await;
+    for last in ["11.0.0.1", "x, 11.0.0.1", "\u{e9}, 11.0.0.1"] {
+        let answer = stack
+            .gateway()
+            .get("/from-ten")
+            .header("X-Forwarded-For", "10.1.2.3")
+            .header("X-Forwarded-For", last)
+            .await;
+        assert_eq!(answer.status, 403, "{last}");
     }
 }

@@ -1,5 +1,5 @@
 //! Both certificate plugins on one route, for a client with a certificate of its own that carries another's: who the
-//! request comes from in the end, and when the second plugin leaves it alone.
+//! request comes from in the end, and when the second plugin leaves it alone: where nothing is carried.
 
 use certs::Leaf;
 use harness::exhibit::{Judged, route};
@@ -62,7 +62,7 @@ fn assert_headers(judged: &Judged, consumer: &str, context: &str) {
 }
 
 #[tokio::test]
-async fn the_later_plugin_has_the_last_word_unless_it_stands_back() {
+async fn the_later_plugin_has_the_last_word_where_a_certificate_is_carried() {
     let roots = Roots::new();
     let stack = start(&roots).await;
     let identity = |who: &str| match who {
@@ -96,11 +96,12 @@ async fn the_later_plugin_has_the_last_word_unless_it_stands_back() {
         ("socket-guest", "mallory", "bob", "200 as bob", &both[1..]);
         ("socket-guest", "nobody", "nothing", missing, &[]);
         ("socket-guest", "nobody", "forged", untrusted, &[]);
-        ("header-guest", "alice", "bob", "200 as alice", &both[..1]);
+        ("header-guest", "alice", "bob", "200 as bob", both);
         ("header-guest", "alice", "nothing", "200 as alice", &both[..1]);
-        ("header-guest", "alice", "forged", "200 as alice", &both[..1]);
+        ("header-guest", "alice", "forged", "200 as guest", &both[..1]);
         ("header-guest", "nobody", "bob", missing, &[]);
-        ("both-guests", "alice", "bob", "200 as alice", &both[..1]);
+        ("both-guests", "alice", "bob", "200 as bob", both);
+        ("both-guests", "alice", "nothing", "200 as alice", &both[..1]);
         ("both-guests", "nobody", "bob", "200 as bob", &both[1..]);
         ("both-guests", "mallory", "bob", "200 as bob", &both[1..]);
         ("both-guests", "nobody", "nothing", "200 as guest", &[]);

@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
+use http::header::{self, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -276,6 +278,18 @@ impl ResponseBody {
     pub fn observed(mut self, observer: Box<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
+    }
+
+    /// An answer of our own to HEAD: it says how long its content would be, and has none (RFC 9110 §9.3.2). hyper sees to
+    /// that over HTTP/1.1; over HTTP/2 it would send the content, and the client would take the stream for broken.
+    pub fn left_out(mut response: Response<Self>) -> Response<Self> {
+        if let Source::Full(content) = &mut response.body_mut().source {
+            let length = std::mem::take(content).len();
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        response
     }
 
     fn is_complete(&self) -> bool {

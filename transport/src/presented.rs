@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::certificate::Certificate;
 use crate::certificate_error::CertificateError;
+use crate::verify::VerifiedPath;
 
 /// How many certificates of one peer are looked at.
 pub const MAX_PRESENTED: usize = 8;
@@ -48,6 +49,21 @@ impl PresentedChain {
             certificates: certificates.into(),
             leaf: OnceLock::new(),
         })
+    }
+
+    /// The certificates that a verified path rests on, without its root and without whatever else was presented: to be
+    /// kept, and judged again.
+    pub fn of_path(path: &VerifiedPath) -> Self {
+        // A root is taken from the trust store; whether its own signature is good does not matter here.
+        let names_itself = |issuer: &Certificate| issuer.subject().raw() == issuer.issuer().raw();
+        let issuers = path.issuers().iter().filter(|issuer| !names_itself(issuer));
+        let issuers = issuers.map(|issuer| issuer.der().clone());
+        Self {
+            certificates: std::iter::once(path.leaf().der().clone())
+                .chain(issuers)
+                .collect(),
+            leaf: OnceLock::from(Ok(path.leaf_shared())),
+        }
     }
 
     /// Takes what rustls hands out after a handshake.

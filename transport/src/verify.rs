@@ -209,6 +209,21 @@ impl TrustStore {
         })
     }
 
+    /// Another store with the same authorities, policy and lists, made without looking at them again. What this one
+    /// remembers, it does not.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self {
+            policy: self.policy.clone(),
+            authorities: self.authorities.clone(),
+            anchors: self.anchors.clone(),
+            trust_anchors: self.trust_anchors.clone(),
+            offered: self.offered.clone(),
+            lists: Arc::clone(&self.lists),
+            remembered: Remembered::new(REMEMBERED_PATHS),
+        }
+    }
+
     /// Judges a chain at a time. The identity is index 0 of what was presented and nothing else; the rest and the listed authorities are hints
     /// for the path. The error is the first that says why.
     pub fn verify(&self, chain: &PresentedChain, now: UnixTime) -> Result<VerifiedPath, CertificateError> {

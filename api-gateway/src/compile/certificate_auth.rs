@@ -15,7 +15,7 @@ use crate::document::plugin::certificate_auth::{
     AuthenticatedGroupBy, CertificateAuth as Config, CertificateHeaderFormat, CommonNameUse, ConsumerBy,
     HeaderCertAuthConfig, MtlsAuthConfig, NamedConsumer, RevocationCheckMode,
 };
-use crate::document::{CertificateMapping, Located, Place};
+use crate::document::{self, CertificateMapping, Located, Place};
 use crate::identity::{DirectoryNames, SourceRule, UseOfCommonName};
 use crate::plugin::certificate_auth::{
     CertificateAuth, ConsumerLookup, Fallback, GroupBy, Lookup, MappingKey, Mappings, Parts,
@@ -32,6 +32,7 @@ pub(super) struct Builder<'c, 'a> {
     compilation: &'c Compilation<'a>,
     consumers: &'c Consumers,
     authorities: &'c Authorities<'a>,
+    instances: usize,
     socket: Arc<Mappings>,
     header: Arc<Mappings>,
 }
@@ -43,10 +44,13 @@ impl<'c, 'a> Builder<'c, 'a> {
         authorities: &'c Authorities<'a>,
     ) -> Self {
         let document = compilation.document;
+        let authenticates = |plugin: &&document::Plugin| plugin.name.kind.authenticates() && plugin.enabled;
+        let instances = document.plugins.iter().filter(authenticates).count();
         Self {
             compilation,
             consumers,
             authorities,
+            instances,
             socket: Arc::new(mappings(&document.mtls_auth_credentials, consumers)),
             header: Arc::new(mappings(&document.header_cert_auth_credentials, consumers)),
         }
@@ -143,6 +147,7 @@ impl<'c, 'a> Builder<'c, 'a> {
             anonymous: self.anonymous(config),
             directory_names,
             // 0 is Kong's word for no limit.
+            instances: self.instances,
             remember_for: Some(config.cache_ttl).filter(|ttl| *ttl > Duration::ZERO),
         }))
     }

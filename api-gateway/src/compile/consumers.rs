@@ -1,6 +1,7 @@
 //! Consumers with their groups, and the indexes by which they are found.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use http::HeaderValue;
 use transport::finding::Finding;
@@ -13,42 +14,61 @@ use crate::plugin::acl;
 
 pub(super) fn compile(compilation: &Compilation<'_>) -> Consumers {
     let document = compilation.document;
-    let mut groups: HashMap<Uuid, Vec<Box<str>>> = HashMap::new();
+    let mut groups: HashMap<Uuid, Vec<&str>> = HashMap::with_capacity(document.consumers.len());
     for acl in &document.acls {
-        groups
-            .entry(acl.consumer)
-            .or_default()
-            .push(acl.group.as_str().into());
+        groups.entry(acl.consumer).or_default().push(&acl.group);
     }
     let names: HashMap<Uuid, &str> = document
         .consumer_groups
         .iter()
         .map(|group| (group.id, group.name.as_str()))
         .collect();
-    let mut memberships: HashMap<Uuid, Vec<Box<str>>> = HashMap::new();
+    let mut memberships: HashMap<Uuid, Vec<&str>> = HashMap::new();
     for membership in &document.consumer_group_consumers {
         if let Some(name) = names.get(&membership.consumer_group) {
-            memberships
-                .entry(membership.consumer)
-                .or_default()
-                .push((*name).into());
+            memberships.entry(membership.consumer).or_default().push(name);
         }
     }
-    let mut consumers = Consumers::default();
+    let mut lists = GroupLists::default();
+    let mut consumers = Consumers::with_capacity(document.consumers.len());
     for consumer in &document.consumers {
-        let groups: Box<[Box<str>]> = groups.remove(&consumer.id).unwrap_or_default().into();
+        let groups = lists.shared(groups.remove(&consumer.id).unwrap_or_default());
+        let consumer_groups = lists.shared(memberships.remove(&consumer.id).unwrap_or_default());
         consumers.add(Consumer {
             id: consumer.id,
             id_header: HeaderValue::try_from(consumer.id.to_string())
                 .unwrap_or_else(|_| HeaderValue::from_static("")),
             username: name(compilation, consumer, "username", consumer.username.as_deref()),
             custom_id: name(compilation, consumer, "custom_id", consumer.custom_id.as_deref()),
-            groups_header: groups_header(compilation, consumer, &groups),
-            groups,
-            consumer_groups: memberships.remove(&consumer.id).unwrap_or_default().into(),
+            groups_header: groups
+                .header
+                .unwrap_or_else(|| unsendable_groups(compilation, consumer)),
+            groups: groups.names,
+            consumer_groups: consumer_groups.names,
         });
     }
     consumers
+}
+
+/// Lists of groups, each once: there are many consumers, and few different lists.
+#[derive(Default)]
+struct GroupLists<'d>(HashMap<Vec<&'d str>, GroupList>);
+
+#[derive(Clone)]
+struct GroupList {
+    names: Arc<[Box<str>]>,
+    /// `None` where no header can tell them.
+    header: Option<HeaderValue>,
+}
+
+impl<'d> GroupLists<'d> {
+    fn shared(&mut self, groups: Vec<&'d str>) -> GroupList {
+        let new = |groups: &Vec<&str>| GroupList {
+            names: groups.iter().map(|group| Box::from(*group)).collect(),
+            header: acl::joined(groups.iter().copied()),
+        };
+        self.0.entry(groups).or_insert_with_key(new).clone()
+    }
 }
 
 /// A name goes upstream as a header; one that no header can carry would be lost there, so it is refused here.
@@ -73,19 +93,13 @@ fn name(
     name
 }
 
-fn groups_header(
-    compilation: &Compilation<'_>,
-    consumer: &document::Consumer,
-    groups: &[Box<str>],
-) -> HeaderValue {
-    acl::joined(groups.iter().map(AsRef::as_ref)).unwrap_or_else(|| {
-        let message = "a group of this consumer holds a control character and cannot be sent in a header";
-        compilation.report(Finding::error(
-            "bad-value",
-            compilation.at(consumer.place),
-            "acls.group",
-            message,
-        ));
-        HeaderValue::from_static("")
-    })
+fn unsendable_groups(compilation: &Compilation<'_>, consumer: &document::Consumer) -> HeaderValue {
+    let message = "a group of this consumer holds a control character and cannot be sent in a header";
+    compilation.report(Finding::error(
+        "bad-value",
+        compilation.at(consumer.place),
+        "acls.group",
+        message,
+    ));
+    HeaderValue::from_static("")
 }

@@ -1,6 +1,6 @@
 //! TLS towards clients: certificates by name, and who is asked for one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::mem::discriminant;
 use std::sync::Arc;
 
@@ -12,8 +12,10 @@ use transport::finding::Finding;
 use transport::pem;
 use transport::possession::prove_possession;
 use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
+use uuid::Uuid;
 
 use super::Compilation;
+use super::live_routes::LiveRoutes;
 use super::plugins::Plugins;
 use crate::document::{self, PluginConfig};
 use crate::handshake::{Handshake, Handshakes};
@@ -24,11 +26,12 @@ use crate::settings::TlsVersions;
 
 pub(super) fn compile(
     compilation: &Compilation<'_>,
+    live: &LiveRoutes<'_>,
     plugins: &Plugins<'_>,
     edges: Option<&TrustedEdges>,
 ) -> Option<Handshakes> {
     let shown = Arc::new(certificates(compilation)?);
-    let demands = Demands::of(compilation, plugins, edges);
+    let demands = Demands::of(live, plugins, edges);
     let versions = match compilation.settings().ssl_protocols {
         TlsVersions::Both => Versions::Tls12AndTls13,
         TlsVersions::Tls12Only => Versions::Tls12Only,
@@ -37,7 +40,10 @@ pub(super) fn compile(
     let handshake = |demand: &Demand| {
         let clients = match demand {
             Demand::Nothing => ClientAuthentication::NotAsked,
-            Demand::Certificate(hints) => ClientAuthentication::Asked(prove_possession(hints.clone())),
+            Demand::Certificate(Hints::Any) => ClientAuthentication::Asked(prove_possession(Vec::new())),
+            Demand::Certificate(Hints::Of(names)) => {
+                ClientAuthentication::Asked(prove_possession(names.clone()))
+            }
         };
         let config = |offer| {
             ServerConfigs::new(Arc::clone(&shown), &clients, versions, offer)
@@ -58,7 +64,9 @@ pub(super) fn compile(
         prefix: HashMap::new(),
     };
     for (pattern, demand) in &demands.by_name {
-        let (index, name) = if let Some(rest) = pattern.strip_prefix("*.") {
+        let (index, name) = if pattern == "*" {
+            (&mut handshakes.suffix, "")
+        } else if let Some(rest) = pattern.strip_prefix("*.") {
             (&mut handshakes.suffix, rest)
         } else if let Some(rest) = pattern.strip_suffix(".*") {
             (&mut handshakes.prefix, rest)
@@ -70,13 +78,24 @@ pub(super) fn compile(
     Some(handshakes)
 }
 
-/// Whether a handshake asks for a certificate, and with which CA names as a hint; none means that any will do.
-#[derive(Clone, Debug)]
+/// Whether a handshake asks for a certificate, and of whom.
+#[derive(Clone, Debug, Default)]
 enum Demand {
+    #[default]
     Nothing,
-    Certificate(Vec<DistinguishedName>),
+    Certificate(Hints),
 }
 
+/// CA names in the certificate request: they tell a client which of its certificates to show, or to keep it to itself.
+#[derive(Clone, Debug)]
+enum Hints {
+    /// Any certificate may be meant.
+    Any,
+    /// One of these authorities', each named once.
+    Of(Vec<DistinguishedName>),
+}
+
+#[derive(Default)]
 struct Demands {
     everywhere: Demand,
     /// By the server name pattern of a route; lower case.
@@ -84,84 +103,122 @@ struct Demands {
 }
 
 impl Demands {
-    fn of(compilation: &Compilation<'_>, plugins: &Plugins<'_>, edges: Option<&TrustedEdges>) -> Self {
-        let mut everywhere: Option<Vec<DistinguishedName>> = None;
-        let mut by_name: HashMap<String, Vec<DistinguishedName>> = HashMap::new();
+    fn of(live: &LiveRoutes<'_>, plugins: &Plugins<'_>, edges: Option<&TrustedEdges>) -> Self {
+        let mut demands = Self::default();
         for (entity, plugin) in &plugins.all {
             let (PluginConfig::MtlsAuth(config), Plugin::MtlsAuth(mtls)) = (&entity.config, &**plugin) else {
                 continue;
             };
             let hints = if config.send_ca_dn {
-                mtls.auth.subjects()
+                Hints::Of(mtls.auth.subjects())
             } else {
-                Vec::new()
+                Hints::Any
             };
-            match names_of(compilation, entity) {
-                None => everywhere.get_or_insert_default().extend(hints),
+            match names_of(live, entity) {
+                None => demands.everywhere.add(&hints),
                 Some(names) => {
                     for name in names {
-                        by_name.entry(name).or_default().extend(hints.iter().cloned());
+                        demands.by_name.entry(name).or_default().add(&hints);
                     }
                 }
             }
         }
-        // An edge has to find its own CA among the hints, if there are any: to give edges' names alone would tell
-        // clients with other certificates to keep theirs.
-        let demand = |mut hints: Vec<DistinguishedName>| {
-            if let Some(edges) = edges.filter(|_| !hints.is_empty()) {
-                hints.extend(edges.subjects());
+        demands.merged(edges)
+    }
+
+    /// With every demand that can meet another, under one server name, joined to it.
+    fn merged(&self, edges: Option<&TrustedEdges>) -> Self {
+        let with_edges = |mut demand: Demand| {
+            if let Some(edges) = edges {
+                demand.let_edges_in(edges);
             }
-            // A thousand routes may name one CA, and the request for a certificate is a single message.
-            let mut named = HashSet::new();
-            hints.retain(|hint| named.insert(hint.as_ref().to_vec()));
-            Demand::Certificate(hints)
+            demand
         };
-        let by_name = by_name
-            .into_iter()
-            .map(|(name, hints)| (name, demand(joined(hints, everywhere.as_deref()))))
+        // An exact name meets none but wildcards, of which there are few.
+        let wildcards: Vec<(&String, &Demand)> = self
+            .by_name
+            .iter()
+            .filter(|(name, _)| name.contains('*'))
             .collect();
-        let everywhere = match (everywhere, edges) {
-            (None, None) => Demand::Nothing,
-            (hints, _) => demand(hints.unwrap_or_default()),
+        let under = |pattern: &String, own: &Demand| {
+            let mut demand = own.clone();
+            let others = wildcards
+                .iter()
+                .filter(|(other, _)| *other != pattern && can_meet(pattern, other));
+            for theirs in others.map(|(_, theirs)| *theirs).chain([&self.everywhere]) {
+                if let Demand::Certificate(hints) = theirs {
+                    demand.add(hints);
+                }
+            }
+            with_edges(demand)
         };
-        Self { everywhere, by_name }
+        Self {
+            everywhere: with_edges(self.everywhere.clone()),
+            by_name: self
+                .by_name
+                .iter()
+                .map(|(pattern, own)| (pattern.clone(), under(pattern, own)))
+                .collect(),
+        }
     }
 }
 
-/// The hints of one server name's plugins, on top of those of the plugins for every name. No hints of one part means
-/// that any certificate may be meant, so the whole gives none.
-fn joined(
-    mut hints: Vec<DistinguishedName>,
-    general: Option<&[DistinguishedName]>,
-) -> Vec<DistinguishedName> {
-    match general {
-        None => {}
-        Some(general) if general.is_empty() || hints.is_empty() => hints.clear(),
-        Some(general) => hints.extend(general.iter().cloned()),
+impl Demand {
+    /// One part that takes any certificate makes the whole take any: with the others' names alone, its clients would
+    /// keep their certificates to themselves.
+    fn add(&mut self, more: &Hints) {
+        match (&mut *self, more) {
+            (Self::Nothing, hints) => *self = Self::Certificate(hints.clone()),
+            (Self::Certificate(Hints::Any), _) => {}
+            (Self::Certificate(known), Hints::Any) => *known = Hints::Any,
+            (Self::Certificate(Hints::Of(names)), Hints::Of(more)) => add_names(names, more),
+        }
     }
-    hints
+
+    /// An edge has to find its own CA among the names, if there are any: to give edges' names alone would tell clients
+    /// with other certificates to keep theirs.
+    fn let_edges_in(&mut self, edges: &TrustedEdges) {
+        match self {
+            Self::Nothing => *self = Self::Certificate(Hints::Any),
+            Self::Certificate(Hints::Any) => {}
+            Self::Certificate(Hints::Of(names)) => add_names(names, &edges.subjects()),
+        }
+    }
+}
+
+fn add_names(names: &mut Vec<DistinguishedName>, more: &[DistinguishedName]) {
+    for name in more {
+        if !names.iter().any(|known| known.as_ref() == name.as_ref()) {
+            names.push(name.clone());
+        }
+    }
+}
+
+/// Whether a server name that is answered under `pattern` can be one of another `wildcard`'s too: an exact name is
+/// answered before a wildcard, the longer of two wildcards before the shorter, `*.name` before `name.*`.
+fn can_meet(pattern: &str, wildcard: &str) -> bool {
+    match (wildcard.strip_prefix('*'), wildcard.strip_suffix('*')) {
+        (Some(""), _) => true,
+        // A name under `pattern.*` that ends so was answered under `*.wildcard`.
+        (Some(suffix), _) => !pattern.ends_with('*') && pattern.ends_with(suffix),
+        // `*.test` may be `name.test`, which is one of `name.*`.
+        (None, Some(prefix)) => pattern.starts_with('*') || pattern.starts_with(prefix),
+        (None, None) => false,
+    }
 }
 
 /// The server names under which a plugin could judge a request; `None`: any (§5.8).
-fn names_of(compilation: &Compilation<'_>, plugin: &document::Plugin) -> Option<Vec<String>> {
-    let concerned = compilation.document.routes.iter().filter(|route| {
-        plugin.route.is_none_or(|id| id == route.id)
-            && plugin.service.is_none_or(|id| route.service == Some(id))
-    });
+fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<String>> {
     if plugin.route.is_none() && plugin.service.is_none() {
         return None;
     }
     let mut names = Vec::new();
-    for route in concerned {
+    for route in live.concerned(plugin) {
         if route.snis.is_empty() {
             return None;
         }
-        names.extend(
-            route
-                .snis
-                .iter()
-                .map(|sni| sni.value.trim_end_matches('.').to_ascii_lowercase()),
-        );
+        let snis = route.snis.iter();
+        names.extend(snis.map(|sni| sni.value.trim_end_matches('.').to_ascii_lowercase()));
     }
     Some(names)
 }
@@ -169,12 +226,11 @@ fn names_of(compilation: &Compilation<'_>, plugin: &document::Plugin) -> Option<
 /// `ssl_cert`, and the `snis` of the document's certificates.
 fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
     let mut chooser = CertificateChooser::new(default_keys(compilation)?);
+    let entities = &compilation.document.certificates;
+    let by_id: HashMap<Uuid, &document::Certificate> =
+        entities.iter().map(|entity| (entity.id, entity)).collect();
     for sni in &compilation.document.snis {
-        let entity = compilation
-            .document
-            .certificates
-            .iter()
-            .find(|entity| entity.id == sni.certificate);
+        let entity = by_id.get(&sni.certificate);
         for pair in entity
             .iter()
             .flat_map(|entity| [Some(&entity.pair), entity.alternative.as_ref()])

@@ -21,6 +21,9 @@
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
 //! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
 //! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
+//! | `too-many-plugins` | more plugin names than a route looks through |
+//! | `never-applies` (warning) | a plugin for no protocol that is spoken here |
+//! | `unknown-order` (warning) | `ordering` by a plugin that the document does not have |
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
 //! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |
@@ -36,6 +39,7 @@ mod consumers;
 mod edges;
 mod handshakes;
 mod judged;
+mod live_routes;
 mod order;
 mod plugins;
 mod routes;
@@ -48,6 +52,7 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin};
 
+use self::live_routes::LiveRoutes;
 use crate::document::log::Log;
 use crate::document::{Document, Place};
 use crate::identity::HeaderSources;
@@ -72,6 +77,7 @@ struct Compilation<'a> {
     node: &'a Loaded<Settings>,
     document: &'a Document,
     now: UnixTime,
+    stores: trust::Stores,
     findings: Log,
 }
 
@@ -108,6 +114,7 @@ pub fn compile(
         node,
         document,
         now: generation.now,
+        stores: trust::Stores::default(),
         findings: Log::new(Arc::clone(&document.source)),
     };
     let snapshot = build(&compilation, generation);
@@ -124,9 +131,10 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     edges::check(compilation);
     let plugins = plugins::compile(compilation, &consumers, &authorities);
     let services = services::compile(compilation, &authorities);
+    let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
-    let table = routes::compile(compilation, &scopes, &services);
-    let handshakes = handshakes::compile(compilation, &plugins, edges.as_ref());
+    let table = routes::compile(compilation, &live, &scopes, &services);
+    let handshakes = handshakes::compile(compilation, &live, &plugins, edges.as_ref());
     let validities = trust::validities(compilation, &authorities, edges.as_ref());
     let table = table?;
     Some(Snapshot {

@@ -4,6 +4,8 @@
 //! before a plugin is placed, everything that has to run before it is, however far down that stands. `before` and
 //! `after` are the same rule, seen from its two ends.
 
+use std::collections::HashMap;
+
 /// A plugin in the walk. Those that a route does not run are in it too: what others say about them still counts.
 #[derive(Clone, Debug)]
 pub(super) struct Step<'n> {
@@ -22,8 +24,8 @@ pub(super) struct Circle(pub(super) Vec<usize>);
 pub(super) fn in_order(steps: &[Step<'_>]) -> Result<Vec<usize>, Circle> {
     let mut walk = Walk {
         earlier: earlier(steps),
+        state: vec![State::Ahead; steps.len()],
         placed: Vec::with_capacity(steps.len()),
-        under_way: Vec::new(),
     };
     for position in 0..steps.len() {
         walk.place(position)?;
@@ -33,13 +35,14 @@ pub(super) fn in_order(steps: &[Step<'_>]) -> Result<Vec<usize>, Circle> {
 
 /// For each step the positions of those that have to run before it, the greatest priority first.
 fn earlier(steps: &[Step<'_>]) -> Vec<Vec<usize>> {
-    let position = |name: &str| steps.iter().position(|step| step.name == name);
+    let positions: HashMap<&str, usize> = steps.iter().map(|step| step.name).zip(0..).collect();
+    let position = |name: &&str| positions.get(name).copied();
     let mut earlier = vec![Vec::new(); steps.len()];
     for (own, step) in steps.iter().enumerate() {
-        for later in step.before.iter().filter_map(|name| position(name)) {
+        for later in step.before.iter().filter_map(position) {
             earlier[later].push(own);
         }
-        earlier[own].extend(step.after.iter().filter_map(|name| position(name)));
+        earlier[own].extend(step.after.iter().filter_map(position));
     }
     for positions in &mut earlier {
         positions.sort_unstable();
@@ -47,26 +50,51 @@ fn earlier(steps: &[Step<'_>]) -> Vec<Vec<usize>> {
     earlier
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ahead,
+    /// What has to run before it is being placed.
+    UnderWay,
+    Placed,
+}
+
 struct Walk {
     earlier: Vec<Vec<usize>>,
+    state: Vec<State>,
     placed: Vec<usize>,
-    under_way: Vec<usize>,
 }
 
 impl Walk {
+    /// Places a step after everything that has to run before it. The way there is kept in a list: a document's chain of
+    /// rules may be longer than a thread's stack is deep.
     fn place(&mut self, position: usize) -> Result<(), Circle> {
-        if self.placed.contains(&position) {
-            return Ok(());
+        // Each with how many of those before it have been looked at.
+        let mut way = vec![(position, 0)];
+        while let Some((position, looked_at)) = way.last_mut() {
+            let position = *position;
+            if self.state[position] == State::Placed {
+                way.pop();
+                continue;
+            }
+            self.state[position] = State::UnderWay;
+            let Some(first) = self.earlier[position].get(*looked_at).copied() else {
+                self.state[position] = State::Placed;
+                self.placed.push(position);
+                way.pop();
+                continue;
+            };
+            *looked_at += 1;
+            if self.state[first] == State::UnderWay {
+                let begin = way
+                    .iter()
+                    .position(|(other, _)| *other == first)
+                    .unwrap_or_default();
+                return Err(Circle(
+                    way[begin..].iter().map(|(position, _)| *position).collect(),
+                ));
+            }
+            way.push((first, 0));
         }
-        if let Some(begin) = self.under_way.iter().position(|other| *other == position) {
-            return Err(Circle(self.under_way.split_off(begin)));
-        }
-        self.under_way.push(position);
-        for first in self.earlier[position].clone() {
-            self.place(first)?;
-        }
-        self.under_way.pop();
-        self.placed.push(position);
         Ok(())
     }
 }
@@ -152,6 +180,26 @@ mod tests {
         ] {
             assert_eq!(sorted(steps).as_deref(), Ok(expected), "{steps:?}");
         }
+    }
+
+    /// A document may be as long as it likes; the stack is not.
+    #[test]
+    fn a_long_chain_takes_no_stack() {
+        let names: Vec<String> = (0..20_000).map(|number| format!("acl_{number}")).collect();
+        let steps: Vec<Step<'_>> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| Step {
+                name,
+                before: Vec::new(),
+                after: names
+                    .get(at + 1)
+                    .map(|next| vec![next.as_str()])
+                    .unwrap_or_default(),
+            })
+            .collect();
+        let order = in_order(&steps).unwrap();
+        assert_eq!(order.first(), Some(&19_999));
     }
 
     #[test]

@@ -19,8 +19,8 @@ use crate::plugin::Plugin;
 use crate::plugin::acl::{Acl, ConsumerGroups, GroupsHeader, Precedence, Rule};
 use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 use crate::plugin::ip_restriction::IpRestriction;
-use crate::plugin::request_termination::{Answer, RequestTermination, Termination};
-use crate::proxy::owned_headers::OwnedHeaders;
+use crate::plugin::request_termination::{Answer, RequestTermination, Termination, Trigger};
+use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
 
 /// Compiled plugins by the ids of their entities. Disabled ones are not among them.
 pub(super) struct Plugins<'a> {
@@ -55,7 +55,7 @@ pub(super) fn compile<'a>(
             .filter_map(|entity| Some((entity, Arc::new(plugin(&certificates, entity)?))))
             .collect(),
     };
-    check_correlation_headers(compilation, &plugins);
+    check_header_names(compilation, &plugins);
     plugins
 }
 
@@ -154,9 +154,9 @@ fn correlation_id(config: &CorrelationIdConfig) -> CorrelationId {
     }
 }
 
-/// A correlation id is the client's to give. Under a name that says who somebody is, or how a message is framed, it
-/// would be more than a name.
-fn check_correlation_headers(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
+/// What a plugin reads from a client, or writes, under a name that says who somebody is or how a message is framed would
+/// be more than it should.
+fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
     const FRAMING: [HeaderName; 7] = [
         header::CONNECTION,
         header::CONTENT_LENGTH,
@@ -168,17 +168,28 @@ fn check_correlation_headers(compilation: &Compilation<'_>, plugins: &Plugins<'_
     ];
     let owned = OwnedHeaders::with(plugins.certificate_headers());
     for (entity, _) in &plugins.all {
-        let PluginConfig::CorrelationId(config) = &entity.config else {
-            continue;
+        let (name, path, what, is_free) = match &entity.config {
+            PluginConfig::CorrelationId(config) => {
+                let name = &config.header_name;
+                let is_free = owned.owner(&name.value).is_none();
+                (name, "config.header_name", "a correlation id", is_free)
+            }
+            PluginConfig::HeaderCertAuth(config) => {
+                let name = &config.certificate_header_name;
+                // Of the gateway's own names without what plugins read certificates from.
+                let owner = OwnedHeaders::default().owner(&name.value);
+                let is_free = owner != Some(HeaderOwner::Gateway);
+                (name, "config.certificate_header_name", "a certificate", is_free)
+            }
+            PluginConfig::Acl(_)
+            | PluginConfig::IpRestriction(_)
+            | PluginConfig::MtlsAuth(_)
+            | PluginConfig::RequestTermination(_) => continue,
         };
-        let name = &config.header_name;
-        if owned.owner(&name.value).is_some() || FRAMING.contains(&name.value) {
-            let message = format!(
-                "'{}' cannot carry a correlation id: the gateway decides by it",
-                name.value
-            );
+        if !is_free || FRAMING.contains(&name.value) {
+            let message = format!("'{}' cannot carry {what}: the gateway decides by it", name.value);
             let origin = compilation.at(name.place);
-            compilation.report(Finding::error("bad-value", origin, "config.header_name", message));
+            compilation.report(Finding::error("bad-value", origin, path, message));
         }
     }
 }
@@ -205,6 +216,9 @@ fn request_termination(config: &RequestTerminationConfig) -> RequestTermination 
             }
             TerminationAnswer::Echo(message) => Answer::Echo(message.as_deref().map(Into::into)),
         },
-        trigger: config.trigger.clone(),
+        trigger: config.trigger.as_ref().map(|trigger| Trigger {
+            header: trigger.header.clone(),
+            argument: trigger.argument.as_str().into(),
+        }),
     }
 }

@@ -1,12 +1,13 @@
 //! Routes, each with the chain that judges its requests, and the router that finds them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::StatusCode;
 use transport::finding::Finding;
 use uuid::Uuid;
 
+use super::live_routes::LiveRoutes;
 use super::scopes::Scoped;
 use super::{Compilation, judged};
 use crate::document::{self, RouteProtocol};
@@ -22,22 +23,11 @@ pub(super) struct RouteTable {
 
 pub(super) fn compile(
     compilation: &Compilation<'_>,
+    live: &LiveRoutes<'_>,
     scopes: &Scoped<'_>,
     services: &HashMap<Uuid, Arc<Service>>,
 ) -> Option<RouteTable> {
-    let disabled: HashSet<Uuid> = compilation
-        .document
-        .services
-        .iter()
-        .filter(|service| !service.enabled)
-        .map(|service| service.id)
-        .collect();
-    let live: Vec<&document::Route> = compilation
-        .document
-        .routes
-        .iter()
-        .filter(|route| route.service.is_none_or(|service| !disabled.contains(&service)))
-        .collect();
+    let live = &live.all;
     let matchers: Vec<RouteMatchers> = live.iter().map(|route| route.matchers()).collect();
     let router = match Router::compile(&matchers) {
         Ok(router) => router,

@@ -11,7 +11,7 @@ use super::Compilation;
 use super::order::{Circle, Step, in_order};
 use super::plugins::Plugins;
 use crate::consumer::Consumers;
-use crate::document::{self, Place, PluginKind};
+use crate::document::{self, Place};
 use crate::plugin::scope::{Audience, Scopes};
 use crate::plugin::{Chain, Slot};
 
@@ -82,6 +82,23 @@ pub(super) fn compile<'a>(
             }
         }
     }
+    if by_name.len() > MAX_NAMES {
+        let message = format!(
+            "plugins of {} names: at most {MAX_NAMES} are looked through for a route",
+            by_name.len()
+        );
+        let place = plugins
+            .all
+            .first()
+            .map_or(Place::START, |(entity, _)| entity.place);
+        compilation.report(Finding::error(
+            "too-many-plugins",
+            compilation.at(place),
+            "plugins",
+            message,
+        ));
+        by_name.clear();
+    }
     let mut names: Vec<Named<'a>> = by_name.into_values().map(NameInMaking::finish).collect();
     names.sort_by(|one, other| {
         other
@@ -95,6 +112,9 @@ pub(super) fn compile<'a>(
         told: RefCell::default(),
     }
 }
+
+/// Kong has a hundred plugins; numbered clones of them have no end, and every route looks through all names.
+const MAX_NAMES: usize = 1000;
 
 struct NameInMaking<'a> {
     name: Arc<str>,
@@ -258,13 +278,7 @@ fn check_consumer_is_known(compilation: &Compilation<'_>, plugins: &Plugins<'_>)
     if entities().any(|entity| entity.ordering.is_some()) {
         return;
     }
-    let authenticates = |entity: &&document::Plugin| match entity.name.kind {
-        PluginKind::HeaderCertAuth | PluginKind::MtlsAuth => true,
-        PluginKind::Acl
-        | PluginKind::CorrelationId
-        | PluginKind::IpRestriction
-        | PluginKind::RequestTermination => false,
-    };
+    let authenticates = |entity: &&document::Plugin| entity.name.kind.authenticates();
     let first = entities()
         .filter(authenticates)
         .map(|entity| entity.name.priority)
@@ -283,7 +297,7 @@ fn check_consumer_is_known(compilation: &Compilation<'_>, plugins: &Plugins<'_>)
                     "plugins",
                     message,
                 )
-                .with_fix("leave its consumer out, or let it run later by `ordering`"),
+                .with_fix("leave its consumer or group out"),
             );
         }
     }

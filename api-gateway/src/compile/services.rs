@@ -1,6 +1,6 @@
 //! Services: where requests go, as whom we appear there, and whom we believe to be there.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use transport::pem;
 use transport::revocation::crl::RevocationLists;
 use transport::server_verifier::{accept_any_server, verify_server};
 use transport::upstream::{Address, PoolLimits, Timeouts, Upstream, UpstreamTls};
-use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation};
+use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation, TrustStore};
 use uuid::Uuid;
 
 use super::Compilation;
@@ -32,6 +32,7 @@ pub(super) fn compile(
         authorities,
         node_identity: node_identity(compilation),
         node_trust: OnceCell::new(),
+        stores: RefCell::default(),
     };
     let services = compilation
         .document
@@ -62,6 +63,16 @@ struct Builder<'c, 'a> {
     node_identity: Option<Arc<CertifiedKey>>,
     /// Read when the first service rests on it: no platform roots is an error only then.
     node_trust: OnceCell<Option<Vec<CertificateDer<'static>>>>,
+    /// Made so far. Most services trust the same, and a platform's bundle takes milliseconds to read.
+    stores: RefCell<HashMap<Trusted, Arc<TrustStore>>>,
+}
+
+/// What tells one trust store from another.
+#[derive(PartialEq, Eq, Hash)]
+struct Trusted {
+    /// `None`: what the node trusts.
+    authorities: Option<Vec<Uuid>>,
+    depth: usize,
 }
 
 impl Builder<'_, '_> {
@@ -161,7 +172,7 @@ impl Builder<'_, '_> {
                 verify.value
             });
         let verifier = if verified {
-            verify_server(Arc::new(self.trust(service)?))
+            verify_server(self.trust(service)?)
         } else {
             if let Some(place) = service
                 .tls_verify
@@ -200,12 +211,20 @@ impl Builder<'_, '_> {
         Some(UpstreamTls { config, server_name })
     }
 
-    fn trust(&self, service: &document::Service) -> Option<transport::verify::TrustStore> {
+    fn trust(&self, service: &document::Service) -> Option<Arc<TrustStore>> {
         const PATH: &str = "services.ca_certificates";
         let (_, node_depth) = self.compilation.settings().upstream_trust();
         let depth = service
             .tls_verify_depth
             .map_or(node_depth, |depth| usize::from(depth.value));
+        let listed = service.ca_certificates.as_ref();
+        let key = Trusted {
+            authorities: listed.map(|ids| ids.iter().map(|id| id.value).collect()),
+            depth,
+        };
+        if let Some(known) = self.stores.borrow().get(&key) {
+            return Some(Arc::clone(known));
+        }
         let (anchors, place) = match &service.ca_certificates {
             Some(ids) => {
                 let named = self.authorities.named(self.compilation, PATH, ids);
@@ -225,13 +244,15 @@ impl Builder<'_, '_> {
             revocation: Revocation::Skip,
         };
         let lists = RevocationLists::none();
-        trust::store(
+        let store = Arc::new(trust::store(
             self.compilation,
             (self.compilation.at(place), PATH),
             anchors,
             policy,
             &lists,
-        )
+        )?);
+        self.stores.borrow_mut().insert(key, Arc::clone(&store));
+        Some(store)
     }
 
     fn node_trust(&self) -> Option<Vec<CertificateDer<'static>>> {

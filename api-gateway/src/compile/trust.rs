@@ -1,5 +1,6 @@
 //! Certificate authorities of the document, revocation lists, and the trust stores made of both.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use transport::certificate::{Certificate, iso8601};
 use transport::finding::{Finding, Origin};
 use transport::pem;
 use transport::revocation::crl::RevocationLists;
-use transport::verify::{Policy, TrustStore};
+use transport::verify::{Policy, TrustStore, TrustStoreError};
 use uuid::Uuid;
 
 use super::Compilation;
@@ -101,6 +102,42 @@ pub(super) fn revocation_lists(
     }
 }
 
+/// Trust stores made so far. A thousand plugins that trust the same CAs need not check a thousand times that those are
+/// what they say.
+#[derive(Default)]
+pub(super) struct Stores(RefCell<HashMap<Terms, Vec<TrustStore>>>);
+
+/// What a store is made of, the lists aside.
+#[derive(PartialEq, Eq, Hash)]
+struct Terms {
+    authorities: Vec<CertificateDer<'static>>,
+    policy: Policy,
+}
+
+impl Stores {
+    /// A store of its own for whoever asks: none sees what another remembers.
+    fn of(
+        &self,
+        authorities: Vec<CertificateDer<'static>>,
+        policy: Policy,
+        lists: &Arc<RevocationLists>,
+    ) -> Result<TrustStore, TrustStoreError> {
+        let terms = Terms { authorities, policy };
+        let same_lists = |store: &&TrustStore| Arc::ptr_eq(store.revocation_lists(), lists);
+        if let Some(known) = self
+            .0
+            .borrow()
+            .get(&terms)
+            .and_then(|stores| stores.iter().find(same_lists))
+        {
+            return Ok(known.twin());
+        }
+        let store = TrustStore::new(terms.authorities.clone(), terms.policy.clone(), Arc::clone(lists))?;
+        self.0.borrow_mut().entry(terms).or_default().push(store.twin());
+        Ok(store)
+    }
+}
+
 /// A trust store, or a finding at `origin` that says why there is none. Warns of CAs that can vouch for nobody.
 pub(super) fn store(
     compilation: &Compilation<'_>,
@@ -109,7 +146,7 @@ pub(super) fn store(
     policy: Policy,
     lists: &Arc<RevocationLists>,
 ) -> Option<TrustStore> {
-    match TrustStore::new(authorities, policy, Arc::clone(lists)) {
+    match compilation.stores.of(authorities, policy, lists) {
         Ok(store) => {
             for ca in store.name_constrained() {
                 let message = format!(

@@ -34,7 +34,7 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Acl>
     let derived = id::of_parts(Collection::Acls, &[&consumer.to_string(), &group]);
     context.unique_parts(
         Collection::Acls,
-        &format!("group '{group}' of this consumer"),
+        format_args!("group '{group}' of this consumer"),
         derived,
         at,
     );

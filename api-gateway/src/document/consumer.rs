@@ -54,6 +54,9 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Cons
     let (mut fields, place, id) = entity.parts();
     let username = fields.optional("username", rule::text);
     let custom_id = fields.optional("custom_id", rule::text);
+    // What Kong Enterprise exports beside them: 0 is a consumer of the proxy, others are developers and administrators.
+    fields.optional("type", rule::between::<u8>(0..=0));
+    fields.ignored("username_lower");
     if !fields.has("username") && !fields.has("custom_id") {
         fields.at.refuse::<()>(
             "entity-check",
@@ -103,7 +106,7 @@ pub(super) fn read_membership(
     );
     context.unique_parts(
         Collection::ConsumerGroupConsumers,
-        "this consumer and consumer_group",
+        format_args!("this consumer and consumer_group"),
         derived,
         at,
     );

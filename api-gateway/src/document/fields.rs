@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
             Value::Map(pairs) => Some(Self {
                 at,
                 pairs,
-                known: Vec::new(),
+                known: Vec::with_capacity(16),
             }),
             Value::Null
             | Value::Bool(_)
@@ -150,10 +150,7 @@ impl<'a> Fields<'a> {
 
     /// Whether the field is written with something in it: not null and no empty list. What is in it may be wrong.
     pub(super) fn is_filled(&self, name: &str) -> bool {
-        self.at
-            .node
-            .get(name)
-            .is_some_and(|node| !matches!(&node.value, Value::List(nodes) if nodes.is_empty()))
+        self.at.node.get(name).is_some_and(|node| !node.is_empty_list())
     }
 
     /// Tells an error about a field: at its value if it is there, else at the mapping.

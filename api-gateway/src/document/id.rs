@@ -3,6 +3,8 @@
 //! Kong derives a UUIDv5 from what names an entity. Where nothing names it (a route without a name, a certificate) Kong
 //! draws a random id; here it follows from the entity's position in the document, so that two nodes agree.
 
+use std::sync::LazyLock;
+
 use uuid::Uuid;
 
 use super::entries::Collection;
@@ -12,8 +14,7 @@ const ROOT: Uuid = Uuid::from_u128(0xfd02_801f_0957_4a15_a55a_c8d9_606f_30b5);
 
 /// The id of an entity that a unique key of its own names.
 pub(super) fn of_key(collection: Collection, key: &str) -> Uuid {
-    let namespace = Uuid::new_v5(&ROOT, collection.name().as_bytes());
-    Uuid::new_v5(&namespace, key.as_bytes())
+    Uuid::new_v5(&namespace(collection), key.as_bytes())
 }
 
 /// The id of an entity that several parts name together: Kong's cache key, `*` standing for the workspace.
@@ -24,6 +25,12 @@ pub(super) fn of_parts(collection: Collection, parts: &[&str]) -> Uuid {
         key.push_str(part);
     }
     of_key(collection, &key)
+}
+
+fn namespace(collection: Collection) -> Uuid {
+    static NAMESPACES: LazyLock<[Uuid; Collection::ALL.len()]> =
+        LazyLock::new(|| Collection::ALL.map(|collection| Uuid::new_v5(&ROOT, collection.name().as_bytes())));
+    NAMESPACES[collection as usize]
 }
 
 /// The id of an entity that nothing but its position tells from others.

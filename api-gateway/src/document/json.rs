@@ -2,8 +2,11 @@
 //!
 //! Our own reader, because every value needs its place and a repeated key must be seen.
 
+use std::borrow::Cow;
+
 use super::tree::{
-    Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, SyntaxProblems, Value, refuse_duplicate_keys,
+    Key, KeyTexts, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, SyntaxProblems, Value,
+    refuse_duplicate_keys,
 };
 
 /// Reads one JSON text; `None` if it cannot be read to its end.
@@ -13,6 +16,7 @@ pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
         offset: 0,
         at: Place::START,
         nodes: 0,
+        keys: KeyTexts::default(),
         problems,
     };
     let outcome = reader.whole();
@@ -24,10 +28,11 @@ struct Reader<'t, 'p> {
     offset: usize,
     at: Place,
     nodes: usize,
+    keys: KeyTexts,
     problems: &'p mut SyntaxProblems,
 }
 
-impl Reader<'_, '_> {
+impl<'t> Reader<'t, '_> {
     fn whole(&mut self) -> Result<Node, SyntaxProblem> {
         self.space();
         let node = self.value(0)?;
@@ -74,7 +79,8 @@ impl Reader<'_, '_> {
             if self.peek() != Some(b'"') {
                 return Err(self.problem("expected a key in double quotes"));
             }
-            let text = self.string()?.into();
+            let text = self.string()?;
+            let text = self.keys.shared(&text);
             self.space();
             if !self.takes(b':') {
                 return Err(self.problem("expected ':'"));
@@ -84,6 +90,7 @@ impl Reader<'_, '_> {
             self.space();
             if self.takes(b'}') {
                 refuse_duplicate_keys(&mut pairs, self.problems);
+                pairs.shrink_to_fit();
                 return Ok(Value::Map(pairs));
             }
             if !self.takes(b',') {
@@ -104,6 +111,7 @@ impl Reader<'_, '_> {
             nodes.push(self.value(depth + 1)?);
             self.space();
             if self.takes(b']') {
+                nodes.shrink_to_fit();
                 return Ok(Value::List(nodes));
             }
             if !self.takes(b',') {
@@ -157,26 +165,28 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<String, SyntaxProblem> {
+    /// Borrowed from the text where nothing in it is escaped.
+    fn string(&mut self) -> Result<Cow<'t, str>, SyntaxProblem> {
         let begin = self.at;
         self.step();
-        let mut string = String::new();
+        let mut string = Cow::Borrowed("");
         loop {
             let rest = self.rest();
-            let run = rest.find(|character: char| matches!(character, '"' | '\\') || character < ' ');
+            let run = rest
+                .bytes()
+                .position(|byte| matches!(byte, b'"' | b'\\') || byte < b' ')
+                .and_then(|length| rest.get(..length));
             let Some(run) = run else {
                 return Err(SyntaxProblem::syntax(begin, "a string does not end"));
             };
-            string.push_str(rest.get(..run).unwrap_or_default());
-            for _ in 0..run {
-                self.step();
-            }
+            string += run;
+            self.pass(run);
             match self.peek() {
                 Some(b'"') => {
                     self.step();
                     return Ok(string);
                 }
-                Some(b'\\') => string.push(self.escape()?),
+                Some(b'\\') => string.to_mut().push(self.escape()?),
                 _ => return Err(self.problem("a control character in a string must be escaped")),
             }
         }
@@ -248,8 +258,15 @@ impl Reader<'_, '_> {
         self.text.as_bytes().get(self.offset).copied()
     }
 
-    fn rest(&self) -> &'_ str {
+    fn rest(&self) -> &'t str {
         self.text.get(self.offset..).unwrap_or_default()
+    }
+
+    /// Past a part of the line.
+    fn pass(&mut self, run: &str) {
+        let columns = u32::try_from(run.chars().count()).unwrap_or(u32::MAX);
+        self.at.column = self.at.column.saturating_add(columns);
+        self.offset += run.len();
     }
 
     /// One byte further; the column moves once per character.

@@ -118,6 +118,14 @@ impl PluginKind {
         }
     }
 
+    /// Whether it finds out who calls.
+    pub fn authenticates(self) -> bool {
+        match self {
+            Self::HeaderCertAuth | Self::MtlsAuth => true,
+            Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
+        }
+    }
+
     /// Whether it may be configured for one consumer or one consumer group. Those that decide who the consumer is, or
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
@@ -193,37 +201,23 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
         "unsupported-field",
         "conditions on plugins are not supported yet",
     );
-    let protocols = match name.as_ref().map(|name| name.kind) {
-        Some(PluginKind::IpRestriction) => PROTOCOLS_WITH_STREAMS,
-        Some(_) | None => PROTOCOLS,
-    };
-    let protocols = fields.optional("protocols", rule::list(rule::one_of(protocols)));
-    let serves_http = protocols.is_none_or(|listed| listed.into_iter().any(|ours| ours));
+    let serves_http = serves_http(&mut fields, name.as_ref().map(|name| name.kind));
     let config = if let Some(name) = &name {
         fields.record("config", |at| name.kind.read_config(at))
     } else {
         fields.ignored("config");
         None
     };
-    for (field, scope) in [("consumer", consumer), ("consumer_group", consumer_group)] {
-        if scope.is_none() {
-            continue;
-        }
-        if name
-            .as_ref()
-            .is_some_and(|name| !name.kind.may_depend_on_consumer())
-        {
-            fields.refuse::<()>(field, "must-be-null", "value must be null");
-        }
-        // The order is settled before anybody knows who calls (Kong before 3.14 allows neither beside the other).
-        if ordering.is_some() {
-            let message = format!(
-                "a plugin for one {} cannot change the order",
-                field.replace('_', " ")
-            );
-            fields.refuse::<()>("ordering", "entity-check", message);
-        }
-    }
+    let scopes = [
+        ("consumer", consumer.is_some()),
+        ("consumer_group", consumer_group.is_some()),
+    ];
+    check_audience(
+        &fields,
+        name.as_ref().map(|name| name.kind),
+        scopes,
+        ordering.is_some(),
+    );
     if let Some(instance_name) = &instance_name {
         context.unique(Collection::Plugins, "instance_name", instance_name, fields.at);
     }
@@ -241,8 +235,8 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
         parts.push(&for_group);
     }
     let derived = id::of_parts(Collection::Plugins, &parts);
-    let shown = format!("name '{}' for this route, service and consumer", name.text);
-    context.unique_parts(Collection::Plugins, &shown, derived, at);
+    let shown = format_args!("name '{}' for this route, service and consumer", name.text);
+    context.unique_parts(Collection::Plugins, shown, derived, at);
     Some(Plugin {
         id: id.unwrap_or(derived),
         place,
@@ -258,6 +252,55 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
         ordering,
         tags,
     })
+}
+
+/// Whether it is for any protocol that a listener of ours speaks.
+fn serves_http(fields: &mut Fields<'_>, kind: Option<PluginKind>) -> bool {
+    let known = match kind {
+        Some(PluginKind::IpRestriction) => PROTOCOLS_WITH_STREAMS,
+        Some(_) | None => PROTOCOLS,
+    };
+    fields.or("protocols", true, |at| {
+        let listed = rule::list(rule::one_of(known))(at)?;
+        if at.node.is_empty_list() {
+            // Kong would never run it, and the routes that it was to protect would be open.
+            return at.refuse("invalid-value", "length must be at least 1");
+        }
+        let serves_http = listed.into_iter().any(|ours| ours);
+        if !serves_http {
+            at.warn(
+                "never-applies",
+                "no listener of this gateway speaks any of these: the plugin never runs",
+            );
+        }
+        Some(serves_http)
+    })
+}
+
+/// For whom it may be: one consumer, or one group, if the plugin may depend on that at all.
+fn check_audience(
+    fields: &Fields<'_>,
+    kind: Option<PluginKind>,
+    scopes: [(&'static str, bool); 2],
+    changes_the_order: bool,
+) {
+    if scopes.iter().all(|(_, is_set)| *is_set) {
+        let message = "a plugin is for one consumer or for one consumer group, not for both";
+        fields.refuse::<()>("consumer_group", "entity-check", message);
+    }
+    for (field, _) in scopes.into_iter().filter(|(_, is_set)| *is_set) {
+        if kind.is_some_and(|kind| !kind.may_depend_on_consumer()) {
+            fields.refuse::<()>(field, "must-be-null", "value must be null");
+        }
+        // The order is settled before anybody knows who calls (Kong before 3.14 allows neither beside the other).
+        if changes_the_order {
+            let message = format!(
+                "a plugin for one {} cannot change the order",
+                field.replace('_', " ")
+            );
+            fields.refuse::<()>("ordering", "entity-check", message);
+        }
+    }
 }
 
 impl PluginKind {

@@ -188,7 +188,13 @@ impl Context<'_> {
     }
 
     /// The same for values that are only together unique; `id` is derived from them.
-    pub(super) fn unique_parts(&self, collection: Collection, parts: &str, id: Uuid, at: At<'_>) {
+    pub(super) fn unique_parts(
+        &self,
+        collection: Collection,
+        parts: fmt::Arguments<'_>,
+        id: Uuid,
+        at: At<'_>,
+    ) {
         if let Some(first) = first_of(&mut self.taken_parts.borrow_mut(), id, at.node.place) {
             at.refuse::<()>(
                 "uniqueness-violation",

@@ -133,8 +133,11 @@ pub(super) fn set<T: Clone + Eq + Hash>(
     let list = collection("expected a set", rule);
     move |at| {
         let mut values = list(at)?;
-        let mut seen = HashSet::with_capacity(values.len());
-        values.retain(|value| seen.insert(value.clone()));
+        // Most sets have one value; for those nothing is hashed.
+        if values.len() > 1 {
+            let mut seen = HashSet::with_capacity(values.len());
+            values.retain(|value| seen.insert(value.clone()));
+        }
         Some(values)
     }
 }
@@ -145,15 +148,16 @@ fn collection<T>(
 ) -> impl Fn(At<'_>) -> Option<Vec<T>> {
     move |at| match &at.node.value {
         Value::List(nodes) => {
-            let values = nodes.iter().enumerate().filter_map(|(index, node)| {
+            let mut values = Vec::with_capacity(nodes.len());
+            values.extend(nodes.iter().enumerate().filter_map(|(index, node)| {
                 let trail = Trail::Index(at.trail, index);
                 rule(At {
                     node,
                     trail: &trail,
                     ..at
                 })
-            });
-            Some(values.collect())
+            }));
+            Some(values)
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Map(_) => {
             at.refuse("wrong-type", kind)

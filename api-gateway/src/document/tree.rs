@@ -3,9 +3,10 @@
 //! YAML and JSON are both read into this tree, so that everything above it has one set of rules, and so that a
 //! finding can point at the very word it is about.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::rc::Rc;
 
 use super::log::MAX_FINDINGS;
 
@@ -66,8 +67,24 @@ pub(super) enum Value {
 /// A key of a mapping.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Key {
-    pub(super) text: Box<str>,
+    pub(super) text: Rc<str>,
     pub(super) place: Place,
+}
+
+/// The keys of a document: many entities have the same few, so each text is kept once.
+#[derive(Default)]
+pub(super) struct KeyTexts(HashSet<Rc<str>>);
+
+impl KeyTexts {
+    /// The one text that is equal to this.
+    pub(super) fn shared(&mut self, text: &str) -> Rc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Rc::clone(known);
+        }
+        let new: Rc<str> = text.into();
+        self.0.insert(Rc::clone(&new));
+        new
+    }
 }
 
 impl Node {
@@ -78,6 +95,11 @@ impl Node {
         };
         let (_, node) = pairs.iter().find(|(key, _)| &*key.text == name)?;
         (node.value != Value::Null).then_some(node)
+    }
+
+    /// Whether this is a list of nothing.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(&self.value, Value::List(nodes) if nodes.is_empty())
     }
 
     /// The text, if this is text and not empty.

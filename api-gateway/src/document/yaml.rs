@@ -4,12 +4,14 @@
 //! what aliases unfold to are all bounded, a tag can only name a core type, and nothing here recurses on input.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
 use super::scalar;
 use super::tree::{
-    Key, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, SyntaxProblems, Value, refuse_duplicate_keys,
+    Key, KeyTexts, MAX_DEPTH, MAX_NODES, Node, Place, SyntaxProblem, SyntaxProblems, Value,
+    refuse_duplicate_keys,
 };
 use super::yaml_input::{Ahead, MAX_AHEAD, YamlInput};
 
@@ -26,6 +28,7 @@ pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
     let mut builder = Builder {
         problems,
         open: Vec::new(),
+        keys: KeyTexts::default(),
         anchors: HashMap::new(),
         copied: 0,
         root: None,
@@ -60,7 +63,7 @@ pub(super) fn read(text: &str, problems: &mut SyntaxProblems) -> Option<Node> {
 fn too_far(begin: Result<Marker, &ScanError>) -> SyntaxProblem {
     let place = begin.map_or_else(|error| place(*error.marker()), place);
     let reason = format!(
-        "a value in braces or brackets, or a text, is longer than {} MiB",
+        "a value in braces or brackets, a text, or what stands between two values is longer than {} MiB",
         MAX_AHEAD >> 20
     );
     SyntaxProblem {
@@ -95,6 +98,7 @@ fn saturated(number: usize) -> u32 {
 struct Builder<'p> {
     problems: &'p mut SyntaxProblems,
     open: Vec<Open>,
+    keys: KeyTexts,
     /// Complete anchored nodes; one that is still open cannot be referred to, so no node can hold itself.
     anchors: HashMap<usize, Node>,
     copied: usize,
@@ -195,7 +199,7 @@ impl Builder<'_> {
             PendingKey::Merge
         } else {
             PendingKey::Key(Key {
-                text: text.into(),
+                text: self.keys.shared(text),
                 place,
             })
         });
@@ -279,7 +283,10 @@ impl Builder<'_> {
 
     fn end(&mut self, Open { place, anchor, items }: Open) -> Result<(), SyntaxProblem> {
         let value = match items {
-            Items::List(nodes) => Value::List(nodes),
+            Items::List(mut nodes) => {
+                nodes.shrink_to_fit();
+                Value::List(nodes)
+            }
             Items::Map {
                 mut pairs, merges, ..
             } => {
@@ -287,6 +294,7 @@ impl Builder<'_> {
                 if !merges.is_empty() {
                     self.merge(&mut pairs, merges);
                 }
+                pairs.shrink_to_fit();
                 Value::Map(pairs)
             }
         };
@@ -295,7 +303,7 @@ impl Builder<'_> {
 
     /// `<<`: pairs that are written out win over merged ones, an earlier merge wins over a later one.
     fn merge(&mut self, pairs: &mut Vec<(Key, Node)>, merges: Vec<Node>) {
-        let mut present: HashSet<Box<str>> = pairs.iter().map(|(key, _)| key.text.clone()).collect();
+        let mut present: HashSet<Rc<str>> = pairs.iter().map(|(key, _)| Rc::clone(&key.text)).collect();
         let maps = merges.into_iter().flat_map(|node| match node.value {
             Value::List(nodes) => nodes,
             Value::Null
@@ -310,7 +318,7 @@ impl Builder<'_> {
                 pairs.extend(
                     merged
                         .into_iter()
-                        .filter(|(key, _)| present.insert(key.text.clone())),
+                        .filter(|(key, _)| present.insert(Rc::clone(&key.text))),
                 );
             } else {
                 self.problems

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use saphyr_parser::input::SkipTabs;
 use saphyr_parser::{Input, StrInput};
 
-/// How many characters one step of the parser may take: no flow collection, and no scalar, is longer.
+/// How many characters the parser may take before it tells what it has read: a flow collection that may be a key, a
+/// scalar, or what stands between two values.
 pub(super) const MAX_AHEAD: usize = 1 << 20;
 
 /// A text that ends where the parser reads too far ahead.

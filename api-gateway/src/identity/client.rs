@@ -30,7 +30,7 @@ pub struct ClientIdentity {
     pub issuers: Box<[[u8; 32]]>,
     /// Until when the path is valid: the first notAfter or nextUpdate on it.
     pub valid_until: UnixTime,
-    /// As it was presented, so that it can be judged again.
+    /// The certificates of the verified path, so that it can be judged again; not what else was presented.
     pub chain: PresentedChain,
 }
 
@@ -57,7 +57,7 @@ pub enum IdentityError {
 
 impl ClientIdentity {
     /// The identity that a verified path ends in.
-    pub fn of(path: &VerifiedPath, chain: PresentedChain, directory_names: &DirectoryNames) -> Self {
+    pub fn of(path: &VerifiedPath, directory_names: &DirectoryNames) -> Self {
         let leaf = path.leaf();
         let names = leaf.alternative_names();
         Self {
@@ -74,7 +74,7 @@ impl ClientIdentity {
             sha256: hexadecimal(&leaf.sha256()).into(),
             issuers: path.issuers().iter().map(|issuer| issuer.sha256()).collect(),
             valid_until: path.valid_until(),
-            chain,
+            chain: PresentedChain::of_path(path),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use http::{HeaderName, HeaderValue};
 
 use crate::consumer::Consumer;
-use crate::exchange::Exchange;
+use crate::exchange::{AuthenticatedGroups, Exchange};
 use crate::proxy::owned_headers::{AUTHENTICATED_GROUPS, CONSUMER_GROUPS};
 use crate::rejection::Rejection;
 
@@ -109,7 +109,7 @@ impl Acl {
 /// The groups that are judged.
 enum Groups<'c> {
     /// Those that the credential named.
-    Authenticated(&'c [Box<str>]),
+    Authenticated(&'c AuthenticatedGroups),
     /// The consumer's own.
     Consumers(&'c Consumer, ConsumerGroups),
 }
@@ -117,7 +117,7 @@ enum Groups<'c> {
 impl Groups<'_> {
     fn names(&self) -> impl Iterator<Item = &str> {
         let (own, more): (&[Box<str>], &[Box<str>]) = match self {
-            Self::Authenticated(groups) => (groups, &[]),
+            Self::Authenticated(groups) => (&groups.names, &[]),
             Self::Consumers(consumer, ConsumerGroups::Ignored) => (&consumer.groups, &[]),
             Self::Consumers(consumer, ConsumerGroups::Counted) => {
                 (&consumer.groups, &consumer.consumer_groups)
@@ -133,11 +133,12 @@ impl Groups<'_> {
         }
     }
 
-    /// `None` where a group that a certificate named holds what no header can carry.
+    /// `None` where no header can carry them, or one would be read as others.
     fn header_value(&self) -> Option<HeaderValue> {
         match self {
             Self::Consumers(consumer, ConsumerGroups::Ignored) => Some(consumer.groups_header.clone()),
-            Self::Consumers(_, ConsumerGroups::Counted) | Self::Authenticated(_) => joined(self.names()),
+            Self::Consumers(_, ConsumerGroups::Counted) => joined(self.names()),
+            Self::Authenticated(groups) => groups.header.clone(),
         }
     }
 }

@@ -5,23 +5,29 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use rustls::pki_types::UnixTime;
+use tracing::warn;
 use transport::certificate_error::CertificateError;
 use transport::presented::PresentedChain;
 use transport::verify::TrustStore;
 use uuid::Uuid;
 
+use super::acl::joined;
 use crate::consumer::{CertifiedName, ConsumerKey, Consumers, Found, NameIndex};
-use crate::exchange::{Credential, Exchange, Principal};
+use crate::exchange::{AuthenticatedGroups, Credential, Exchange, Principal};
 use crate::identity::{
     ClientIdentity, Digest, DirectoryNames, Evidence, IdentityError, Remembered, UseOfCommonName, later,
 };
 use crate::proxy::owned_headers::{CLIENT_CERT_DN, CLIENT_CERT_SAN};
 use crate::rejection::Rejection;
 
-/// Chains that an instance remembers as verified.
-const REMEMBERED_CHAINS: usize = 4096;
+/// Verified chains that all instances of a snapshot remember together, and the least and the most of one. Whoever has one
+/// valid certificate can fill these with different rubbish beside it.
+const REMEMBERED_CHAINS: usize = 262_144;
+const REMEMBERED_BY_ONE: std::ops::RangeInclusive<usize> = 256..=4096;
+/// What says whose certificate was accepted without a consumer. A later certificate's answer takes its place.
+const DESCRIPTION: [HeaderName; 2] = [CLIENT_CERT_DN, CLIENT_CERT_SAN];
 /// Chains that an instance remembers as refused, in a table of their own: who sends rubbish displaces rubbish.
 const REMEMBERED_REFUSALS: usize = 64;
 /// How long a refusal is remembered. Short: the cause may be mended without a reload.
@@ -53,6 +59,8 @@ pub struct Parts {
     pub directory_names: DirectoryNames,
     /// `cache_ttl`; `None`: as long as the certificate and the lists hold.
     pub remember_for: Option<Duration>,
+    /// How many instances there are in the snapshot: they share the memory for what is remembered.
+    pub instances: usize,
 }
 
 /// How a verified certificate becomes a caller.
@@ -130,7 +138,8 @@ enum Outcome {
         key: ConsumerKey,
         credential: Credential,
     },
-    Groups(Vec<Box<str>>, HeaderValue),
+    /// The groups that the certificate names, and its subject for `X-Client-Cert-Dn`.
+    Groups(Arc<AuthenticatedGroups>, HeaderValue),
 }
 
 #[derive(Debug, Clone)]
@@ -158,14 +167,17 @@ impl CertificateAuth {
             anonymous,
             directory_names,
             remember_for,
+            instances,
         } = parts;
+        let (least, most) = REMEMBERED_BY_ONE.into_inner();
+        let own_share = (REMEMBERED_CHAINS / instances.max(1)).clamp(least, most);
         Self {
             store,
             lookup,
             anonymous,
             directory_names,
             remember_for,
-            verified: Remembered::new(REMEMBERED_CHAINS),
+            verified: Remembered::new(own_share),
             refused: Remembered::new(REMEMBERED_REFUSALS),
         }
     }
@@ -237,7 +249,7 @@ impl CertificateAuth {
             .store
             .verify(chain, now)
             .map_err(RefusedBefore::Certificate)?;
-        let identity = Arc::new(ClientIdentity::of(&path, chain.clone(), &self.directory_names));
+        let identity = Arc::new(ClientIdentity::of(&path, &self.directory_names));
         let outcome = match &self.lookup {
             Lookup::Group(by) => by.outcome(&identity)?,
             Lookup::Consumer(lookup) => lookup.outcome(&identity, consumers)?,
@@ -263,12 +275,14 @@ impl CertificateAuth {
     pub fn admit(&self, exchange: &mut Exchange<'_>, plugin: &Arc<str>, known: &Known, evidence: Evidence) {
         let consumer = match &known.outcome {
             Outcome::Consumer { key, credential } => {
+                exchange.withdraw(&DESCRIPTION);
                 exchange.authenticate(*key, Some(credential.clone()));
                 Some(*key)
             }
             Outcome::Groups(groups, subject) => {
+                exchange.withdraw(&DESCRIPTION);
                 // Also where there are none: another certificate's groups are not this one's.
-                exchange.caller.authenticated_groups = Some(groups.clone());
+                exchange.caller.authenticated_groups = Some(Arc::clone(groups));
                 exchange.stamp(CLIENT_CERT_DN, subject.clone());
                 if let Some(names) = &known.identity.alternative_names_header {
                     exchange.stamp(CLIENT_CERT_SAN, names.clone());
@@ -294,8 +308,9 @@ impl CertificateAuth {
                         name: anonymous.name.clone(),
                     });
                 };
+                // If there is any of this, it is the edge's.
+                exchange.withdraw(&DESCRIPTION);
                 exchange.authenticate(consumer, None);
-                // If there are any, they are the edge's.
                 exchange.caller.authenticated_groups = None;
                 Ok(())
             }
@@ -306,7 +321,7 @@ impl CertificateAuth {
 
 impl GroupBy {
     fn outcome(self, identity: &ClientIdentity) -> Result<Outcome, RefusedBefore> {
-        let group = match self {
+        let group: Option<Box<str>> = match self {
             Self::CommonName => identity
                 .common_name()
                 .map_err(RefusedBefore::Identity)?
@@ -314,10 +329,24 @@ impl GroupBy {
             Self::DistinguishedName => Some(identity.subject.clone()),
             Self::Nothing => None,
         };
+        // In a distinguished name commas are part of the form, and escaped where they are part of a value.
+        let is_plain =
+            self == Self::DistinguishedName || group.as_ref().is_none_or(|group| !group.contains(','));
+        if !is_plain {
+            warn!(
+                certificate_serial = &*identity.serial,
+                "the common name holds a comma: it is one group, and would be read as two in X-Authenticated-Groups, which is left out"
+            );
+        }
+        let names: Box<[Box<str>]> = group.into_iter().collect();
+        let header = joined(names.iter().map(AsRef::as_ref)).filter(|_| is_plain);
         // The subject's text form is ASCII with everything else escaped, so it always fits into a header.
         let subject =
             HeaderValue::from_str(&identity.subject).unwrap_or_else(|_| HeaderValue::from_static(""));
-        Ok(Outcome::Groups(group.into_iter().collect(), subject))
+        Ok(Outcome::Groups(
+            Arc::new(AuthenticatedGroups { names, header }),
+            subject,
+        ))
     }
 }
 

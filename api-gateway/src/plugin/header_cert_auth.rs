@@ -12,7 +12,7 @@ use transport::forwarded_cert::{HeaderFormat, decode};
 
 use super::certificate_auth::{CertificateAuth, Known};
 use crate::exchange::Exchange;
-use crate::identity::{Claim, Digest, Evidence, SourceRule};
+use crate::identity::{Carrier, Claim, Digest, Evidence, SourceRule};
 use crate::rejection::{HeaderFault, Rejection};
 
 /// A compiled `header-cert-auth`.
@@ -31,8 +31,7 @@ pub struct HeaderCertAuth {
 impl HeaderCertAuth {
     /// Authenticates by the header. Only where it was accepted does it go on upstream.
     pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
-        // An edge that has proved who it is has not proved who its client is.
-        if self.auth.stands_back(exchange) && !exchange.only_the_edge_is_known() {
+        if self.auth.stands_back(exchange) && !self.only_the_carrier_is_known(exchange) {
             return Ok(());
         }
         match self.judge(exchange) {
@@ -46,6 +45,20 @@ impl HeaderCertAuth {
             }
             Err(rejection) => self.auth.fall_back(exchange, rejection),
         }
+    }
+
+    /// Whoever carries a request for somebody else and has proved who he is has not proved who that other is. An edge
+    /// always carries; an address in `trusted_ips` does if it brings a certificate.
+    fn only_the_carrier_is_known(&self, exchange: &Exchange<'_>) -> bool {
+        let arrival = &exchange.arrival;
+        let carries = match arrival.carrier {
+            Carrier::Edge(_) => true,
+            Carrier::TrustedAddress | Carrier::Nobody => {
+                arrival.sources.admits(arrival.carrier, self.source)
+                    && exchange.carried.claim(&self.header) != Claim::Absent
+            }
+        };
+        carries && exchange.only_the_peer_is_known()
     }
 
     fn judge(&self, exchange: &Exchange<'_>) -> Result<Arc<Known>, Rejection> {

@@ -20,19 +20,24 @@ pub struct IpRestriction {
 }
 
 impl IpRestriction {
-    /// Judges the client's address: a carrier's word for it only where that carrier is believed.
+    /// Judges the client's address: a carrier's word for it only where that carrier is believed. Where it cannot be read,
+    /// nobody passes.
     pub fn access(&self, exchange: &Exchange<'_>) -> Result<(), Rejection> {
-        let address = exchange.arrival.client_ip;
+        let Some(address) = exchange.arrival.client_ip else {
+            return Err(self.refusal("Cannot identify the client IP address".into()));
+        };
         let is_allowed = self.allow.is_empty() || self.allow.contains(address);
         if is_allowed && !self.deny.contains(address) {
             return Ok(());
         }
-        Err(Rejection::AddressDenied {
+        Err(self.refusal(format!("IP address not allowed: {address}").into()))
+    }
+
+    /// In the operator's words, or in Kong's.
+    fn refusal(&self, message: Box<str>) -> Rejection {
+        Rejection::AddressDenied {
             status: self.status,
-            message: match &self.message {
-                Some(message) => message.clone(),
-                None => format!("IP address not allowed: {address}").into(),
-            },
-        })
+            message: self.message.clone().unwrap_or(message),
+        }
     }
 }

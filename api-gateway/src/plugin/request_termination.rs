@@ -17,7 +17,16 @@ pub struct RequestTermination {
     /// What it says.
     pub answer: Answer,
     /// Only requests with this header or query argument are ended; `None`: all.
-    pub trigger: Option<HeaderName>,
+    pub trigger: Option<Trigger>,
+}
+
+/// What has to be there for a request to be ended.
+#[derive(Debug)]
+pub struct Trigger {
+    /// This header, or
+    pub header: HeaderName,
+    /// this query argument, whose case counts.
+    pub argument: Box<str>,
 }
 
 /// What the answer says.
@@ -95,10 +104,10 @@ impl RequestTermination {
     }
 }
 
-fn is_triggered(trigger: &HeaderName, exchange: &Exchange<'_>) -> bool {
+fn is_triggered(trigger: &Trigger, exchange: &Exchange<'_>) -> bool {
     let query = exchange.head.uri.query().unwrap_or_default();
-    exchange.head.headers.contains_key(trigger)
-        || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == trigger.as_str())
+    exchange.head.headers.contains_key(&trigger.header)
+        || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| *name == *trigger.argument)
 }
 
 /// The request as its client sent it, less what is not the client's to say: certificate and identity headers are gone.

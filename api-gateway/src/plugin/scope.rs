@@ -158,7 +158,7 @@ mod tests {
             id_header: HeaderValue::from_static(""),
             username: None,
             custom_id: None,
-            groups: Box::default(),
+            groups: Arc::default(),
             groups_header: HeaderValue::from_static(""),
             consumer_groups: groups.iter().map(|group| (*group).into()).collect(),
         }

@@ -3,7 +3,6 @@
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, Version};
-use hyper::body::Incoming;
 
 use crate::rejection::Rejection;
 use crate::snapshot::RequestLimits;
@@ -30,10 +29,7 @@ impl Target {
 }
 
 /// Refuses what is too large, has no host, or asks for a tunnel; finds the host.
-pub(in crate::proxy) fn admit(
-    request: &Request<Incoming>,
-    limits: &RequestLimits,
-) -> Result<Target, Rejection> {
+pub(in crate::proxy) fn admit<B>(request: &Request<B>, limits: &RequestLimits) -> Result<Target, Rejection> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(Rejection::MethodNotAllowed);
     }
@@ -57,7 +53,7 @@ pub(in crate::proxy) fn admit(
     target(request)
 }
 
-fn target(request: &Request<Incoming>) -> Result<Target, Rejection> {
+fn target<B>(request: &Request<B>) -> Result<Target, Rejection> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (host, second) = (hosts.next(), hosts.next());
     if second.is_some() || host.is_some_and(|host| host.to_str().is_err()) {
@@ -66,6 +62,13 @@ fn target(request: &Request<Incoming>) -> Result<Target, Rejection> {
         ));
     }
     if let Some(authority) = request.uri().authority() {
+        // `GET name HTTP/1.1`: the form that CONNECT alone has (RFC 9112 §3.2.3). It must not choose a host here and be
+        // a path to somebody else.
+        if request.uri().scheme().is_none() {
+            return Err(Rejection::BadRequest(
+                "the request target is neither a path nor a URI".into(),
+            ));
+        }
         if authority.as_str().contains('@') {
             return Err(Rejection::BadRequest(
                 "the request target holds credentials".into(),

@@ -1,6 +1,6 @@
 //! The client's address and scheme: whose word counts.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HeaderMap, HeaderName};
 
@@ -20,60 +20,59 @@ pub struct RealIp {
 
 impl RealIp {
     /// The client's address: the last element of X-Forwarded-For where an edge carried the request, what
-    /// `real_ip_header` says where a trusted address did, the TCP peer otherwise.
+    /// `real_ip_header` says where a trusted address did, the TCP peer otherwise. `None` where a carrier that is believed
+    /// says something that is no address: that is not the same as saying nothing.
     pub fn client(
         &self,
         connection: &Connection,
         carrier: &Carrier,
         sources: &HeaderSources,
         headers: &HeaderMap,
-    ) -> IpAddr {
+    ) -> Option<IpAddr> {
         let peer = connection.peer.ip();
         match carrier {
-            Carrier::Nobody => peer,
-            Carrier::Edge(_) => last(headers, &X_FORWARDED_FOR).unwrap_or(peer),
+            Carrier::Nobody => Some(peer),
+            Carrier::Edge(_) => last(headers, &X_FORWARDED_FOR, peer),
             Carrier::TrustedAddress if self.recursive => {
-                let addresses = from_the_right(headers, &self.header);
                 let mut nearest = peer;
-                for address in addresses {
-                    let Some(address) = address else { break };
-                    nearest = address;
-                    if !sources.trusts(address) {
+                for address in from_the_right(headers, &self.header) {
+                    nearest = address?;
+                    if !sources.trusts(nearest) {
                         break;
                     }
                 }
-                nearest
+                Some(nearest)
             }
-            Carrier::TrustedAddress => last(headers, &self.header).unwrap_or(peer),
+            Carrier::TrustedAddress => last(headers, &self.header, peer),
         }
     }
 }
 
-fn last(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
-    from_the_right(headers, name).next().flatten()
+/// The last address of a list header; the peer's where there is no such header, or it is empty.
+fn last(headers: &HeaderMap, name: &HeaderName, peer: IpAddr) -> Option<IpAddr> {
+    from_the_right(headers, name).next().unwrap_or(Some(peer))
 }
 
-/// The addresses of a list header, last first; `None` for an element that is no address.
+/// The addresses of a list header, last first; `None` for an element that is no address. A carrier appends to the line
+/// that it got, so what a client wrote into it, in whatever octets, is another element of the same line.
 fn from_the_right<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> impl Iterator<Item = Option<IpAddr>> + use<'h> {
-    headers
-        .get_all(name)
-        .iter()
-        .rev()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.rsplit(','))
-        .map(|element| address(element.trim()))
+    let lines = headers.get_all(name).iter().rev();
+    lines
+        .flat_map(|line| line.as_bytes().rsplit(|octet| *octet == b','))
+        .map(<[u8]>::trim_ascii)
+        // An empty element says nothing (RFC 9110 §5.6.1.2).
+        .filter(|element| !element.is_empty())
+        .map(|element| address(std::str::from_utf8(element).ok()?))
 }
 
-/// An address, with or without a port.
+/// An address, in brackets or not, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().or_else(|| {
-        text.parse::<std::net::SocketAddr>()
-            .ok()
-            .map(|address| address.ip())
-    })
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    bare.unwrap_or(text).parse().ok().or_else(with_port)
 }
 
 /// Whether the client came by https: as a trusted carrier says, else as this connection is. Exactly `https` counts.
@@ -86,6 +85,8 @@ pub fn is_https(connection: &Connection, carrier: &Carrier, headers: &HeaderMap)
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -99,23 +100,56 @@ mod tests {
             (Carrier::Nobody, false, "1.1.1.1", "10.0.0.1"),
             (Carrier::TrustedAddress, false, "1.1.1.1, 2.2.2.2", "2.2.2.2"),
             (Carrier::TrustedAddress, false, "1.1.1.1, 2.2.2.2:80", "2.2.2.2"),
-            (Carrier::TrustedAddress, false, "garbage", "10.0.0.1"),
+            (
+                Carrier::TrustedAddress,
+                false,
+                "1.1.1.1, [2001:db8::1]",
+                "2001:db8::1",
+            ),
+            (
+                Carrier::TrustedAddress,
+                false,
+                "1.1.1.1, [2001:db8::1]:80",
+                "2001:db8::1",
+            ),
+            (Carrier::TrustedAddress, false, "\u{e9}, 2.2.2.2", "2.2.2.2"),
+            (
+                Carrier::TrustedAddress,
+                false,
+                "1.1.1.1, \u{e9}",
+                "nobody can say",
+            ),
+            (Carrier::TrustedAddress, false, "garbage", "nobody can say"),
+            (Carrier::TrustedAddress, false, "", "10.0.0.1"),
             (
                 Carrier::TrustedAddress,
                 true,
                 "1.1.1.1, 2.2.2.2, 10.9.9.9",
                 "2.2.2.2",
             ),
-            (Carrier::TrustedAddress, true, "garbage, 10.9.9.9", "10.9.9.9"),
+            (
+                Carrier::TrustedAddress,
+                true,
+                "\u{e9}, 2.2.2.2, 10.9.9.9",
+                "2.2.2.2",
+            ),
+            (
+                Carrier::TrustedAddress,
+                true,
+                "garbage, 10.9.9.9",
+                "nobody can say",
+            ),
             (Carrier::TrustedAddress, true, "", "10.0.0.1"),
         ] {
             let real_ip = RealIp {
                 header: X_FORWARDED_FOR,
                 recursive,
             };
-            let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, forwarded.parse().unwrap())]);
+            let value = HeaderValue::from_bytes(forwarded.as_bytes()).unwrap();
+            let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, value)]);
             let found = real_ip.client(&connection, &carrier, &sources, &headers);
-            assert_eq!(found.to_string(), client, "{carrier:?} {recursive} {forwarded}");
+            let found = found.map_or_else(|| "nobody can say".to_owned(), |address| address.to_string());
+            assert_eq!(found, client, "{carrier:?} {recursive} {forwarded}");
         }
     }
 

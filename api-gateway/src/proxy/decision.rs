@@ -32,8 +32,8 @@ pub(super) struct Asked<'r> {
 pub(super) struct Peer<'r> {
     pub(super) connection: &'r Connection,
     pub(super) carrier: &'r Carrier,
-    /// The client's address, as far as a carrier that is believed tells it.
-    pub(super) client_ip: IpAddr,
+    /// See [`Arrival::client_ip`].
+    pub(super) client_ip: Option<IpAddr>,
 }
 
 /// A request that may go on.

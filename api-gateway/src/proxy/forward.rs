@@ -33,6 +33,9 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The request's id, in the answer and upstream.
 pub(super) const X_KONG_REQUEST_ID: HeaderName = HeaderName::from_static("x-kong-request-id");
 
+/// As Kong asks for a WebSocket.
+const KEPT_FOR_WEBSOCKET: HeaderValue = HeaderValue::from_static("keep-alive, Upgrade");
+
 /// How long a client may be silent in the middle of its body (nginx's client_body_timeout).
 const CLIENT_BODY_STALL: Duration = Duration::from_mins(1);
 
@@ -93,6 +96,7 @@ pub(super) fn outbound<'s>(
     let host = way.write_host(&mut head.headers);
     if upgrade.is_some() {
         hop::write_websocket(&mut head.headers);
+        head.headers.insert(header::CONNECTION, KEPT_FOR_WEBSOCKET);
     } else {
         head.headers
             .insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));

@@ -4,12 +4,14 @@ pub mod access_log;
 mod admission;
 pub mod client_address;
 mod decision;
+mod entry;
 mod forward;
 pub mod owned_headers;
 mod record;
 mod response;
 mod standing;
 mod tunnel;
+pub mod verdict;
 
 use std::sync::Arc;
 
@@ -18,13 +20,14 @@ use hyper::body::Incoming;
 use rustls::pki_types::UnixTime;
 use transport::body::ResponseBody;
 use transport::drain::Draining;
-use transport::hop::{self, Upgrade};
+use transport::hop::Upgrade;
 
+use self::entry::Entry;
 use self::forward::Outbound;
 use self::record::Record;
 use self::tunnel::Opening;
 use crate::gateway::Shared;
-use crate::identity::{CarriedCertificates, Connection};
+use crate::identity::Connection;
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 
@@ -90,35 +93,20 @@ fn prepare<'s>(
     record: &mut Record,
     mut request: Request<Incoming>,
 ) -> Result<Outbound<'s>, Rejection> {
-    let target = admission::admit(&request, &snapshot.limits)?;
-    record.host(target.text());
     let now = UnixTime::now();
-    let carrier = snapshot.sources.carrier(connection, snapshot.generation, now);
-    let client_ip = snapshot
-        .real_ip
-        .client(connection, &carrier, &snapshot.sources, request.headers());
-    record.client(client_ip);
+    let entry = Entry::of(&request, snapshot, connection, now)?;
+    record.host(entry.target.text());
+    record.client(entry.client_ip);
 
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let (mut head, body) = request.into_parts();
-    let upgrade = hop::strip_request(&mut head.headers);
-    hop::join_cookies(&mut head.headers);
-    let carried = CarriedCertificates::set_aside(&mut head.headers, &snapshot.owned);
-    let opening = (upgrade == Upgrade::WebSocket).then(|| Box::new(Opening::of(&head, &carried, &target)));
+    let (head, body) = request.into_parts();
+    let (asked, upgrade) = entry.clean(head, snapshot);
+    let opening = (upgrade == Upgrade::WebSocket).then(|| Box::new(Opening::of(&asked)));
 
-    let asked = decision::Asked {
-        head,
-        carried,
-        target: &target,
-    };
-    let peer = decision::Peer {
-        connection,
-        carrier: &carrier,
-        client_ip,
-    };
+    let peer = entry.peer(connection);
     let decided = decision::decide(snapshot, peer, asked, now, &mut record.trace)?;
     let upgrade = opening.map(|opening| (on_upgrade, opening));
-    forward::outbound(snapshot, decided, &target, (body, upgrade), record)
+    forward::outbound(snapshot, decided, &entry.target, (body, upgrade), record)
 }
 
 #[cfg(test)]

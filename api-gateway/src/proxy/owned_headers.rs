@@ -64,6 +64,10 @@ impl OwnedHeaders {
         if is_certificate_header(name) || self.configured.iter().any(|known| folds_to(name, known)) {
             return Some(HeaderOwner::Carrier);
         }
+        // All of ours begin with it, and few of what clients send.
+        if !name.starts_with(['x', 'X']) {
+            return None;
+        }
         let of_family = |family: &&str| {
             name.get(..family.len())
                 .is_some_and(|begin| folds_to(begin, family))

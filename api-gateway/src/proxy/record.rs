@@ -105,8 +105,8 @@ impl Record {
         }
     }
 
-    pub(super) fn client(&mut self, address: IpAddr) {
-        self.client_ip = Some(address);
+    pub(super) fn client(&mut self, address: Option<IpAddr>) {
+        self.client_ip = address;
     }
 
     pub(super) fn client_ip(&self) -> IpAddr {

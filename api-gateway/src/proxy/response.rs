@@ -1,7 +1,7 @@
 //! The answer as the client gets it: the upstream's, or a refusal of ours.
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use transport::body::ResponseBody;
 use transport::hop;
 use transport::upstream::Answer;
@@ -31,8 +31,10 @@ pub(super) fn of_upstream(
     let received = response.version();
     let headers = response.headers_mut();
     hop::strip_response(headers);
-    write_via(headers, received);
     let wanted = record.snapshot.response_headers;
+    if wanted.via {
+        write_via(headers, received);
+    }
     if wanted.upstream_status {
         headers.insert(X_KONG_UPSTREAM_STATUS, HeaderValue::from(record.status_code()));
     }
@@ -72,6 +74,12 @@ fn body_of(rejection: &Rejection, record: &Record) -> (Option<HeaderValue>, Stri
     if let Rejection::Terminated(answer) = rejection {
         return (answer.content_type.clone(), answer.body.clone());
     }
+    // Kong's redirects say where to, and nothing else.
+    if let Rejection::HttpsRequired(redirect) = rejection
+        && redirect.status.is_redirection()
+    {
+        return (None, String::new());
+    }
     let id = record.request_id.to_string();
     let body = record
         .preference
@@ -105,6 +113,9 @@ pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Respon
                 headers.insert(header::UPGRADE, HeaderValue::from_static("TLS/1.2, HTTP/1.1"))
             }
         };
+    }
+    if record.method == Method::HEAD {
+        return ResponseBody::left_out(response);
     }
     response
 }

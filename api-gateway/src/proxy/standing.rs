@@ -49,7 +49,7 @@ impl Record {
             .iter()
             .all(|principal| self.is_good(principal, &snapshot, now))
         {
-            // What ran out has been judged anew, and is good; it is looked at again when the configuration changes.
+            // What ran out has been judged anew, and is good: from now on for a second at a time.
             self.standing.judged = Some((snapshot.generation, until.max(now)));
             return true;
         }

@@ -40,14 +40,19 @@ pub(super) struct Ends {
 }
 
 impl Opening {
-    pub(super) fn of(head: &Parts, carried: &CarriedCertificates, target: &Target) -> Self {
+    pub(super) fn of(asked: &Asked<'_>) -> Self {
+        let Asked {
+            head,
+            carried,
+            target,
+        } = asked;
         Self {
             method: head.method.clone(),
             uri: head.uri.clone(),
             version: head.version,
             headers: head.headers.clone(),
             carried: carried.clone(),
-            target: target.clone(),
+            target: (*target).clone(),
         }
     }
 

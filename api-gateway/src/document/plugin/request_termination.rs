@@ -14,7 +14,16 @@ pub struct RequestTerminationConfig {
     /// What the answer says.
     pub answer: TerminationAnswer,
     /// Only requests with this header, or with a query argument of this name, are ended; absent: all.
-    pub trigger: Option<HeaderName>,
+    pub trigger: Option<Trigger>,
+}
+
+/// `trigger`: the case counts in a query argument, and not in a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// As a header.
+    pub header: HeaderName,
+    /// As a query argument.
+    pub argument: String,
 }
 
 /// What the answer says. Kong forbids every other combination of the fields.
@@ -35,7 +44,7 @@ pub(super) fn read(at: At<'_>) -> Option<RequestTerminationConfig> {
     let content_type = fields.optional("content_type", content_type);
     let body = fields.optional("body", rule::text);
     let echo = fields.or("echo", false, rule::boolean);
-    let trigger = fields.optional("trigger", rule::header_name);
+    let trigger = fields.optional("trigger", trigger);
     let contradiction = contradiction(&fields, echo);
     fields.close();
     if let Some(contradiction) = contradiction {
@@ -65,6 +74,13 @@ fn contradiction(fields: &Fields<'_>, echo: bool) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+fn trigger(at: At<'_>) -> Option<Trigger> {
+    Some(Trigger {
+        header: rule::header_name(at)?,
+        argument: rule::text(at)?,
+    })
 }
 
 fn content_type(at: At<'_>) -> Option<HeaderValue> {

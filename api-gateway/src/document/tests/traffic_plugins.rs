@@ -140,6 +140,32 @@ fn they_may_be_for_one_consumer_or_group_and_then_not_change_the_order() {
     ]);
 }
 
+/// What two scopes want for themselves, or none: it would be dropped in silence, and a route left open.
+#[test]
+fn a_scope_that_cannot_be_honoured_is_told() {
+    check(&[
+        (
+            "consumers: [{username: a}]\nconsumer_groups: [{name: g}]\nplugins: [{name: request-termination, consumer: a, \
+             consumer_group: g}]",
+            &[
+                "k.yaml:4:70: error[entity-check]: consumer_group: a plugin is for one consumer or for one consumer group, \
+                 not for both",
+            ],
+        ),
+        (
+            "plugins: [{name: request-termination, protocols: []}, {name: request-termination_1, protocols: ~}]",
+            &["k.yaml:2:50: error[invalid-value]: protocols: length must be at least 1"],
+        ),
+        (
+            "plugins: [{name: ip-restriction, config: {deny: [10.0.0.1]}, protocols: [tcp]}]",
+            &[
+                "k.yaml:2:73: warning[never-applies]: protocols: no listener of this gateway speaks any of these: the \
+                 plugin never runs",
+            ],
+        ),
+    ]);
+}
+
 #[test]
 fn a_plugin_for_streams_alone_never_meets_a_request() {
     let serves_http = |protocols: &str| {

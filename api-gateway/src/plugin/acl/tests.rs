@@ -1,6 +1,7 @@
 //! Kong's algorithm, situation by situation.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::Request;
 use rustls::pki_types::UnixTime;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::consumer::Consumers;
-use crate::exchange::{Arrival, Credential, Matched};
+use crate::exchange::{Arrival, AuthenticatedGroups, Credential, Matched};
 use crate::identity::{CarriedCertificates, Carrier, Connection, HeaderSources};
 
 fn boxed(names: &[&str]) -> Box<[Box<str>]> {
@@ -46,8 +47,8 @@ fn judge(acl: &Acl, who: Who) -> Result<Vec<(String, String)>, u16> {
             username: None,
             custom_id: None,
             groups_header: joined(groups.iter().copied()).unwrap(),
-            groups: boxed(groups),
-            consumer_groups: boxed(consumer_groups),
+            groups: boxed(groups).into(),
+            consumer_groups: boxed(consumer_groups).into(),
         })
     });
     let (peer, local): (SocketAddr, SocketAddr) =
@@ -58,7 +59,7 @@ fn judge(acl: &Acl, who: Who) -> Result<Vec<(String, String)>, u16> {
         connection: &connection,
         carrier: &Carrier::Nobody,
         sources: &sources,
-        client_ip: peer.ip(),
+        client_ip: Some(peer.ip()),
         now: UnixTime::now(),
     };
     let mut exchange = Exchange::new(
@@ -69,7 +70,12 @@ fn judge(acl: &Acl, who: Who) -> Result<Vec<(String, String)>, u16> {
     );
     exchange.caller.consumer = key;
     exchange.caller.credential = who.credential.then(Credential::default);
-    exchange.caller.authenticated_groups = who.authenticated.map(|groups| boxed(groups).into_vec());
+    exchange.caller.authenticated_groups = who.authenticated.map(|groups| {
+        Arc::new(AuthenticatedGroups {
+            names: boxed(groups),
+            header: joined(groups.iter().copied()),
+        })
+    });
     acl.access(&mut exchange)
         .map_err(|rejection| rejection.status().as_u16())?;
     exchange.write_headers();

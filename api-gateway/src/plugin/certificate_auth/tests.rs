@@ -29,6 +29,7 @@ fn instance(root: &Authority, remember_for: Option<Duration>) -> CertificateAuth
         anonymous: None,
         directory_names: DirectoryNames::default(),
         remember_for,
+        instances: 1,
     })
 }
 
@@ -46,7 +47,7 @@ fn looked(auth: &CertificateAuth, chain: &PresentedChain, times: &[u64]) -> Vec<
             connection: &connection,
             carrier: &Carrier::Nobody,
             sources: &sources,
-            client_ip: peer.ip(),
+            client_ip: Some(peer.ip()),
             now: later(begin, Duration::from_secs(*seconds)),
         };
         let head = Request::new(()).into_parts().0;
