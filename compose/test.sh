@@ -64,21 +64,28 @@ compose() {
         --file "$compose_directory/compose.prebuilt.yaml" "$@"
 }
 
-# A port of this machine that nobody listens on.
+# The same with the two gateways of two-gateways.yaml.
+compose_two() {
+    SALLYPORT_GATEWAY_CONTEXT=../target/compose/api-gateway SALLYPORT_GATEWAY_DOCKERFILE=Dockerfile.prebuilt \
+        "${compose_program[@]}" --project-name "$project" --file "$compose_directory/compose.yaml" \
+        --file "$compose_directory/compose.prebuilt.yaml" --file "$compose_directory/two-gateways.yaml" "$@"
+}
+
+# free_port FROM: a port of this machine that nobody listens on.
 free_port() {
     local port
-    for port in $(seq 18443 18543); do
+    for port in $(seq "$1" "$(($1 + 100))"); do
         if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             echo "$port"
             return
         fi
     done
-    give_up "no free port between 18443 and 18543"
+    give_up "no free port between $1 and $(($1 + 100))"
 }
 
 # Everything that has the project's name goes, its volumes and images too.
 down() {
-    compose down --volumes --rmi local --remove-orphans --timeout 10 >/dev/null 2>&1 || true
+    compose_two down --volumes --rmi local --remove-orphans --timeout 10 >/dev/null 2>&1 || true
     docker image rm --force "$probe_image" >/dev/null 2>&1 || true
     # Stages that no image is made of: the builder without BuildKit leaves them.
     docker image prune --force --filter "label=sallyport.project=$project" >/dev/null 2>&1 || true
@@ -114,7 +121,7 @@ build_probe() {
 # --- looking at containers --------------------------------------------------------------------------------------------
 
 # container SERVICE: its id, also when it has ended.
-container() { compose ps --all --quiet "$1" 2>/dev/null; }
+container() { compose_two ps --all --quiet "$1" 2>/dev/null; }
 
 # inspected SERVICE TEMPLATE
 inspected() { docker inspect --format "$2" "$(container "$1")"; }
@@ -371,6 +378,31 @@ change_of_pki() {
     done
 }
 
+# Mutual TLS with all upstreams: one node shows a certificate to everybody, the other asks everybody for one.
+two_gateways() {
+    say "two gateways, by KONG_* alone"
+    SALLYPORT_FIRST_PORT=$(free_port 18000)
+    export SALLYPORT_FIRST_PORT
+    compose_two build first-gateway second-gateway >"$scratch/build.log" 2>&1 ||
+        give_up "cannot build the gateways' images: $(tail -n 20 "$scratch/build.log")"
+    compose_two up -d --no-build first-gateway second-gateway >"$scratch/up.log" 2>&1 || true
+    if ! wait_healthy 60 first-gateway second-gateway; then
+        cat "$scratch/up.log" >&2
+        compose_two logs --tail 20 pki first-gateway second-gateway >&2 || true
+        check "both" healthy unhealthy
+        return
+    fi
+    local path
+    for path in /orders /stock; do
+        status=$(curl --silent --max-time 20 --output "$scratch/body" --write-out '%{http_code}' \
+            "http://127.0.0.1:$SALLYPORT_FIRST_PORT$path") || true
+        body=$(tr -d ' \n' <"$scratch/body")
+        check "$path through both" 200 "$status"
+        check_contains "… as the first node" '"x-consumer-username":["edge.internal"]' "$body"
+    done
+    check "straight to the second, without a certificate" 401 "$(from "${project}_middle" https://gateway.test:9443/orders)"
+}
+
 require_engine
 started=no
 trap clean_up EXIT
@@ -384,7 +416,7 @@ say "building the programs"
 "$compose_directory/prebuilt.sh"
 
 started=yes
-port=$(free_port)
+port=$(free_port 18443)
 export SALLYPORT_PORT=$port SALLYPORT_PROJECT=$project
 unset SALLYPORT_PKI
 say "building the images"
@@ -406,6 +438,7 @@ containment
 images
 recovery
 change_of_pki
+two_gateways
 
 if [ "$failed" -gt 0 ]; then compose logs --no-color --tail 20 >&2 || true; fi
 say "down"

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | as written | [`settings`] (the node), [`document`] (Kong's entities) |
 //! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
-//! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses |
+//! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses, [`balancer`] sends |
 //! | who it is | [`identity`] (of a connection, of a certificate), [`consumer`], [`exchange`] |
 //! | for operators | [`status`] |
 
+pub mod balancer;
 pub mod compile;
 pub mod consumer;
 pub mod document;
@@ -15,6 +16,7 @@ pub mod error_body;
 pub mod exchange;
 pub mod gateway;
 pub mod handshake;
+mod host;
 pub mod identity;
 pub mod load;
 pub mod networks;

@@ -86,6 +86,9 @@ pub enum Rejection {
     /// `request-termination`: this is the answer.
     #[error("{}", .0.body)]
     Terminated(Box<Termination>),
+    /// The service's upstream has no target that takes requests.
+    #[error("failure to get a peer from the ring-balancer")]
+    NoTarget,
     /// The upstream switched protocols although nobody had asked it to.
     #[error("An invalid response was received from the upstream server")]
     UnaskedUpgrade,
@@ -178,7 +181,7 @@ impl Rejection {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ClientStalled(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::NoService => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoService | Self::NoTarget => StatusCode::SERVICE_UNAVAILABLE,
             Self::HttpsRequired(redirect) => redirect.status,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::CertificateMissing
@@ -217,7 +220,7 @@ impl Rejection {
             Self::AclDenied => "acl_denied",
             Self::AddressDenied { .. } => "address_denied",
             Self::Terminated(_) => "request_terminated",
-            Self::UnaskedUpgrade => "upstream_unreachable",
+            Self::NoTarget | Self::UnaskedUpgrade => "upstream_unreachable",
             Self::Upstream(error) => upstream_reason(error),
         }
     }
@@ -233,6 +236,7 @@ impl Rejection {
             | Self::Terminated(_) => Form::Message,
             Self::NoRoute
             | Self::NoService
+            | Self::NoTarget
             | Self::HttpsRequired(_)
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
@@ -266,6 +270,7 @@ impl Rejection {
             | Self::ClientStalled(_)
             | Self::NoRoute
             | Self::NoService
+            | Self::NoTarget
             | Self::HttpsRequired(_)
             | Self::Misdirected
             | Self::HeaderMalformed(_)

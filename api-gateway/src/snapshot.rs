@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use tokio::sync::watch;
 use transport::finding::Finding;
-use transport::upstream::Upstream;
 
+use crate::balancer::Balancer;
 use crate::consumer::Consumers;
 use crate::handshake::Handshakes;
 use crate::identity::HeaderSources;
@@ -90,10 +90,8 @@ pub struct Service {
     pub name: Arc<str>,
     /// Put before the request's path.
     pub path: Option<Box<str>>,
-    /// `Host`, with the port where it is not the scheme's.
-    pub host_header: HeaderValue,
-    /// Connections to it.
-    pub upstream: Upstream,
+    /// The servers behind it.
+    pub balancer: Balancer,
     /// Whether they are https.
     pub is_tls: bool,
 }

@@ -253,6 +253,7 @@ mod tests {
             Rejection::BodyTooLarge,
             Rejection::NoRoute,
             Rejection::NoService,
+            Rejection::NoTarget,
             Rejection::Misdirected,
             Rejection::CertificateMissing,
             Rejection::HeaderUntrustedSource,

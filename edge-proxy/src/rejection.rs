@@ -138,6 +138,7 @@ mod tests {
     use std::io;
     use std::time::Duration;
 
+    use transport::handshake_diagnosis::{Diagnosis, FailureClass};
     use transport::upstream::Address;
 
     use super::*;
@@ -181,7 +182,12 @@ mod tests {
             (
                 Rejection::Upstream(UpstreamError::Tls {
                     address: address(),
-                    source: io(),
+                    diagnosis: Box::new(Diagnosis {
+                        class: FailureClass::Expired,
+                        certificate: None,
+                        cause: "it expired".to_owned(),
+                        remedy: "renew it".to_owned(),
+                    }),
                 }),
                 502,
                 Some("upstream_tls"),

@@ -45,8 +45,8 @@ const SHARES: [(&str, &[&str]); 4] = [
     ("clients", &["ca/internal.pem", "clients"]),
 ];
 
-/// The share that the declarative document belongs to, and its name there.
-const DOCUMENT: &str = "gateway/kong.yaml";
+/// The share that declarative documents belong to.
+const READER: &str = "gateway";
 
 /// The file that tells a tree from an empty directory.
 const LANDMARK: &str = "ca/internal.pem";
@@ -55,8 +55,8 @@ const OPENING: &str = "\"{pem ";
 const CLOSING: &str = "}\"";
 
 /// Makes a PKI where there is none (one that is there stays), copies to SHARES/edge, SHARES/gateway, SHARES/upstream and
-/// SHARES/clients what each may see of it, and writes SHARES/gateway/kong.yaml: DOCUMENT, with each "{pem FILE}" in it
-/// replaced by that file of the PKI.
+/// SHARES/clients what each may see of it, and writes each DOCUMENT to SHARES/gateway, under its own name, with each
+/// "{pem FILE}" in it replaced by that file of the PKI.
 #[derive(Parser)]
 #[command(name = "compose-pki", version)]
 struct Command {
@@ -64,8 +64,9 @@ struct Command {
     tree: PathBuf,
     /// A directory with a directory for each tier and one for the clients
     shares: PathBuf,
-    /// The gateway's declarative document
-    document: PathBuf,
+    /// Declarative documents of a gateway
+    #[arg(required = true)]
+    documents: Vec<PathBuf>,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -74,9 +75,9 @@ fn main() -> ExitCode {
     let Command {
         tree,
         shares,
-        document,
+        documents,
     } = Command::parse();
-    match prepare(&tree, &shares, &document) {
+    match prepare(&tree, &shares, &documents) {
         Ok(said) => {
             let _ = writeln!(io::stdout(), "{said}");
             ExitCode::SUCCESS
@@ -88,7 +89,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn prepare(tree: &Path, shares: &Path, document: &Path) -> Result<String, Failure> {
+fn prepare(tree: &Path, shares: &Path, documents: &[PathBuf]) -> Result<String, Failure> {
     let is_new = !tree.join(LANDMARK).exists();
     if is_new {
         tree::init(tree, Existing::Refuse)?;
@@ -99,19 +100,31 @@ fn prepare(tree: &Path, shares: &Path, document: &Path) -> Result<String, Failur
             place(&to, &read(&tree.join(&file))?)?;
         }
     }
-    let text = String::from_utf8(read(document)?)
-        .map_err(|error| format!("{}: {error}; it has to be UTF-8", document.display()))?;
-    let filled = fill(&text, |file| {
-        let path = tree.join(file);
-        String::from_utf8(read(&path)?).map_err(|_| format!("{}: is no PEM", path.display()).into())
-    })
-    .map_err(|error| format!("{}: {error}", document.display()))?;
-    place(&shares.join(DOCUMENT), filled.as_bytes())?;
+    for document in documents {
+        let name = document
+            .file_name()
+            .ok_or_else(|| format!("{}: is no file", document.display()))?;
+        place(
+            &shares.join(READER).join(name),
+            filled(tree, document)?.as_bytes(),
+        )?;
+    }
     Ok(format!(
         "{} PKI in {}; each tier has its share",
         if is_new { "made a new" } else { "kept the" },
         tree.display()
     ))
+}
+
+/// A document with what it names of the tree.
+fn filled(tree: &Path, document: &Path) -> Result<String, Failure> {
+    let text = String::from_utf8(read(document)?)
+        .map_err(|error| format!("{}: {error}; it has to be UTF-8", document.display()))?;
+    fill(&text, |file| {
+        let path = tree.join(file);
+        String::from_utf8(read(&path)?).map_err(|_| format!("{}: is no PEM", path.display()).into())
+    })
+    .map_err(|error| format!("{}: {error}", document.display()).into())
 }
 
 /// The files that a share's names stand for, relative to the tree.
@@ -217,7 +230,7 @@ mod tests {
         let (tree, shares) = (dir.path().join("tree"), dir.path().join("shares"));
         let document = dir.path().join("kong.yaml");
         fs::write(&document, "cert: \"{pem ca/clients-root.pem}\"\n").unwrap();
-        let said = prepare(&tree, &shares, &document).unwrap();
+        let said = prepare(&tree, &shares, std::slice::from_ref(&document)).unwrap();
         assert!(said.starts_with("made a new"), "{said}");
 
         let keys = |share: &str| -> Vec<String> {
@@ -245,17 +258,17 @@ mod tests {
         let (tree, shares) = (dir.path().join("tree"), dir.path().join("shares"));
         let document = dir.path().join("kong.yaml");
         fs::write(&document, "one: 1\n").unwrap();
-        prepare(&tree, &shares, &document).unwrap();
+        prepare(&tree, &shares, std::slice::from_ref(&document)).unwrap();
         let first = fs::read(tree.join(LANDMARK)).unwrap();
 
         fs::write(&document, "two: 2\n").unwrap();
         fs::write(tree.join("clients/carol.pem"), "carol").unwrap();
         fs::write(shares.join("edge/edge/server.pem.new"), "half").unwrap();
-        let said = prepare(&tree, &shares, &document).unwrap();
+        let said = prepare(&tree, &shares, std::slice::from_ref(&document)).unwrap();
 
         assert!(said.starts_with("kept"), "{said}");
         assert_eq!(fs::read(tree.join(LANDMARK)).unwrap(), first);
-        assert_eq!(fs::read(shares.join(DOCUMENT)).unwrap(), b"two: 2\n");
+        assert_eq!(fs::read(shares.join("gateway/kong.yaml")).unwrap(), b"two: 2\n");
         assert_eq!(
             fs::read(shares.join("clients/clients/carol.pem")).unwrap(),
             b"carol"
@@ -289,15 +302,19 @@ mod tests {
         let document = dir.path().join("kong.yaml");
         fs::write(&document, "\n\ncert: \"{pem ca/nobody.pem}\"\n").unwrap();
         let (tree, shares) = (dir.path().join("tree"), dir.path().join("shares"));
-        let error = prepare(&tree, &shares, &document).unwrap_err().to_string();
+        let error = prepare(&tree, &shares, std::slice::from_ref(&document))
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("kong.yaml") && error.contains("ca/nobody.pem"),
             "{error}"
         );
-        assert!(!shares.join(DOCUMENT).exists());
+        assert!(!shares.join("gateway/kong.yaml").exists());
 
         fs::remove_file(tree.join("edge/client.key")).unwrap();
-        let error = prepare(&tree, &shares, &document).unwrap_err().to_string();
+        let error = prepare(&tree, &shares, std::slice::from_ref(&document))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("edge/client.key"), "{error}");
     }
 }

@@ -18,5 +18,6 @@ pub mod exhibit;
 pub mod outside;
 pub mod pki;
 pub mod program;
+pub mod servers;
 pub mod stack;
 pub mod template;

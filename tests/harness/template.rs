@@ -18,7 +18,7 @@ pub fn fill(template: &str, files: &Path, values: &[(&str, String)]) -> io::Resu
         let content = fs::read_to_string(&file)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
         text.push_str(before);
-        text.push_str(&serde_json::Value::String(content).to_string());
+        text.push_str(&quoted(&content));
         rest = after;
     }
     text.push_str(rest);
@@ -26,6 +26,11 @@ pub fn fill(template: &str, files: &Path, values: &[(&str, String)]) -> io::Resu
         text = text.replace(&format!("{{{name}}}"), value);
     }
     Ok(text)
+}
+
+/// A text in quotes, as YAML, JSON and TOML read it alike.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

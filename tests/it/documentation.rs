@@ -19,7 +19,12 @@ use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
 
-const DOCUMENTS: [&str; 3] = ["README.md", "docs/behind-an-alb.md", "docs/kong-migration.md"];
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "docs/behind-an-alb.md",
+    "docs/kong-migration.md",
+    "docs/tls.md",
+];
 
 /// Everything that is shown in one document, on disk.
 pub(crate) struct Shown {

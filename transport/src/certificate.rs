@@ -179,6 +179,11 @@ impl Certificate {
         &self.extensions.ocsp_uris
     }
 
+    /// Whether it says where the certificate of its issuer is to be had, as certificates of intermediates do.
+    pub fn names_where_its_issuer_is(&self) -> bool {
+        self.extensions.names_where_its_issuer_is
+    }
+
     /// Whether its extended key usage is present and holds id-kp-OCSPSigning: a delegated responder.
     pub fn may_sign_ocsp(&self) -> bool {
         self.extensions

@@ -72,12 +72,14 @@ pub enum CertificateError {
         limit: usize,
     },
     /// A server's certificate is for other names than the one that was asked for.
-    #[error("the certificate of `{subject}` is not for `{wanted}`")]
+    #[error("the certificate of `{subject}` is not for {wanted}, it is for {present}")]
     Name {
         /// Whose certificate.
         subject: String,
-        /// The name it should have had.
+        /// The names of which it should have had one.
         wanted: String,
+        /// The names that it has.
+        present: String,
     },
 }
 
@@ -85,9 +87,19 @@ pub enum CertificateError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Distrust {
     /// Nobody in the trust store issued it, and no intermediate leads there.
-    #[error("no path from `{subject}` (issued by `{issuer}`) to a certificate authority in the trust store")]
+    #[error("no path from `{subject}` to a certificate authority in the trust store: it ends at `{issuer}`")]
     UnknownIssuer {
         /// Whose certificate.
+        subject: String,
+        /// Where the path ends: an issuer that is neither trusted nor shown, or a root that is not trusted.
+        issuer: String,
+    },
+    /// The same, and what there is to see speaks for an intermediate that the peer did not send.
+    #[error(
+        "no path to a certificate authority in the trust store: `{subject}` is issued by `{issuer}`, which was not sent"
+    )]
+    MissingIntermediate {
+        /// The certificate that leads nowhere: the peer's own, or the last of those that it sent.
         subject: String,
         /// Who issued it, by its own words.
         issuer: String,

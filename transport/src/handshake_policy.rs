@@ -55,12 +55,10 @@ fn refusal_in(error: &Error) -> Option<&Refusal> {
     cause.downcast_ref()
 }
 
-pub(crate) fn refused(cause: CertificateError) -> Error {
-    wrapped(Refusal { cause, leaf: None })
-}
-
-fn wrapped(refusal: Refusal) -> Error {
-    Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(Arc::new(refusal))))
+/// A refusal as rustls carries it; with the certificate that was refused, if it can be read.
+pub(crate) fn refused(cause: CertificateError, leaf: Option<Arc<Certificate>>) -> Error {
+    let refusal = Arc::new(Refusal { cause, leaf });
+    Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(refusal)))
 }
 
 /// What travels through rustls.
@@ -98,13 +96,11 @@ impl ClientCertVerifier for VerifiedClients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let chain = PresentedChain::from_parts(end_entity, intermediates).map_err(refused)?;
+        let chain =
+            PresentedChain::from_parts(end_entity, intermediates).map_err(|cause| refused(cause, None))?;
         match self.store.verify_once(&chain, now) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
-            Err(cause) => Err(wrapped(Refusal {
-                cause,
-                leaf: chain.leaf_certificate().ok(),
-            })),
+            Err(cause) => Err(refused(cause, chain.leaf_certificate().ok())),
         }
     }
 

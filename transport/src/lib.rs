@@ -2,7 +2,7 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `server_verifier`, `stapling`, `forwarded_cert` |
+//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `server_verifier`, `stapling`, `forwarded_cert` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
@@ -32,6 +32,8 @@ pub mod certificate;
 pub mod certificate_error;
 pub mod distinguished_name;
 pub mod forwarded_cert;
+mod handshake_demand;
+pub mod handshake_diagnosis;
 pub mod handshake_policy;
 pub mod pem;
 pub mod possession;

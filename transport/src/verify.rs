@@ -26,6 +26,7 @@ use crate::presented::PresentedChain;
 use crate::remembered::{Digest, Remembered};
 use crate::revocation::crl::RevocationLists;
 
+mod dead_end;
 mod path;
 mod policy;
 mod refusal;

@@ -15,6 +15,8 @@
 //! | `shared-authority` | one CA for edges and for clients in headers |
 //! | `mtls-behind-edge` (warning) | a global `mtls-auth` will see the edge's certificate, not the clients' |
 //! | `unverified-upstream` (warning) | `tls_verify: false` |
+//! | `no-target` (warning) | a service whose upstream has no target that takes requests |
+//! | `no-effect` (warning) | `tls_sans` where no name is looked at |
 //! | `name-constraints` (warning) | a CA whose constraints refuse everybody |
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
@@ -46,6 +48,7 @@ mod routes;
 mod scopes;
 mod services;
 mod trust;
+mod upstream_tls;
 
 use std::sync::Arc;
 
@@ -97,6 +100,11 @@ impl Compilation<'_> {
     /// An error about a key of the node settings.
     fn node_error(&self, code: &'static str, path: &str, message: impl Into<String>) {
         self.report(Finding::error(code, self.node.origin(path), path, message));
+    }
+
+    /// A value of the document that cannot be used.
+    fn error_at(&self, place: Place, path: &str, message: &str) {
+        self.report(Finding::error("bad-value", self.at(place), path, message));
     }
 
     fn at(&self, place: Place) -> Origin {

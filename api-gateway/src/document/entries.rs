@@ -17,6 +17,8 @@ use transport::finding::Finding;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Collection {
     Services,
+    Upstreams,
+    Targets,
     Routes,
     Consumers,
     ConsumerGroups,
@@ -32,8 +34,10 @@ pub(super) enum Collection {
 }
 
 impl Collection {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Services,
+        Self::Upstreams,
+        Self::Targets,
         Self::Routes,
         Self::Consumers,
         Self::ConsumerGroups,
@@ -52,6 +56,8 @@ impl Collection {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Services => "services",
+            Self::Upstreams => "upstreams",
+            Self::Targets => "targets",
             Self::Routes => "routes",
             Self::Consumers => "consumers",
             Self::ConsumerGroups => "consumer_groups",
@@ -71,6 +77,7 @@ impl Collection {
     pub(super) fn children(self) -> &'static [Self] {
         match self {
             Self::Services => &[Self::Routes, Self::Plugins],
+            Self::Upstreams => &[Self::Targets],
             Self::Routes => &[Self::Plugins],
             Self::Consumers => &[
                 Self::Acls,
@@ -81,8 +88,9 @@ impl Collection {
             ],
             Self::ConsumerGroups => &[Self::Plugins, Self::ConsumerGroupConsumers],
             Self::CaCertificates => &[Self::MtlsAuthCredentials, Self::HeaderCertAuthCredentials],
-            Self::Certificates => &[Self::Snis, Self::Services],
-            Self::ConsumerGroupConsumers
+            Self::Certificates => &[Self::Snis, Self::Services, Self::Upstreams],
+            Self::Targets
+            | Self::ConsumerGroupConsumers
             | Self::Acls
             | Self::Snis
             | Self::MtlsAuthCredentials
@@ -96,13 +104,15 @@ impl Collection {
     fn parent_field(self, child: Self) -> &'static str {
         match self {
             Self::Services => "service",
+            Self::Upstreams => "upstream",
             Self::Routes => "route",
             Self::Consumers => "consumer",
             Self::ConsumerGroups => "consumer_group",
             Self::CaCertificates => "ca_certificate",
-            Self::Certificates if child == Self::Services => "client_certificate",
+            Self::Certificates if child != Self::Snis => "client_certificate",
             Self::Certificates => "certificate",
-            Self::ConsumerGroupConsumers
+            Self::Targets
+            | Self::ConsumerGroupConsumers
             | Self::Acls
             | Self::Snis
             | Self::MtlsAuthCredentials
@@ -115,12 +125,16 @@ impl Collection {
     /// The field whose value names an entity instead of its id.
     pub(super) fn endpoint_key(self) -> Option<&'static str> {
         match self {
-            Self::Services | Self::Routes | Self::ConsumerGroups | Self::Snis | Self::ClonedPlugins => {
-                Some("name")
-            }
+            Self::Services
+            | Self::Upstreams
+            | Self::Routes
+            | Self::ConsumerGroups
+            | Self::Snis
+            | Self::ClonedPlugins => Some("name"),
             Self::Consumers => Some("username"),
             Self::Plugins => Some("instance_name"),
-            Self::ConsumerGroupConsumers
+            Self::Targets
+            | Self::ConsumerGroupConsumers
             | Self::Acls
             | Self::CaCertificates
             | Self::Certificates
@@ -131,7 +145,10 @@ impl Collection {
 
     /// Whether the id follows from parts that are known only when references are (Kong's cache key).
     fn is_named_by_parts(self) -> bool {
-        matches!(self, Self::Acls | Self::Plugins | Self::ConsumerGroupConsumers)
+        matches!(
+            self,
+            Self::Targets | Self::Acls | Self::Plugins | Self::ConsumerGroupConsumers
+        )
     }
 }
 

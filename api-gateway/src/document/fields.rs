@@ -34,8 +34,6 @@ const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "partials",
     "plugins_partials",
     "sessions",
-    "targets",
-    "upstreams",
     "vault_auth_vaults",
     "vaults",
 ];

@@ -27,6 +27,40 @@ pub(super) fn host(at: At<'_>) -> Option<String> {
     }
 }
 
+/// A host name that is no address, without a port: of an upstream.
+pub(super) fn upstream_name(at: At<'_>) -> Option<String> {
+    let text = rule::text(at)?;
+    match parse(&text) {
+        None => at.refuse("invalid-value", "Invalid name; must be a valid hostname"),
+        Some(Written {
+            kind: Kind::Address, ..
+        }) => at.refuse("invalid-value", "Invalid name; no ip addresses allowed"),
+        Some(Written { port: true, .. }) => at.refuse("invalid-value", "Invalid name; no port allowed"),
+        Some(Written {
+            kind: Kind::Name,
+            port: false,
+        }) => Some(text),
+    }
+}
+
+/// A host with an optional port, as it is sent in a header.
+pub(super) fn host_with_port(at: At<'_>) -> Option<String> {
+    let text = rule::text(at)?;
+    match parse(&text) {
+        None => at.refuse("invalid-value", format!("invalid value: {text}")),
+        Some(_) => Some(text),
+    }
+}
+
+/// Takes a host and its port apart; an IPv6 address keeps its brackets if it has a port. `None` if it is no host.
+pub(super) fn split(text: &str) -> Option<(String, Option<u16>)> {
+    if !parse(text)?.port {
+        return Some((text.to_owned(), None));
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    Some((host.to_owned(), Some(port.parse().ok()?)))
+}
+
 /// A host with an optional port and at most one wildcard, as its leftmost or rightmost label: of a route.
 pub(super) fn route_host(at: At<'_>) -> Option<String> {
     let text = rule::text(at)?;

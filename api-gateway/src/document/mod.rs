@@ -29,6 +29,7 @@ mod scalar;
 mod service;
 mod text;
 mod tree;
+mod upstream;
 mod yaml;
 mod yaml_input;
 
@@ -53,6 +54,7 @@ pub use plugin::{Plugin, PluginConfig, PluginKind, PluginName};
 pub use route::{PathHandling, Route, RouteHeader, RouteProtocol};
 pub use service::{Service, ServiceProtocol, TlsSans};
 pub use tree::{Located, Place};
+pub use upstream::{Target, Upstream};
 
 /// A declarative document without an error in it. Every id that an entity refers to is in the collection it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,10 @@ pub struct Document {
     pub source: Arc<str>,
     /// `services`
     pub services: Vec<Service>,
+    /// `upstreams`
+    pub upstreams: Vec<Upstream>,
+    /// `targets`
+    pub targets: Vec<Target>,
     /// `routes`
     pub routes: Vec<Route>,
     /// `consumers`

@@ -266,7 +266,8 @@ fn serves_http(fields: &mut Fields<'_>, kind: Option<PluginKind>) -> bool {
             // Kong would never run it, and the routes that it was to protect would be open.
             return at.refuse("invalid-value", "length must be at least 1");
         }
-        let serves_http = listed.into_iter().any(|ours| ours);
+        // Where none could be read, that has been told.
+        let serves_http = listed.is_empty() || listed.into_iter().any(|ours| ours);
         if !serves_http {
             at.warn(
                 "never-applies",

@@ -13,7 +13,7 @@ use super::reader::{At, Context, Format, Trail};
 use super::tree::{Node, Value};
 use super::{
     Document, acl, ca_certificate, certificate, certificate_mapping, cloned_plugin, consumer, plugin, route,
-    rule, service,
+    rule, service, upstream,
 };
 
 const FORMATS: &[(&str, Format)] = &[
@@ -98,6 +98,8 @@ fn empty(source: &Arc<str>) -> Document {
     Document {
         source: Arc::clone(source),
         services: Vec::new(),
+        upstreams: Vec::new(),
+        targets: Vec::new(),
         routes: Vec::new(),
         consumers: Vec::new(),
         consumer_groups: Vec::new(),
@@ -131,6 +133,8 @@ fn read_entity(
     let entity = Entity::open(context, index, &trail)?;
     match entry.collection {
         Collection::Services => document.services.push(service::read(entity)?),
+        Collection::Upstreams => document.upstreams.push(upstream::read(entity)?),
+        Collection::Targets => document.targets.push(upstream::read_target(entity, context)?),
         Collection::Routes => document.routes.push(route::read(entity, context)?),
         Collection::Consumers => document.consumers.push(consumer::read(entity, context)?),
         Collection::ConsumerGroups => document.consumer_groups.push(consumer::read_group(entity)?),

@@ -11,9 +11,9 @@ use rustls::pki_types::UnixTime;
 
 use super::admission::Target;
 use super::client_address;
-use super::forward::without_port;
 use crate::consumer::ConsumerKey;
 use crate::exchange::{Arrival, Exchange, Matched, Principal};
+use crate::host::without_port;
 use crate::identity::{CarriedCertificates, Carrier, Connection};
 use crate::plugin::Refused;
 use crate::rejection::{HttpsRedirect, Rejection};

@@ -7,7 +7,6 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use rustls::pki_types::ServerName;
 use transport::body::{RequestBody, UploadLimits};
 use transport::hop;
 use transport::upstream::Outgoing;
@@ -17,6 +16,7 @@ use super::decision::Decided;
 use super::record::Record;
 use super::tunnel::Opening;
 use crate::exchange::Exchange;
+use crate::host::{server_name, without_port};
 use crate::identity::{Carrier, Connection};
 use crate::rejection::Rejection;
 use crate::router::MatchedPath;
@@ -47,6 +47,7 @@ const OWN_HEADERS: usize = 20;
 pub(super) struct Outbound<'s> {
     pub(super) service: &'s Service,
     pub(super) outgoing: Outgoing,
+    pub(super) host: HostSent,
     pub(super) upgrade: Upgrading,
 }
 
@@ -93,7 +94,10 @@ pub(super) fn outbound<'s>(
     } else {
         head.headers.remove(X_KONG_REQUEST_ID);
     }
-    let host = way.write_host(&mut head.headers);
+    let kept = way.kept_host();
+    if let Some(host) = &kept {
+        head.headers.insert(header::HOST, host.clone());
+    }
     if upgrade.is_some() {
         hop::write_websocket(&mut head.headers);
         head.headers.insert(header::CONNECTION, KEPT_FOR_WEBSOCKET);
@@ -110,10 +114,8 @@ pub(super) fn outbound<'s>(
     };
     let (body, progress) = RequestBody::stream(body, limits);
     record.upload(progress.clone());
-    let server_name = match route.host {
-        HostSent::Requests if service.is_tls => server_name(&host),
-        HostSent::Requests | HostSent::Services => None,
-    };
+    let host = kept.as_ref().map_or(HostSent::Services, |_| HostSent::Requests);
+    let server_name = kept.filter(|_| service.is_tls).as_ref().and_then(server_name);
     record.sent(Instant::now());
     let outgoing = Outgoing {
         request: Request::from_parts(head, body),
@@ -123,6 +125,7 @@ pub(super) fn outbound<'s>(
     Ok(Outbound {
         service,
         outgoing,
+        host,
         upgrade,
     })
 }
@@ -157,16 +160,15 @@ impl Way<'_> {
         .map_err(|_| Rejection::BadRequest("the path cannot be sent upstream".into()))
     }
 
-    fn write_host(&self, headers: &mut HeaderMap) -> HeaderValue {
-        let host = match (self.route.host, self.target) {
-            (HostSent::Services, _) | (HostSent::Requests, Target::None) => self.service.host_header.clone(),
-            (HostSent::Requests, Target::Host(host)) => host.clone(),
+    /// The client's `Host`, if it goes on; else that of the server is sent, which is chosen later.
+    fn kept_host(&self) -> Option<HeaderValue> {
+        match (self.route.host, self.target) {
+            (HostSent::Services, _) | (HostSent::Requests, Target::None) => None,
+            (HostSent::Requests, Target::Host(host)) => Some(host.clone()),
             (HostSent::Requests, Target::Authority(authority)) => {
-                HeaderValue::from_str(authority.as_str()).unwrap_or_else(|_| self.service.host_header.clone())
+                HeaderValue::from_str(authority.as_str()).ok()
             }
-        };
-        headers.insert(header::HOST, host.clone());
-        host
+        }
     }
 
     /// `X-Forwarded-*` and `X-Real-IP`: ours, unless a carrier that is believed has already said it.
@@ -234,18 +236,4 @@ pub(super) fn write_via(headers: &mut HeaderMap, received: Version) {
         _ => "1.1 api-gateway",
     };
     headers.append(header::VIA, HeaderValue::from_static(own));
-}
-
-/// A host without its port; an IPv6 address keeps its brackets.
-pub(super) fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
-        Some(_) | None => host,
-    }
-}
-
-/// The name that an https upstream has to have a certificate for, where the request's own host is sent.
-fn server_name(host: &HeaderValue) -> Option<ServerName<'static>> {
-    let name = without_port(host.to_str().ok()?);
-    ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned()).ok()
 }

@@ -51,10 +51,10 @@ pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Respons
         Ok(Outbound {
             service,
             outgoing,
+            host,
             upgrade,
         }) => {
-            let answer = service.upstream.send(outgoing).await;
-            match answer {
+            match service.balancer.send(outgoing, host).await {
                 // Its connection is no longer HTTP: it is closed with the answer, and the client hears of an error.
                 Ok(answer)
                     if upgrade.is_none() && answer.response.status() == StatusCode::SWITCHING_PROTOCOLS =>
@@ -62,7 +62,7 @@ pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Respons
                     Err(Rejection::UnaskedUpgrade)
                 }
                 Ok(answer) => Ok((answer, service, upgrade)),
-                Err(error) => Err(Rejection::from(error)),
+                Err(rejection) => Err(rejection),
             }
         }
         Err(rejection) => Err(rejection),

@@ -133,7 +133,10 @@ impl Record {
         self.status = Some(rejection.status());
         self.reason = Some(rejection.reason());
         self.cause = rejection.cause();
-        if matches!(rejection, Rejection::Upstream(_) | Rejection::NoService) {
+        if matches!(
+            rejection,
+            Rejection::Upstream(_) | Rejection::NoTarget | Rejection::NoService
+        ) {
             self.trace.plugin = None;
         }
     }

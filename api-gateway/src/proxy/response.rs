@@ -63,7 +63,7 @@ pub(super) fn of_upstream(
     }
     let lease = answer.lease;
     let mut response =
-        response.map(|body| ResponseBody::stream(body, lease, service.upstream.read_timeout()));
+        response.map(|body| ResponseBody::stream(body, lease, service.balancer.read_timeout()));
     // The version is that of the upstream's connection; the client's is hyper's to write.
     *response.version_mut() = Version::HTTP_11;
     (response, None)

@@ -49,7 +49,7 @@ impl Group {
                 host: target.host.as_str().into(),
                 port: target.port,
             };
-            Upstream::new(address, self.tls.clone(), timeouts, 0, KEPT)
+            Upstream::new(address, self.tls.clone(), timeouts, KEPT)
         };
         Targets::new(self.targets.iter().map(upstream).collect())
     }

@@ -9,9 +9,9 @@ use x509_parser::extensions::{
     GeneralName, KeyUsage, NameConstraints, SubjectAlternativeName, X509Extension,
 };
 use x509_parser::oid_registry::{
-    OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_EXT_BASIC_CONSTRAINTS,
-    OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
-    OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME,
+    OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS,
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME,
 };
 use x509_parser::prelude::FromDer;
 
@@ -33,6 +33,7 @@ pub(crate) struct Extensions {
     pub(crate) refusing_name_constraints: bool,
     pub(crate) revocation_list_uris: Option<Vec<String>>,
     pub(crate) ocsp_uris: Vec<String>,
+    pub(crate) names_where_its_issuer_is: bool,
     /// The first critical extension that is not one of ours.
     pub(crate) unknown_critical: Option<String>,
 }
@@ -90,6 +91,10 @@ impl Extensions {
             let access =
                 whole::<AuthorityInfoAccess<'_>>(value, "its authority information access cannot be read")?;
             self.ocsp_uris = ocsp_uris(&access);
+            self.names_where_its_issuer_is = access
+                .accessdescs
+                .iter()
+                .any(|description| description.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
         } else if extension.critical && self.unknown_critical.is_none() {
             self.unknown_critical = Some(kind.to_id_string());
         }

@@ -16,30 +16,36 @@ use tracing::debug;
 
 use super::pool::Sender;
 use super::{Address, UpstreamError};
+use crate::handshake_demand::Demand;
+use crate::handshake_diagnosis::Diagnosis;
 
 /// Heads of answers that are longer are refused, as an ALB does (32 KiB) with room to spare for other fronts.
 const LONGEST_HEAD: usize = 64 * 1024;
+
+/// A connection, and what the server asked for in its handshake, if there was one.
+pub(super) type Opened = (Sender, Option<Arc<Demand>>);
 
 pub(super) async fn open(
     address: &Address,
     tls: Option<(&Arc<ClientConfig>, &ServerName<'static>)>,
     limit: Duration,
-) -> Result<Sender, UpstreamError> {
+) -> Result<Opened, UpstreamError> {
     let late = || UpstreamError::ConnectTimeout {
         address: address.clone(),
         after: limit,
     };
     let stream = timeout(limit, tcp(address)).await.map_err(|_| late())??;
     match tls {
-        None => speak(stream).await,
+        None => Ok((speak(stream).await?, None)),
         Some((config, name)) => {
-            let handshake = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
+            let (config, demand) = Demand::noting(config);
+            let handshake = TlsConnector::from(config).connect(name.clone(), stream);
             let stream = timeout(limit, handshake).await.map_err(|_| late())?;
-            speak(stream.map_err(|source| UpstreamError::Tls {
+            let stream = stream.map_err(|error| UpstreamError::Tls {
                 address: address.clone(),
-                source,
-            })?)
-            .await
+                diagnosis: Box::new(Diagnosis::of_server(&error, &demand)),
+            })?;
+            Ok((speak(stream).await?, Some(demand)))
         }
     }
 }

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use super::Address;
 use crate::body::UploadStage;
+use crate::handshake_demand::Demand;
+use crate::handshake_diagnosis::{Diagnosis, tls_error_within};
 
 /// An upstream gave no answer. What the client is told of it is the door's own business.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +36,12 @@ pub enum UpstreamError {
         after: Duration,
     },
     /// The TLS handshake failed: our certificate, theirs, or the protocol.
-    #[error("TLS with {}:{} failed: {source}", address.host, address.port)]
+    #[error("TLS with {}:{} failed: {diagnosis}", address.host, address.port)]
     Tls {
         /// Where to.
         address: Address,
-        /// What rustls said.
-        #[source]
-        source: io::Error,
+        /// Why, and what to do about it.
+        diagnosis: Box<Diagnosis>,
     },
     /// The connection broke, or the answer was no HTTP.
     #[error("the exchange failed: {0}")]
@@ -65,13 +66,31 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
-    pub(super) fn of_exchange(error: hyper::Error, upload: Option<UploadStage>) -> Self {
+    /// `demand`: what the server asked for in the handshake, if the connection had its first request. In TLS 1.3 it judges
+    /// our certificate when we are done with the handshake, and its refusal is what comes in the place of an answer.
+    pub(super) fn of_exchange(
+        error: hyper::Error,
+        upload: Option<UploadStage>,
+        (address, demand): (&Address, Option<&Demand>),
+    ) -> Self {
+        if let Some((demand, error @ rustls::Error::AlertReceived(_))) = demand.zip(tls_error_within(&error))
+        {
+            return Self::Tls {
+                address: address.clone(),
+                diagnosis: Box::new(Diagnosis::of_tls(error, demand)),
+            };
+        }
         match upload {
             Some(UploadStage::CutOff) => Self::ClientCutOff,
             Some(UploadStage::Stalled) => Self::ClientStalled,
             Some(UploadStage::TooLong) => Self::BodyTooLong,
             Some(UploadStage::Streaming | UploadStage::Complete) | None => Self::Exchange(error),
         }
+    }
+
+    /// Whether one side refused the other in the handshake, or at its end.
+    pub(super) fn is_of_tls(&self) -> bool {
+        matches!(self, Self::Tls { .. })
     }
 
     /// Whether the connection was closed before a byte of an answer came.

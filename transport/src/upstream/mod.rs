@@ -19,7 +19,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 pub use self::error::UpstreamError;
-use self::pool::{Idle, Pool, Sender};
+use self::pool::{Idle, Pool};
 pub use self::pool::{Lease, PoolLimits};
 use crate::body::{Progress, RequestBody, UploadStage};
 
@@ -71,8 +71,6 @@ pub struct Upstream {
     address: Address,
     tls: Option<UpstreamTls>,
     timeouts: Timeouts,
-    /// How often a connection may be tried again.
-    retries: u32,
     pool: Arc<Pool>,
 }
 
@@ -101,30 +99,17 @@ pub struct Answer {
 pub struct NotAnswered {
     /// Why.
     pub error: UpstreamError,
-    /// The request, if there was no connection to send it over.
+    /// The request, if there was no connection to send it over, or the server refused us at the end of the handshake.
     pub unsent: Option<Box<Outgoing>>,
-}
-
-impl From<UpstreamError> for NotAnswered {
-    fn from(error: UpstreamError) -> Self {
-        Self { error, unsent: None }
-    }
 }
 
 impl Upstream {
     /// An upstream without connections; nothing is opened before the first request.
-    pub fn new(
-        address: Address,
-        tls: Option<UpstreamTls>,
-        timeouts: Timeouts,
-        retries: u32,
-        limits: PoolLimits,
-    ) -> Self {
+    pub fn new(address: Address, tls: Option<UpstreamTls>, timeouts: Timeouts, limits: PoolLimits) -> Self {
         Self {
             address,
             tls,
             timeouts,
-            retries,
             pool: Arc::new(Pool::new(limits)),
         }
     }
@@ -147,8 +132,9 @@ impl Upstream {
         self.try_send(outgoing).await.map_err(|not_sent| not_sent.error)
     }
 
-    /// [`Upstream::send`], for a caller that has another upstream to try: the request comes back if no connection could
-    /// be had for it.
+    /// [`Upstream::send`], for a caller that may try again, here or elsewhere: the request comes back if no connection
+    /// could be had for it. A TLS 1.3 server that refuses our certificate does so when the handshake is over for us; then
+    /// it comes back, too, if nothing of it was sent or if it may be repeated.
     pub async fn try_send(&self, outgoing: Outgoing) -> Result<Answer, NotAnswered> {
         let Outgoing {
             mut request,
@@ -164,7 +150,7 @@ impl Upstream {
                     idle
                 }
                 None => match self.connect(server_name.as_ref()).await {
-                    Ok(sender) => Idle::fresh(sender, server_name.clone()),
+                    Ok(opened) => Idle::fresh(opened, server_name.clone()),
                     Err(error) => {
                         let unsent = Some(Box::new(Outgoing {
                             request,
@@ -175,8 +161,11 @@ impl Upstream {
                     }
                 },
             };
-            let doubtful = taken.requests > 0 && taken.since.elapsed() > DOUBTFUL && is_repeatable(&request);
-            let spare = doubtful.then(|| Box::new(Spare::of(&request)));
+            let doubtful = match taken.requests {
+                0 => taken.demand.is_some(),
+                _ => taken.since.elapsed() > DOUBTFUL,
+            };
+            let spare = (doubtful && is_repeatable(&request)).then(|| Box::new(Spare::of(&request)));
             match self.exchange(&mut taken, request, progress.as_deref()).await {
                 Ok(response) => {
                     let lease = Lease::new(&self.pool, taken, progress);
@@ -186,29 +175,37 @@ impl Upstream {
                 Err(Failed {
                     unsent: Some(unsent), ..
                 }) if taken.requests > 0 => request = *unsent,
-                Err(Failed { error, .. }) => match spare {
-                    Some(spare) if error.is_closed_connection() => request = spare.into_request(),
-                    Some(_) | None => return Err(error.into()),
+                Err(Failed { error, unsent }) => match spare {
+                    Some(spare) if taken.requests > 0 && error.is_closed_connection() => {
+                        request = spare.into_request();
+                    }
+                    spare => {
+                        let again = unsent.map(|unsent| *unsent);
+                        let again = again.or_else(|| spare.map(|spare| spare.into_request()));
+                        let unsent = again.filter(|_| error.is_of_tls()).map(|request| {
+                            Box::new(Outgoing {
+                                request,
+                                progress,
+                                server_name,
+                            })
+                        });
+                        return Err(NotAnswered { error, unsent });
+                    }
                 },
             }
         }
     }
 
-    async fn connect(&self, server_name: Option<&ServerName<'static>>) -> Result<Sender, UpstreamError> {
-        let mut tries = 0;
-        loop {
-            let tls = self
-                .tls
-                .as_ref()
-                .map(|tls| (&tls.config, server_name.unwrap_or(&tls.server_name)));
-            // Boxed: a TLS handshake's state is large, and rare; inline, every request would carry and copy its room.
-            let opened = Box::pin(connect::open(&self.address, tls, self.timeouts.connect));
-            match opened.await {
-                Ok(sender) => return Ok(sender),
-                Err(error) if tries >= self.retries => return Err(error),
-                Err(_) => tries += 1,
-            }
-        }
+    async fn connect(
+        &self,
+        server_name: Option<&ServerName<'static>>,
+    ) -> Result<connect::Opened, UpstreamError> {
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|tls| (&tls.config, server_name.unwrap_or(&tls.server_name)));
+        // Boxed: a TLS handshake's state is large, and rare; inline, every request would carry and copy its room.
+        Box::pin(connect::open(&self.address, tls, self.timeouts.connect)).await
     }
 
     async fn exchange(
@@ -217,7 +214,12 @@ impl Upstream {
         request: Request<RequestBody>,
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Failed> {
-        let Idle { sender, silence, .. } = connection;
+        let Idle {
+            sender,
+            silence,
+            demand,
+            ..
+        } = connection;
         let mut answer = std::pin::pin!(sender.try_send_request(request));
         let mut seen = 0;
         silence.broken();
@@ -232,8 +234,11 @@ impl Upstream {
                 Some(Ok(response)) => return Ok(response),
                 Some(Err(mut failed)) => {
                     let unsent = failed.take_message().map(Box::new);
-                    let error =
-                        UpstreamError::of_exchange(failed.into_error(), progress.map(Progress::stage));
+                    let error = UpstreamError::of_exchange(
+                        failed.into_error(),
+                        progress.map(Progress::stage),
+                        (&self.address, demand.as_deref()),
+                    );
                     return Err(Failed { error, unsent });
                 }
                 // The silence counts only while nothing moves: a long upload is not a silent upstream.

@@ -9,6 +9,7 @@ use hyper::client::conn::http1::SendRequest;
 use rustls::pki_types::ServerName;
 
 use crate::body::{Progress, RequestBody, UploadStage};
+use crate::handshake_demand::Demand;
 use crate::silence::Silence;
 
 pub(super) type Sender = SendRequest<RequestBody>;
@@ -40,18 +41,24 @@ pub(super) struct Idle {
     pub(super) since: Instant,
     /// Requests that it has carried.
     pub(super) requests: u32,
+    /// What the server asked for in the handshake; until the first answer, which shows that it got what it wanted.
+    pub(super) demand: Option<Arc<Demand>>,
     /// Measures how long an answer is awaited; kept from request to request.
     pub(super) silence: Silence,
 }
 
 impl Idle {
     /// A connection that was just opened.
-    pub(super) fn fresh(sender: Sender, server_name: Option<ServerName<'static>>) -> Self {
+    pub(super) fn fresh(
+        (sender, demand): (Sender, Option<Arc<Demand>>),
+        server_name: Option<ServerName<'static>>,
+    ) -> Self {
         Self {
             sender,
             server_name,
             since: Instant::now(),
             requests: 0,
+            demand,
             silence: Silence::default(),
         }
     }
@@ -109,6 +116,7 @@ impl Lease {
     /// A connection that has just taken a request.
     pub(super) fn new(pool: &Arc<Pool>, mut idle: Idle, upload: Option<Arc<Progress>>) -> Self {
         idle.requests = idle.requests.saturating_add(1);
+        idle.demand = None;
         Self {
             pool: Arc::clone(pool),
             idle,
@@ -143,7 +151,7 @@ mod tests {
         ends.push(theirs);
         let (sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
         tokio::spawn(connection);
-        Idle::fresh(sender, Some(ServerName::try_from(name).unwrap()))
+        Idle::fresh((sender, None), Some(ServerName::try_from(name).unwrap()))
     }
 
     #[tokio::test]

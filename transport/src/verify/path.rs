@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
+use super::dead_end::dead_end;
 use super::refusal::refusal;
 use super::{Expiry, Purpose, TrustStore, VerifiedPath};
 use crate::certificate::Certificate;
@@ -53,7 +54,7 @@ pub(super) fn build(
     match (built, judged.into_inner()) {
         (Ok(()), Some(Ok(verified))) => Ok(verified),
         (_, Some(Err(refused))) => Err(refused),
-        (Err(error), None | Some(Ok(_))) => Err(refusal(&error, leaf)),
+        (Err(error), None | Some(Ok(_))) => Err(dead_end(store, leaf, presented, &error)),
         // Not reachable, as no path is accepted unjudged; refused rather than trusted.
         (Ok(()), None) => Err(refusal(&webpki::Error::UnknownIssuer, leaf)),
     }

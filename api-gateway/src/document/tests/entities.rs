@@ -351,9 +351,9 @@ fn what_consumers_and_groups_may_say() {
 fn entities_that_are_not_built_are_told_once_each() {
     check(&[
         (
-            "upstreams: [{name: u, targets: [{target: 'a:1'}]}, {name: v}]\nvaults: [{}]\nkeys: []\ntargets: ~",
+            "key_sets: [{name: u, keys: [{}]}, {name: v}]\nvaults: [{}]\nkeys: []\nparameters: ~",
             &[
-                "k.yaml:2:1: error[unsupported-entity]: upstreams: entities of this kind are not supported yet",
+                "k.yaml:2:1: error[unsupported-entity]: key_sets: entities of this kind are not supported yet",
                 "k.yaml:3:1: error[unsupported-entity]: vaults: entities of this kind are not supported yet",
             ],
         ),

@@ -7,6 +7,7 @@ mod references;
 mod robustness;
 mod syntax;
 mod traffic_plugins;
+mod upstreams;
 
 use std::sync::LazyLock;
 

@@ -1,0 +1,161 @@
+//! Servers that are not ours, as upstreams: nginx, haproxy, `openssl s_server`. One that is missing fails the test and
+//! says how to install it.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use certs::Issued;
+use tempfile::TempDir;
+
+/// How long a server may take to listen. It decides no test: it ends one that hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server that runs until dropped. Its files, and what it logs, are in a directory of its own.
+#[derive(Debug)]
+pub struct Server {
+    dir: TempDir,
+    child: Child,
+}
+
+/// Files for a server that is not started yet.
+#[derive(Debug)]
+pub struct Files(TempDir);
+
+thread_local! {
+    /// Which of the tests of this process this one is: a test's body stays on one thread.
+    static TEST: u32 = NEXT.fetch_add(1, Ordering::Relaxed);
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// An address that no other test has: servers that cannot tell which port they were given get addresses of a part of the
+/// loopback network that is this test's own. To be called by the body of the test.
+pub fn own_address(number: u8) -> SocketAddr {
+    const PORT: u16 = 8443;
+    let process = std::process::id();
+    let part = |value: u32| u8::try_from(value % 250 + 1).unwrap_or(1);
+    let test = TEST.with(|test| *test);
+    SocketAddr::from(([127, part(process), part(process / 250 + test), number], PORT))
+}
+
+impl Files {
+    /// None yet.
+    #[allow(clippy::new_without_default)] // it makes a directory
+    pub fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    /// Writes a file; gives its path.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    /// A certificate with its chain, and its key: `NAME.pem`, `NAME.key`.
+    pub fn pair(&self, name: &str, issued: &Issued) -> (String, String) {
+        (
+            self.write(&format!("{name}.pem"), &issued.chain_pem()),
+            self.write(&format!("{name}.key"), &issued.key_pem()),
+        )
+    }
+
+    /// Starts nginx with the contents of its `http` block, and waits until it listens at these addresses. What it is
+    /// asked goes to `access.log`, by the format `log` where the contents define it.
+    pub fn nginx(self, http: &str, listening: &[SocketAddr]) -> Server {
+        let dir = self.0.path().display().to_string();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("    {kind}_temp_path {dir}/{kind};\n"))
+            .concat();
+        // One process, so that ending it ends all of it.
+        let text = format!(
+            "daemon off;\nmaster_process off;\npid {dir}/nginx.pid;\nerror_log {dir}/error.log info;\n\
+             events {{ worker_connections 512; }}\nhttp {{\n{temporary}{http}\n}}\n"
+        );
+        let file = self.write("nginx.conf", &text);
+        let mut command = Command::new(in_sbin("nginx"));
+        command.args(["-p", &dir, "-e", &format!("{dir}/error.log"), "-c", &file]);
+        self.start(command, "nginx", listening)
+    }
+
+    /// Starts haproxy with its configuration file's text.
+    pub fn haproxy(self, text: &str, listening: &[SocketAddr]) -> Server {
+        let file = self.write("haproxy.cfg", text);
+        let mut command = Command::new(in_sbin("haproxy"));
+        command.args(["-db", "-f", &file]);
+        self.start(command, "haproxy", listening)
+    }
+
+    /// Starts `openssl s_server`, which answers every GET with a page about the session.
+    pub fn openssl(self, arguments: &[&str], listening: SocketAddr) -> Server {
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-www", "-accept", &listening.to_string()]);
+        command.args(arguments);
+        self.start(command, "openssl", &[listening])
+    }
+
+    fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
+        let output = fs::File::create(self.0.path().join("output")).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn();
+        let child = child.unwrap_or_else(|error| {
+            panic!(
+                "{package} cannot be run ({error}); `make tools` installs it, or apt-get install {package}"
+            )
+        });
+        let mut server = Server { dir: self.0, child };
+        for address in listening {
+            server.wait_for(*address);
+        }
+        server
+    }
+}
+
+impl Server {
+    /// A file in its directory.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+
+    fn wait_for(&mut self, address: SocketAddr) {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            let ended = self.child.try_wait().unwrap();
+            let said = || format!("{}{}", self.read("output"), self.read("error.log"));
+            assert!(ended.is_none(), "it ended: {ended:?}\n{}", said());
+            assert!(
+                Instant::now() < deadline,
+                "nobody listens at {address}\n{}",
+                said()
+            );
+            pause();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its own child, by its own handle; an error means that it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // whoever waits for a process blocks anyhow
+fn pause() {
+    thread::sleep(Duration::from_millis(10));
+}
+
+/// Debian keeps servers where the path of a user may not lead.
+fn in_sbin(program: &str) -> PathBuf {
+    let file = Path::new("/usr/sbin").join(program);
+    if file.is_file() { file } else { program.into() }
+}
