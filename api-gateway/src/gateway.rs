@@ -276,7 +276,7 @@ async fn tls_connection(
         let snapshot = shared.snapshots.load();
         let handshake = snapshot.handshakes.choose(hello.server_name());
         asked = handshake.asks;
-        Arc::clone(handshake.config(listen.protocol))
+        Arc::clone(handshake.config(listen.protocol).for_client(hello))
     });
     match handshake.await {
         Ok(shaken) => {

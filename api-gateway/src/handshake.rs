@@ -5,9 +5,8 @@
 //! under the server names of the routes that it judges (Kong's §5.8).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use rustls::ServerConfig;
+use transport::server_tls::ServerConfigs;
 
 use crate::settings::ListenProtocol;
 
@@ -30,9 +29,9 @@ pub struct Handshake {
     /// Whether a certificate is asked for. It is never required.
     pub asks: bool,
     /// For listeners with `http2`.
-    pub http2: Arc<ServerConfig>,
+    pub http2: ServerConfigs,
     /// For listeners without.
-    pub http1: Arc<ServerConfig>,
+    pub http1: ServerConfigs,
 }
 
 impl Handshakes {
@@ -56,8 +55,8 @@ impl Handshakes {
 }
 
 impl Handshake {
-    /// The configuration for a listener.
-    pub fn config(&self, protocol: ListenProtocol) -> &Arc<ServerConfig> {
+    /// The configuration of a listener.
+    pub fn config(&self, protocol: ListenProtocol) -> &ServerConfigs {
         match protocol {
             ListenProtocol::HttpsWithHttp2 => &self.http2,
             ListenProtocol::Https | ListenProtocol::Http => &self.http1,

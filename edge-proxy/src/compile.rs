@@ -6,6 +6,8 @@
 //! | `certificate-unusable` | a certificate or a key cannot be read, or they are no pair |
 //! | `certificate-expired` (warning) | what we would show is past its `notAfter`, or before its `notBefore` |
 //! | `certificate-nameless` | an additional certificate has no DNS name that SNI could pick it by |
+//! | `stapling-file-unusable` | an OCSP response cannot be read |
+//! | `not-stapled` (warning) | an OCSP response is stale, wrong, or about no certificate that is shown |
 //! | `trust-store-unusable` | a trust store cannot be read, holds no authority, or one that is none |
 //! | `name-constraints` (warning) | an authority has name constraints that refuse whoever has such a name |
 //! | `revocation-list-unusable` | a list cannot be read, or is not of an authority of the trust store |

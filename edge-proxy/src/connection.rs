@@ -102,11 +102,12 @@ pub(crate) async fn serve(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, 
                 let (mut negotiation, mut seen) = (Negotiation::default(), Hello::default());
                 let handshake = serve::handshake(stream, |hello| {
                     seen.note(hello);
+                    let config = tls.for_client(hello);
                     if !arrival.view.logs.connections.is_on() {
-                        return Arc::clone(tls);
+                        return Arc::clone(config);
                     }
                     let shown = certificates.key_for(hello).map(AsRef::as_ref);
-                    negotiation.watch(hello, tls, shown)
+                    negotiation.watch(hello, config, shown)
                 });
                 match handshake.await {
                     Ok(handshaken) => secured(&arrival, handshaken, (clients, service), draining).await,

@@ -7,10 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use transport::lines::Destination;
 use transport::serve::ConnectionLimits;
-use transport::server_tls::CertificateChooser;
+use transport::server_tls::{CertificateChooser, ServerConfigs};
 
 use crate::client_certificate::ClientCertificates;
 use crate::owned_headers::StripList;
@@ -84,7 +83,7 @@ pub(crate) enum Scheme {
     /// TLS that ends here.
     Https {
         /// Certificates shown, client certificates asked for.
-        tls: Arc<ServerConfig>,
+        tls: ServerConfigs,
         /// What is shown to whom; `tls` has it too.
         certificates: Arc<CertificateChooser>,
         /// What becomes of a client's certificate.

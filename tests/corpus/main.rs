@@ -15,6 +15,8 @@ mod document;
 mod identity;
 #[path = "../../fuzz/checks/node_file.rs"]
 mod node_file;
+#[path = "../../fuzz/checks/ocsp_response.rs"]
+mod ocsp_response;
 #[path = "../../fuzz/checks/request_path.rs"]
 mod request_path;
 #[path = "../../fuzz/checks/revocation_list.rs"]

@@ -6,18 +6,20 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use super::{
-    certificate, certificate_header, document, identity, node_file, request_path, revocation_list, router,
+    certificate, certificate_header, document, identity, node_file, ocsp_response, request_path,
+    revocation_list, router,
 };
 
 /// What a target does with one input.
 type Check = fn(&[u8]);
 
-const TARGETS: [(&str, Check); 8] = [
+const TARGETS: [(&str, Check); 9] = [
     ("certificate", certificate::check),
     ("certificate_header", certificate_header::check),
     ("document", document::check),
     ("identity", identity::check),
     ("node_file", node_file::check),
+    ("ocsp_response", ocsp_response::check),
     ("request_path", request_path::check),
     ("revocation_list", revocation_list::check),
     ("router", router::check),

@@ -54,6 +54,7 @@ struct Tls {
     asked_for: Option<String>,
     versions: Vec<&'static SupportedProtocolVersion>,
     identity: Option<Arc<CertifiedKey>>,
+    longest_record: Option<usize>,
 }
 
 /// There was no answer.
@@ -118,6 +119,7 @@ impl Client {
                 asked_for: None,
                 versions: vec![&TLS13, &TLS12],
                 identity: None,
+                longest_record: None,
             }),
             protocol: Version::HTTP_11,
             host: format!("{name}:{}", address.port()),
@@ -179,6 +181,14 @@ impl Client {
     /// Offers TLS 1.3 alone.
     pub fn over_tls13(self) -> Self {
         self.over(&TLS13)
+    }
+
+    /// Cuts its handshake into records of 32 octets: a ClientHello comes in dozens of them.
+    pub fn in_fragments(mut self) -> Self {
+        if let Some(tls) = &mut self.tls {
+            tls.longest_record = Some(32);
+        }
+        self
     }
 
     fn over(mut self, version: &'static SupportedProtocolVersion) -> Self {
@@ -257,6 +267,7 @@ impl Client {
             Version::HTTP_2 => b"h2".to_vec(),
             _ => b"http/1.1".to_vec(),
         }];
+        config.max_fragment_size = tls.longest_record;
         config.resumption = Resumption::disabled();
         Ok(config)
     }

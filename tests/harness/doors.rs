@@ -134,14 +134,14 @@ fn plan_edge(file: &Path, environment: &[(String, String)]) -> edge_proxy::Plan 
         .unwrap_or_else(|| panic!("the edge refuses its configuration:\n{report}"))
 }
 
-/// Starts the edge of `tests/fixtures/edge.toml`.
+/// Starts an edge with this node file, such as `tests/fixtures/edge.toml`.
 pub(crate) async fn start_edge(
     dir: &Path,
-    target: SocketAddr,
+    (text, target): (&str, SocketAddr),
     environment: Vec<(String, String)>,
 ) -> RunningEdge {
     let file = dir.join("edge.toml");
-    let text = template::fill(&fixture("edge.toml"), dir, &[("gateway", target.to_string())]).unwrap();
+    let text = template::fill(text, dir, &[("gateway", target.to_string())]).unwrap();
     fs::write(&file, text).unwrap();
     let edge = Edge::bind(plan_edge(&file, &environment)).await.unwrap();
     let addresses = edge.addresses();

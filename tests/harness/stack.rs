@@ -13,6 +13,7 @@
 //! Whatever goes wrong here fails the test, so everything panics.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ pub struct Plan {
     pub(crate) files: Vec<(String, String)>,
     gateway: Vec<(String, String)>,
     edge: Vec<(String, String)>,
+    edge_file: String,
     role: EdgeRole,
 }
 
@@ -80,6 +82,7 @@ impl Stack {
             files: Vec::new(),
             gateway: Vec::new(),
             edge: Vec::new(),
+            edge_file: fixture("edge.toml"),
             role: EdgeRole::ToGateway,
         }
     }
@@ -104,6 +107,11 @@ impl Stack {
     /// The same, asking for another name of the gateway's.
     pub fn gateway_as(&self, name: &str) -> Client {
         Client::https(self.gateway.addresses[0], &self.pki, name)
+    }
+
+    /// Where an entry of the gateway's `proxy_listen` is bound.
+    pub fn gateway_address(&self, entry: usize) -> SocketAddr {
+        self.gateway.addresses[entry]
     }
 
     /// A client that goes straight to the gateway's plain listener.
@@ -216,6 +224,13 @@ impl Plan {
         self
     }
 
+    /// Replaces a text in the edge's node file, for what the environment cannot say.
+    pub fn edge_replacing(mut self, from: &str, to: &str) -> Self {
+        assert!(self.edge_file.contains(from), "the edge's file has no {from:?}");
+        self.edge_file = self.edge_file.replace(from, to);
+        self
+    }
+
     /// Sends the edge's requests straight to the upstream, to see what the edge writes.
     pub fn edge_to_upstream(mut self) -> Self {
         self.role = EdgeRole::ToUpstream;
@@ -306,7 +321,7 @@ impl Plan {
             EdgeRole::Absent => None,
         };
         let edge = match target {
-            Some(target) => Some(start_edge(dir.path(), target, self.edge).await),
+            Some(target) => Some(start_edge(dir.path(), (&self.edge_file, target), self.edge).await),
             None => None,
         };
         Stack {

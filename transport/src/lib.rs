@@ -2,7 +2,7 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `forwarded_cert` |
+//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
@@ -42,7 +42,9 @@ pub mod possession;
 pub mod presented;
 pub mod revocation;
 pub mod server_verifier;
+pub mod stapling;
 pub mod verify;
 
 mod der;
+mod key_exchange;
 mod signature;

@@ -2,3 +2,4 @@
 
 pub mod crl;
 mod list;
+pub mod ocsp;

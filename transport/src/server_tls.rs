@@ -4,26 +4,33 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
-/// The lowest TLS version that a listener speaks. The highest is always 1.3.
+use crate::key_exchange;
+use crate::stapling::{Shown, StapleProblem};
+
+/// The TLS versions that a listener speaks. TLS 1.2 is ECDHE with AEAD only: rustls has nothing weaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum LowestVersion {
-    /// TLS 1.2 with ECDHE and AEAD only: rustls has nothing weaker.
+pub enum Versions {
+    /// Both; a client that can has TLS 1.3.
     #[default]
-    Tls12,
+    Tls12AndTls13,
+    /// TLS 1.2 alone.
+    Tls12Only,
     /// TLS 1.3 alone.
-    Tls13,
+    Tls13Only,
 }
 
 /// Whether a client is asked for a certificate.
 #[derive(Clone, Debug)]
 pub enum ClientAuthentication {
-    /// Not asked. Sessions may be resumed by tickets, whose keys rotate.
+    /// Not asked. Sessions may be resumed by tickets: they live twelve hours, their keys change every six and belong to
+    /// this configuration alone, so that a reload ends all of them.
     NotAsked,
     /// Asked; the verifier says whether one is required and what is judged in the handshake. Nothing is ever resumed:
     /// a resumed session carries no proof of the key and no fresh judgement (CVE-2025-23419).
@@ -48,7 +55,7 @@ pub struct CertificateChooser {
 
 /// Certificates of different key types for one name; the client's signature schemes choose.
 #[derive(Clone, Default)]
-pub struct Keys(Vec<Arc<CertifiedKey>>);
+pub struct Keys(Vec<Shown>);
 
 impl CertificateChooser {
     /// A chooser that shows `default` to everybody.
@@ -88,24 +95,42 @@ impl CertificateChooser {
     /// The certificate that this client is shown: of those for its server name, the first whose key it can check.
     pub fn key_for(&self, hello: &ClientHello<'_>) -> Option<&Arc<CertifiedKey>> {
         let keys = self.choose(hello.server_name());
-        let fitting = keys
-            .0
-            .iter()
-            .find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
+        let now = UnixTime::now();
+        let mut shown = keys.0.iter().map(|shown| shown.key(now));
+        let fitting = shown.find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
         // If none fits, the first one lets rustls say so in its own words.
-        fitting.or(keys.0.first())
+        fitting.or_else(|| keys.0.first().map(|shown| shown.key(now)))
+    }
+
+    /// Staples an OCSP response to the certificate that it is about, wherever that is shown, if the response is good.
+    pub fn staple(&mut self, response: &[u8], now: UnixTime) -> Result<(), StapleProblem> {
+        let mut outcome = Err(StapleProblem::Nobodys);
+        let keys = self.by_name.values_mut().chain([&mut self.default]);
+        for shown in keys.flat_map(|keys| keys.0.iter_mut()) {
+            match shown.staple(response, now) {
+                Err(StapleProblem::Nobodys) => {}
+                about => outcome = about,
+            }
+        }
+        outcome
     }
 }
 
 impl Keys {
     /// One certificate.
     pub fn one(key: Arc<CertifiedKey>) -> Self {
-        Self(vec![key])
+        Self(vec![Shown::new(key)])
     }
 
     /// Adds a certificate of, presumably, another key type.
     pub fn push(&mut self, key: Arc<CertifiedKey>) {
-        self.0.push(key);
+        self.0.push(Shown::new(key));
+    }
+}
+
+impl FromIterator<Arc<CertifiedKey>> for Keys {
+    fn from_iter<I: IntoIterator<Item = Arc<CertifiedKey>>>(keys: I) -> Self {
+        Self(keys.into_iter().map(Shown::new).collect())
     }
 }
 
@@ -121,35 +146,79 @@ impl ResolvesServerCert for CertificateChooser {
     }
 }
 
-/// A listener's TLS configuration.
-pub fn server_config(
-    certificates: Arc<CertificateChooser>,
-    clients: ClientAuthentication,
-    lowest: LowestVersion,
-    offer: Offer,
+/// A listener's TLS configuration, in two forms that differ in the key exchange alone.
+#[derive(Clone, Debug)]
+pub struct ServerConfigs {
+    /// For clients that can do the hybrid key exchange that is preferred; absent where TLS 1.3 is not spoken.
+    hybrid: Option<Arc<ServerConfig>>,
+    classical: Arc<ServerConfig>,
+}
+
+impl ServerConfigs {
+    /// A listener's configuration.
+    pub fn new(
+        certificates: Arc<CertificateChooser>,
+        clients: &ClientAuthentication,
+        versions: Versions,
+        offer: Offer,
+    ) -> Result<Self, rustls::Error> {
+        let parts = (certificates, clients, offer);
+        let (classical, spoken) = (key_exchange::any_group(), versions.spoken());
+        let classical = config(classical, &spoken, parts.clone())?;
+        let hybrid = match versions {
+            Versions::Tls12Only => None,
+            Versions::Tls12AndTls13 | Versions::Tls13Only => {
+                let mut hybrid = config(key_exchange::preferred_group(), &spoken, parts)?;
+                // One client may come by either.
+                hybrid.ticketer = Arc::clone(&classical.ticketer);
+                Some(Arc::new(hybrid))
+            }
+        };
+        Ok(Self {
+            hybrid,
+            classical: Arc::new(classical),
+        })
+    }
+
+    /// The form for a client.
+    pub fn for_client(&self, hello: &ClientHello<'_>) -> &Arc<ServerConfig> {
+        let groups = hello.named_groups().unwrap_or_default();
+        let can = groups.contains(&key_exchange::PREFERRED);
+        self.hybrid.as_ref().filter(|_| can).unwrap_or(&self.classical)
+    }
+}
+
+impl Versions {
+    fn spoken(self) -> Vec<&'static SupportedProtocolVersion> {
+        match self {
+            Self::Tls12AndTls13 => vec![&version::TLS13, &version::TLS12],
+            Self::Tls12Only => vec![&version::TLS12],
+            Self::Tls13Only => vec![&version::TLS13],
+        }
+    }
+}
+
+fn config(
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+    (certificates, clients, offer): (Arc<CertificateChooser>, &ClientAuthentication, Offer),
 ) -> Result<ServerConfig, rustls::Error> {
-    let versions: &[&'static SupportedProtocolVersion] = match lowest {
-        LowestVersion::Tls12 => &[&version::TLS13, &version::TLS12],
-        LowestVersion::Tls13 => &[&version::TLS13],
-    };
-    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(versions)?;
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(versions)?;
     let mut config = match clients {
         ClientAuthentication::NotAsked => {
             let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
-            config.session_storage = Arc::new(NoServerSessionStorage {});
             config.ticketer = aws_lc_rs::Ticketer::new()?;
             config
         }
         ClientAuthentication::Asked(verifier) => {
             let mut config = builder
-                .with_client_cert_verifier(verifier)
+                .with_client_cert_verifier(Arc::clone(verifier))
                 .with_cert_resolver(certificates);
-            config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
             config
         }
     };
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ignore_client_order = true;
     config.max_early_data_size = 0;
     config.alpn_protocols = match offer {
@@ -157,4 +226,39 @@ pub fn server_config(
         Offer::Http1 => vec![b"http/1.1".to_vec()],
     };
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::possession::prove_possession;
+
+    fn forms(clients: &ClientAuthentication) -> Vec<Arc<ServerConfig>> {
+        let nothing = Arc::new(CertificateChooser::new(Keys::default()));
+        let configs = ServerConfigs::new(nothing, clients, Versions::default(), Offer::Http1)
+            .expect("a configuration without certificates is one");
+        [configs.hybrid, Some(configs.classical)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    #[test]
+    fn tickets_are_made_where_nobody_is_asked_and_nowhere_else() {
+        let made = forms(&ClientAuthentication::NotAsked);
+        assert!(
+            Arc::ptr_eq(&made[0].ticketer, &made[1].ticketer),
+            "a client may come by either form"
+        );
+        for config in made {
+            assert!(config.ticketer.enabled());
+            assert_eq!(config.ticketer.lifetime(), 12 * 60 * 60);
+            assert_eq!(config.max_early_data_size, 0);
+        }
+        for config in forms(&ClientAuthentication::Asked(prove_possession(Vec::new()))) {
+            assert!(!config.ticketer.enabled());
+            assert_eq!((config.send_tls13_tickets, config.max_tls13_tickets), (0, 0));
+            assert!(!config.session_storage.can_cache());
+        }
+    }
 }

@@ -45,16 +45,23 @@ pub(crate) struct Signed<'a> {
 impl<'a> Signed<'a> {
     /// Takes the frame apart; `None` if it is not one, or if anything follows it.
     pub(crate) fn read(der: &'a [u8]) -> Option<Self> {
+        let (signed, rest) = Self::read_with_rest(der)?;
+        rest.is_empty().then_some(signed)
+    }
+
+    /// The same, and what follows the signature inside the frame, as in an OCSP response.
+    pub(crate) fn read_with_rest(der: &'a [u8]) -> Option<(Self, Reader<'a>)> {
         let mut parts = Reader::new(der::only(der, SEQUENCE)?.content);
         let tbs = parts.expect(SEQUENCE)?;
         let algorithm = parts.expect(SEQUENCE)?.content;
         let signature = der::octets_of_bit_string(parts.expect(BIT_STRING)?.content)?;
-        parts.is_empty().then_some(Self {
+        let signed = Self {
             message: tbs.whole,
             content: tbs.content,
             algorithm,
             signature,
-        })
+        };
+        Some((signed, parts))
     }
 
     /// Whether the owner of this SubjectPublicKeyInfo signed it.
@@ -79,7 +86,8 @@ impl<'a> Signed<'a> {
     }
 }
 
-fn key_parts(subject_public_key_info: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The contents of the AlgorithmIdentifier, and the key.
+pub(crate) fn key_parts(subject_public_key_info: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut parts = Reader::new(der::only(subject_public_key_info, SEQUENCE)?.content);
     let algorithm = parts.expect(SEQUENCE)?.content;
     let key = der::octets_of_bit_string(parts.expect(BIT_STRING)?.content)?;

@@ -1,16 +1,17 @@
 //! TLS towards clients: certificates by name, and who is asked for one.
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use rustls::DistinguishedName;
+use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
+use transport::certificate::{Certificate, PublicKey};
 use transport::finding::Finding;
 use transport::pem;
 use transport::possession::prove_possession;
-use transport::server_tls::{
-    CertificateChooser, ClientAuthentication, Keys, LowestVersion, Offer, server_config,
-};
+use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
 use uuid::Uuid;
 
 use super::Compilation;
@@ -31,29 +32,21 @@ pub(super) fn compile(
 ) -> Option<Handshakes> {
     let shown = Arc::new(certificates(compilation)?);
     let demands = Demands::of(live, plugins, edges);
-    let lowest = match compilation.settings().ssl_protocols {
-        TlsVersions::Both => LowestVersion::Tls12,
-        TlsVersions::Tls13Only => LowestVersion::Tls13,
-        TlsVersions::Tls12Only => {
-            compilation.node_error(
-                "not-yet",
-                "ssl_protocols",
-                "TLS 1.2 without TLS 1.3 is not built: add TLSv1.3",
-            );
-            return None;
-        }
+    let versions = match compilation.settings().ssl_protocols {
+        TlsVersions::Both => Versions::Tls12AndTls13,
+        TlsVersions::Tls12Only => Versions::Tls12Only,
+        TlsVersions::Tls13Only => Versions::Tls13Only,
     };
     let handshake = |demand: &Demand| {
+        let clients = match demand {
+            Demand::Nothing => ClientAuthentication::NotAsked,
+            Demand::Certificate(Hints::Any) => ClientAuthentication::Asked(prove_possession(Vec::new())),
+            Demand::Certificate(Hints::Of(names)) => {
+                ClientAuthentication::Asked(prove_possession(names.clone()))
+            }
+        };
         let config = |offer| {
-            let clients = match demand {
-                Demand::Nothing => ClientAuthentication::NotAsked,
-                Demand::Certificate(Hints::Any) => ClientAuthentication::Asked(prove_possession(Vec::new())),
-                Demand::Certificate(Hints::Of(names)) => {
-                    ClientAuthentication::Asked(prove_possession(names.clone()))
-                }
-            };
-            server_config(Arc::clone(&shown), clients, lowest, offer)
-                .map(Arc::new)
+            ServerConfigs::new(Arc::clone(&shown), &clients, versions, offer)
                 .map_err(|error| compilation.node_error("bad-value", "ssl_protocols", error.to_string()))
                 .ok()
         };
@@ -232,40 +225,7 @@ fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<Stri
 
 /// `ssl_cert`, and the `snis` of the document's certificates.
 fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
-    let settings = compilation.settings();
-    let mut default = Keys::default();
-    let mut complete = true;
-    for (index, files) in settings.ssl_cert.iter().enumerate() {
-        let read = || {
-            let chain = pem::certificates(&files.certificate)?;
-            let key = pem::private_key(&files.private_key)?;
-            pem::certified_key(chain, key, &files.certificate.display().to_string())
-        };
-        match read() {
-            Ok(key) => default.push(key),
-            Err(error) => {
-                complete = false;
-                compilation.node_error(
-                    "unreadable-file",
-                    &format!("ssl_cert[{index}]"),
-                    error.to_string(),
-                );
-            }
-        }
-    }
-    let speaks_tls = settings
-        .proxy_listen
-        .iter()
-        .any(|listen| listen.protocol.is_tls());
-    if settings.ssl_cert.is_empty() {
-        default.push(self_signed_key(compilation)?);
-        if speaks_tls {
-            let message = "no ssl_cert: clients that no sni matches see a self-signed certificate, made anew at every start";
-            let origin = compilation.node.origin("ssl_cert");
-            compilation.report(Finding::warning("self-signed", origin, "ssl_cert", message));
-        }
-    }
-    let mut chooser = CertificateChooser::new(default);
+    let mut chooser = CertificateChooser::new(default_keys(compilation)?);
     let entities = &compilation.document.certificates;
     let by_id: HashMap<Uuid, &document::Certificate> =
         entities.iter().map(|entity| (entity.id, entity)).collect();
@@ -279,17 +239,99 @@ fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
             chooser.add(&sni.name.value, Arc::clone(&pair.certified));
         }
     }
-    complete.then_some(chooser)
+    staple(compilation, &mut chooser)?;
+    Some(chooser)
 }
 
-fn self_signed_key(compilation: &Compilation<'_>) -> Option<Arc<CertifiedKey>> {
-    self_signed::make()
-        .map_err(|error| {
-            compilation.node_error(
-                "bad-value",
-                "ssl_cert",
-                format!("cannot make a certificate: {error}"),
-            );
-        })
-        .ok()
+/// Puts the responses of `ssl_stapling_file` on the certificates that they are about. One that cannot be shown is warned
+/// of: clients do without, and a wrong one would stop them.
+fn staple(compilation: &Compilation<'_>, chooser: &mut CertificateChooser) -> Option<()> {
+    let mut complete = true;
+    for (index, file) in compilation.settings().ssl_stapling_file.iter().enumerate() {
+        let path = format!("ssl_stapling_file[{index}]");
+        let file_name = file.display();
+        match std::fs::read(file) {
+            Ok(response) => {
+                if let Err(problem) = chooser.staple(&response, UnixTime::now()) {
+                    let message = format!("{file_name} is not stapled: {problem}");
+                    let origin = compilation.node.origin(&path);
+                    compilation.report(Finding::warning("not-stapled", origin, &path, message));
+                }
+            }
+            Err(error) => {
+                complete = false;
+                let message = format!("cannot read {file_name}: {error}");
+                compilation.node_error("unreadable-file", &path, message);
+            }
+        }
+    }
+    complete.then_some(())
+}
+
+/// What clients see that no sni matches: `ssl_cert`, or a pair made here.
+fn default_keys(compilation: &Compilation<'_>) -> Option<Keys> {
+    let settings = compilation.settings();
+    if settings.ssl_cert.is_empty() {
+        return self_signed_keys(compilation);
+    }
+    let mut default = Keys::default();
+    let mut complete = true;
+    let mut kinds: Vec<PublicKey> = Vec::new();
+    for (index, files) in settings.ssl_cert.iter().enumerate() {
+        let read = || {
+            let chain = pem::certificates(&files.certificate)?;
+            let key = pem::private_key(&files.private_key)?;
+            pem::certified_key(chain, key, &files.certificate.display().to_string())
+        };
+        let path = format!("ssl_cert[{index}]");
+        match read() {
+            Ok(key) => {
+                if let Some(kind) = kind_of(&key) {
+                    if kinds
+                        .iter()
+                        .any(|other| discriminant(other) == discriminant(&kind))
+                    {
+                        let message = format!(
+                            "{} is never shown: an earlier certificate has a key of its type",
+                            files.certificate.display()
+                        );
+                        let origin = compilation.node.origin(&path);
+                        compilation.report(Finding::warning("no-effect", origin, &path, message));
+                    }
+                    kinds.push(kind);
+                }
+                default.push(key);
+            }
+            Err(error) => {
+                complete = false;
+                compilation.node_error("unreadable-file", &path, error.to_string());
+            }
+        }
+    }
+    complete.then_some(default)
+}
+
+fn kind_of(key: &CertifiedKey) -> Option<PublicKey> {
+    let leaf = Certificate::parse(key.cert.first()?.clone()).ok()?;
+    Some(leaf.public_key())
+}
+
+/// RSA beside ECDSA; none where nobody would see it, as an RSA key takes its time.
+fn self_signed_keys(compilation: &Compilation<'_>) -> Option<Keys> {
+    let mut listeners = compilation.settings().proxy_listen.iter();
+    if !listeners.any(|listen| listen.protocol.is_tls()) {
+        return Some(Keys::default());
+    }
+    let message =
+        "no ssl_cert: clients that no sni matches see a self-signed certificate, made anew at every start";
+    let origin = compilation.node.origin("ssl_cert");
+    compilation.report(Finding::warning("self-signed", origin, "ssl_cert", message));
+    match self_signed::pair() {
+        Ok(pair) => Some(pair.iter().map(Arc::clone).collect()),
+        Err(error) => {
+            let message = format!("cannot make a certificate: {error}");
+            compilation.node_error("bad-value", "ssl_cert", message);
+            None
+        }
+    }
 }

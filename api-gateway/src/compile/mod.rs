@@ -21,6 +21,8 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
+//! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
 //! | `too-many-plugins` | more plugin names than a route looks through |
 //! | `never-applies` (warning) | a plugin for no protocol that is spoken here |
 //! | `unknown-order` (warning) | `ordering` by a plugin that the document does not have |

@@ -32,6 +32,7 @@ mod tree;
 mod upstream;
 mod yaml;
 mod yaml_input;
+mod yaml_tag;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use super::tree::{
     refuse_duplicate_keys,
 };
 use super::yaml_input::{Ahead, MAX_AHEAD, YamlInput};
+use super::yaml_tag::{is_core, is_non_specific, key_tag, only_tag, refused_tag};
 
 /// What all copies that aliases and anchors make may weigh together: far more than a configuration repeats, far less
 /// than a nest of aliases unfolds to.
@@ -388,38 +389,6 @@ fn measure(node: &Node) -> (usize, usize) {
 
 fn joined(all: (usize, usize), one: (usize, usize)) -> (usize, usize) {
     (all.0.saturating_add(one.0), all.1.max(one.1))
-}
-
-fn is_core(tag: &Tag, suffix: &str) -> bool {
-    tag.is_yaml_core_schema() && tag.suffix == suffix
-}
-
-/// A lone `!`: not what an unquoted word looks like, but text.
-fn is_non_specific(tag: &Tag) -> bool {
-    (tag.handle == "!" && tag.suffix.is_empty()) || (tag.handle.is_empty() && tag.suffix == "!")
-}
-
-fn only_tag(tag: Option<&Tag>, suffix: &str, place: Place) -> Result<(), SyntaxProblem> {
-    match tag {
-        Some(tag) if !is_core(tag, suffix) => Err(refused_tag(tag, place)),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// A key is a word: its tag may say so and nothing else. (The parser makes a copy of a tag's prefix for each tag, however
-/// long it is, so that tags that are passed over would cost the square of the text.)
-fn key_tag(tag: Option<&Tag>, place: Place) -> Result<(), SyntaxProblem> {
-    match tag {
-        Some(tag) if !is_core(tag, "str") && !is_non_specific(tag) => Err(refused_tag(tag, place)),
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn refused_tag(tag: &Tag, place: Place) -> SyntaxProblem {
-    SyntaxProblem::syntax(
-        place,
-        &format!("the tag {}{} is not one for this value", tag.handle, tag.suffix),
-    )
 }
 
 fn too_deep(place: Place) -> SyntaxProblem {

@@ -1,26 +1,25 @@
 //! What `mtls-auth` and `header-cert-auth` have in common: from a chain that was presented to a consumer.
 
+mod lookup;
+
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use rustls::pki_types::UnixTime;
-use tracing::warn;
 use transport::certificate_error::CertificateError;
 use transport::presented::PresentedChain;
 use transport::verify::TrustStore;
-use uuid::Uuid;
 
-use super::acl::joined;
-use crate::consumer::{CertifiedName, ConsumerKey, Consumers, Found, NameIndex};
-use crate::exchange::{AuthenticatedGroups, Credential, Exchange, Principal};
-use crate::identity::{
-    ClientIdentity, Digest, DirectoryNames, Evidence, IdentityError, Remembered, UseOfCommonName, later,
-};
+use self::lookup::Outcome;
+use crate::consumer::{ConsumerKey, Consumers};
+use crate::exchange::{Exchange, Principal};
+use crate::identity::{ClientIdentity, Digest, DirectoryNames, Evidence, IdentityError, Remembered, later};
 use crate::proxy::owned_headers::{CLIENT_CERT_DN, CLIENT_CERT_SAN};
 use crate::rejection::Rejection;
+
+pub use self::lookup::{ConsumerLookup, GroupBy, Lookup, MappingKey, Mappings};
 
 /// Verified chains that all instances of a snapshot remember together, and the least and the most of one. Whoever has one
 /// valid certificate can fill these with different rubbish beside it.
@@ -63,83 +62,11 @@ pub struct Parts {
     pub instances: usize,
 }
 
-/// How a verified certificate becomes a caller.
-#[derive(Debug)]
-pub enum Lookup {
-    /// By its names, to a consumer.
-    Consumer(ConsumerLookup),
-    /// `skip_consumer_lookup`: no consumer; the certificate itself names a group.
-    Group(GroupBy),
-}
-
-/// `authenticated_group_by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupBy {
-    /// The common name.
-    CommonName,
-    /// The whole subject.
-    DistinguishedName,
-    /// No group.
-    Nothing,
-}
-
-/// Consumer matching, in Kong's order: mappings that name the CA, mappings that do not, then consumers by name.
-#[derive(Debug)]
-pub struct ConsumerLookup {
-    /// Mappings made by hand, shared by all instances of a kind.
-    pub mappings: Arc<Mappings>,
-    /// The CA entities of the document, by the SHA-256 of their certificates.
-    pub authorities: Arc<HashMap<[u8; 32], Uuid>>,
-    /// Whether usernames are tried.
-    pub by_username: bool,
-    /// Whether custom ids are tried.
-    pub by_custom_id: bool,
-    /// Whether the common name is tried beside alternative names.
-    pub common_name: UseOfCommonName,
-    /// `default_consumer`.
-    pub default: Option<ConsumerKey>,
-}
-
-/// `mtls_auth_credentials`, or those of `header-cert-auth`: names in certificates mapped to consumers by hand.
-#[derive(Debug, Default)]
-pub struct Mappings {
-    /// For certificates with this CA on their verified path.
-    pub by_authority: HashMap<Uuid, NameIndex<MappingKey>>,
-    /// For certificates of any CA that the plugin trusts.
-    pub by_any: NameIndex<MappingKey>,
-}
-
-/// A mapping: its consumer, and its id as the credential's. Two that lead to one consumer are equal: they are no
-/// contradiction.
-#[derive(Clone, Copy, Debug)]
-pub struct MappingKey {
-    /// The consumer it leads to.
-    pub consumer: ConsumerKey,
-    /// `X-Credential-Identifier`.
-    pub id: Uuid,
-}
-
-impl PartialEq for MappingKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.consumer == other.consumer
-    }
-}
-
 /// What is known of a chain that passed: the answer for every request that brings it, until it runs out.
 #[derive(Debug)]
 pub struct Known {
     identity: Arc<ClientIdentity>,
     outcome: Outcome,
-}
-
-#[derive(Debug)]
-enum Outcome {
-    Consumer {
-        key: ConsumerKey,
-        credential: Credential,
-    },
-    /// The groups that the certificate names, and its subject for `X-Client-Cert-Dn`.
-    Groups(Arc<AuthenticatedGroups>, HeaderValue),
 }
 
 #[derive(Debug, Clone)]
@@ -316,102 +243,6 @@ impl CertificateAuth {
             }
             Some(_) | None => Err(rejection),
         }
-    }
-}
-
-impl GroupBy {
-    fn outcome(self, identity: &ClientIdentity) -> Result<Outcome, RefusedBefore> {
-        let group: Option<Box<str>> = match self {
-            Self::CommonName => identity
-                .common_name()
-                .map_err(RefusedBefore::Identity)?
-                .map(Into::into),
-            Self::DistinguishedName => Some(identity.subject.clone()),
-            Self::Nothing => None,
-        };
-        // In a distinguished name commas are part of the form, and escaped where they are part of a value.
-        let is_plain =
-            self == Self::DistinguishedName || group.as_ref().is_none_or(|group| !group.contains(','));
-        if !is_plain {
-            warn!(
-                certificate_serial = &*identity.serial,
-                "the common name holds a comma: it is one group, and would be read as two in X-Authenticated-Groups, which is left out"
-            );
-        }
-        let names: Box<[Box<str>]> = group.into_iter().collect();
-        let header = joined(names.iter().map(AsRef::as_ref)).filter(|_| is_plain);
-        // The subject's text form is ASCII with everything else escaped, so it always fits into a header.
-        let subject =
-            HeaderValue::from_str(&identity.subject).unwrap_or_else(|_| HeaderValue::from_static(""));
-        Ok(Outcome::Groups(
-            Arc::new(AuthenticatedGroups { names, header }),
-            subject,
-        ))
-    }
-}
-
-impl ConsumerLookup {
-    fn outcome(&self, identity: &ClientIdentity, consumers: &Consumers) -> Result<Outcome, RefusedBefore> {
-        match self.find(identity, consumers).map_err(RefusedBefore::Identity)? {
-            Some((key, identifier)) => Ok(Outcome::Consumer {
-                key,
-                credential: Credential {
-                    identifier: HeaderValue::try_from(identifier).ok(),
-                },
-            }),
-            None => match self.default {
-                Some(key) => Ok(Outcome::Consumer {
-                    key,
-                    credential: Credential::default(),
-                }),
-                None => Err(RefusedBefore::NotFound(identity.subject.clone())),
-            },
-        }
-    }
-
-    /// The consumer, and the credential's identifier: a mapping's id, or the value that matched (decision 9).
-    fn find(
-        &self,
-        identity: &ClientIdentity,
-        consumers: &Consumers,
-    ) -> Result<Option<(ConsumerKey, String)>, IdentityError> {
-        let names: Vec<CertifiedName> = identity.names(self.common_name).collect::<Result<_, _>>()?;
-        let by_authority = || {
-            let indexes = identity
-                .issuers
-                .iter()
-                .filter_map(|digest| self.authorities.get(digest));
-            indexes
-                .filter_map(|id| self.mappings.by_authority.get(id))
-                .collect::<Vec<_>>()
-        };
-        let by_hand = by_authority();
-        for index in by_hand.into_iter().chain([&self.mappings.by_any]) {
-            for name in &names {
-                if let Some(mapping) = one(index.find(name))? {
-                    return Ok(Some((mapping.consumer, mapping.id.to_string())));
-                }
-            }
-        }
-        for name in &names {
-            for (tried, index) in [
-                (self.by_username, consumers.by_username()),
-                (self.by_custom_id, consumers.by_custom_id()),
-            ] {
-                if tried && let Some(key) = one(index.find(name))? {
-                    return Ok(Some((key, name.as_str().to_owned())));
-                }
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn one<T>(found: Found<T>) -> Result<Option<T>, IdentityError> {
-    match found {
-        Found::Nobody => Ok(None),
-        Found::One(value) => Ok(Some(value)),
-        Found::Ambiguous => Err(IdentityError::Consumers),
     }
 }
 

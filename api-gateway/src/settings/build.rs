@@ -81,6 +81,7 @@ impl Build<'_> {
         Settings {
             declarative_config: self.document(node.declarative_config, node.declarative_config_string),
             ssl_cert: self.certificates(node.ssl_cert, node.ssl_cert_key),
+            ssl_stapling_file: node.ssl_stapling_file,
             ssl_protocols: self.tls_versions(&node.ssl_protocols, &node.ssl_cipher_suite),
             client_ssl: self.client_certificate(
                 node.client_ssl,

@@ -53,6 +53,8 @@ pub struct Settings {
     pub declarative_config: Option<DocumentSource>,
     /// `ssl_cert` and `ssl_cert_key`, pairs in order; empty: self-signed, made at start.
     pub ssl_cert: Vec<CertificateFiles>,
+    /// OCSP responses in DER, each for one of the certificates that clients are shown.
+    pub ssl_stapling_file: Vec<PathBuf>,
     /// `ssl_protocols`, as far as `ssl_cipher_suite` allows: `modern` is TLS 1.3 only.
     pub ssl_protocols: TlsVersions,
     /// `client_ssl`, `client_ssl_cert`, `client_ssl_cert_key`; none when off.

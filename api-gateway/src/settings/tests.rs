@@ -60,6 +60,7 @@ fn defaults() -> Settings {
         status_listen: vec![listen("127.0.0.1:8007", "127.0.0.1:8007", ListenProtocol::Http)],
         declarative_config: None,
         ssl_cert: vec![],
+        ssl_stapling_file: vec![],
         ssl_protocols: TlsVersions::Both,
         client_ssl: None,
         lua_ssl_trusted_certificate: vec![TrustedCertificates::System],
@@ -123,6 +124,7 @@ database = off
 declarative_config = kong.yml
 ssl_cert = a.pem, /b.pem
 ssl_cert_key = a.key, /b.key
+ssl_stapling_file = a.der, /b.der
 ssl_protocols = TLSv1.3
 ssl_cipher_suite = modern
 client_ssl = on
@@ -181,6 +183,7 @@ fn everything() -> Settings {
                 private_key: "/b.key".into(),
             },
         ],
+        ssl_stapling_file: vec!["/etc/kong/a.der".into(), "/b.der".into()],
         ssl_protocols: TlsVersions::Tls13Only,
         client_ssl: Some(CertificateFiles {
             certificate: "/etc/kong/client.pem".into(),

@@ -1,14 +1,13 @@
 //! What an https listener shows, and what it asks of clients.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use transport::certificate::{AlternativeName, Certificate};
 use transport::handshake_policy::{Advertise, verify_in_handshake};
 use transport::possession::prove_possession;
 use transport::revocation::crl::RevocationLists;
-use transport::server_tls::{
-    CertificateChooser, ClientAuthentication, Keys, LowestVersion, Offer, server_config,
-};
+use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
 use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation, TrustStore};
 
 use super::Compiler;
@@ -28,15 +27,16 @@ impl Compiler<'_> {
         let certificates = self.certificates(&path, tls);
         let clients = self.clients(name, authentication);
         let (certificates, (clients, asked)) = (Arc::new(certificates?), clients?);
-        let lowest = match tls.security_policy {
-            SecurityPolicy::Tls12 => LowestVersion::Tls12,
-            SecurityPolicy::Tls13 => LowestVersion::Tls13,
+        let versions = match tls.security_policy {
+            SecurityPolicy::Tls12 => Versions::Tls12AndTls13,
+            SecurityPolicy::Tls12Only => Versions::Tls12Only,
+            SecurityPolicy::Tls13 => Versions::Tls13Only,
         };
-        let config = server_config(Arc::clone(&certificates), asked, lowest, Offer::Http2AndHttp1)
+        let tls = ServerConfigs::new(Arc::clone(&certificates), &asked, versions, Offer::Http2AndHttp1)
             .map_err(|error| self.error("tls-unusable", &path, error.to_string()))
             .ok()?;
         Some(Scheme::Https {
-            tls: Arc::new(config),
+            tls,
             certificates,
             clients,
         })
@@ -46,6 +46,7 @@ impl Compiler<'_> {
         let ListenerTls {
             certificate,
             additional_certificates,
+            stapling_files,
             security_policy: _,
         } = tls;
         let default = self.certified_key(path, certificate);
@@ -71,7 +72,35 @@ impl Compiler<'_> {
                 chooser.add(&name, Arc::clone(&key));
             }
         }
+        self.staple(path, stapling_files, &mut chooser)?;
         Some(chooser)
+    }
+
+    /// Puts OCSP responses on the certificates that they are about. One that cannot be shown is warned of: clients do
+    /// without, and a wrong one would stop them.
+    fn staple(&mut self, path: &str, files: &[PathBuf], chooser: &mut CertificateChooser) -> Option<()> {
+        let mut complete = true;
+        for (index, file) in files.iter().enumerate() {
+            let path = format!("{path}.stapling_files[{index}]");
+            let file_name = file.display();
+            match std::fs::read(file) {
+                Ok(response) => {
+                    if let Err(problem) = chooser.staple(&response, self.now) {
+                        self.warn(
+                            "not-stapled",
+                            &path,
+                            format!("{file_name} is not stapled: {problem}"),
+                        );
+                    }
+                }
+                Err(error) => {
+                    complete = false;
+                    let message = format!("cannot read {file_name}: {error}");
+                    self.error("stapling-file-unusable", &path, message);
+                }
+            }
+        }
+        complete.then_some(())
     }
 
     fn clients(

@@ -134,6 +134,7 @@ impl Build<'_> {
         let raw::ListenerTls {
             files,
             additional_certificates,
+            stapling_files,
             security_policy: policy,
         } = tls;
         let security_policy = security_policy(&policy)
@@ -149,6 +150,7 @@ impl Build<'_> {
         Some(ListenerTls {
             certificate: both(files)?,
             additional_certificates: additional_certificates?,
+            stapling_files,
             security_policy: security_policy?,
         })
     }

@@ -104,7 +104,9 @@ pub struct ListenerTls {
     pub certificate: CertificateFiles,
     /// Picked by SNI from their SANs.
     pub additional_certificates: Vec<CertificateFiles>,
-    /// Lowest protocol version.
+    /// OCSP responses in DER, each for one of the certificates.
+    pub stapling_files: Vec<PathBuf>,
+    /// Protocol versions.
     pub security_policy: SecurityPolicy,
 }
 
@@ -117,11 +119,13 @@ pub struct CertificateFiles {
     pub private_key: PathBuf,
 }
 
-/// The lowest TLS version, and with it the cipher suites: those of rustls are all forward secret AEADs.
+/// The TLS versions, and with them the cipher suites: those of rustls are all forward secret AEADs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecurityPolicy {
     /// TLS 1.2 and 1.3: `"1.2"`, or ELB's `TLS13-1-2-Res` family.
     Tls12,
+    /// TLS 1.2 only: ELB's `FS-1-2-Res-2020-10`.
+    Tls12Only,
     /// TLS 1.3 only: `"1.3"`, or ELB's `TLS13-1-3` family.
     Tls13,
 }

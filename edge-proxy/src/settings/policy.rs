@@ -1,7 +1,7 @@
 //! ELB's security policies, as far as rustls can honour them.
 //!
 //! rustls has TLS 1.2 with forward secret AEAD suites, and TLS 1.3. A policy that promises a client more (CBC, RSA key
-//! exchange, TLS 1.0 or 1.1) or less (no TLS 1.3) is refused by name: approximating it would surprise somebody.
+//! exchange, TLS 1.0 or 1.1) is refused by name: approximating it would surprise somebody.
 
 use transport::layers::{nearest, quoted};
 
@@ -27,7 +27,7 @@ const POLICIES: &[(&str, Result<SecurityPolicy, Lacking>)] = &[
     ("TLS-1-2-Ext-2018-06", Err(Lacking::Cbc)),
     ("TLS-1-1-2017-01", Err(Lacking::OldVersions)),
     ("TLS-1-0-2015-04", Err(Lacking::OldVersions)),
-    ("FS-1-2-Res-2020-10", Err(Lacking::EndsAtTls12)),
+    ("FS-1-2-Res-2020-10", Ok(SecurityPolicy::Tls12Only)),
     ("FS-1-2-Res-2019-08", Err(Lacking::Cbc)),
     ("FS-1-2-2019-08", Err(Lacking::Cbc)),
     ("FS-1-1-2019-08", Err(Lacking::OldVersions)),
@@ -41,7 +41,6 @@ const POLICIES: &[(&str, Result<SecurityPolicy, Lacking>)] = &[
 enum Lacking {
     Cbc,
     OldVersions,
-    EndsAtTls12,
 }
 
 impl Lacking {
@@ -49,7 +48,6 @@ impl Lacking {
         match self {
             Self::Cbc => "has CBC or RSA key exchange cipher suites, which rustls does not have",
             Self::OldVersions => "allows TLS 1.0 or 1.1, which rustls does not have",
-            Self::EndsAtTls12 => "forbids TLS 1.3, and this edge always offers it",
         }
     }
 }
@@ -128,7 +126,11 @@ mod tests {
             ),
             (
                 "ELBSecurityPolicy-FS-1-2-Res-2020-10",
-                Err("`ELBSecurityPolicy-FS-1-2-Res-2020-10` forbids TLS 1.3"),
+                Ok(SecurityPolicy::Tls12Only),
+            ),
+            (
+                "ELBSecurityPolicy-FS-1-2-Res-2019-08",
+                Err("`ELBSecurityPolicy-FS-1-2-Res-2019-08` has CBC"),
             ),
             (
                 "ELBSecurityPolicy-TLS13-1-2-Res-FIPS-2023-04",

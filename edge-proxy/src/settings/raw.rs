@@ -53,6 +53,7 @@ pub(super) struct ListenerTls {
     #[serde(flatten)]
     pub(super) files: CertificateFiles,
     pub(super) additional_certificates: Vec<CertificateFiles>,
+    pub(super) stapling_files: Vec<PathBuf>,
     pub(super) security_policy: String,
 }
 

@@ -38,6 +38,7 @@ const LISTENER_TLS: &[Key] = &[
             Key::required("private_key", One(FILE)),
         ]),
     ),
+    Key::or("stapling_files", List(FILE), ""),
     Key::or("security_policy", One(Text), "1.2"),
 ];
 

@@ -145,6 +145,7 @@ fn the_example_loads_clean() {
                         tls: ListenerTls {
                             certificate: files("pki/edge/", "server"),
                             additional_certificates: vec![],
+                            stapling_files: vec![],
                             security_policy: SecurityPolicy::Tls12,
                         },
                         mutual_authentication: MutualAuthentication::Off,
@@ -189,6 +190,7 @@ fn what_nobody_writes_has_its_default() {
         tls: ListenerTls {
             certificate: files("", "server"),
             additional_certificates: vec![],
+            stapling_files: vec![],
             security_policy: SecurityPolicy::Tls12,
         },
         mutual_authentication: MutualAuthentication::Off,

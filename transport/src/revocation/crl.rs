@@ -98,7 +98,7 @@ pub enum CrlProblem {
 }
 
 /// How far clocks may differ.
-const CLOCK_SKEW: u64 = 5 * 60;
+pub(super) const CLOCK_SKEW: u64 = 5 * 60;
 
 impl RevocationLists {
     /// No lists at all.

@@ -213,7 +213,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn time(whole: &[u8]) -> Option<UnixTime> {
+pub(super) fn time(whole: &[u8]) -> Option<UnixTime> {
     let (rest, time) = ASN1Time::from_der(whole).ok()?;
     let second = u64::try_from(time.timestamp()).ok()?;
     rest.is_empty()
@@ -313,10 +313,10 @@ fn list_extensions(content: &[u8]) -> Result<(Scope, Box<[u8]>), CrlProblem> {
     Ok((scope, number))
 }
 
-struct Extension<'a> {
-    kind: &'a [u8],
-    critical: bool,
-    value: &'a [u8],
+pub(super) struct Extension<'a> {
+    pub(super) kind: &'a [u8],
+    pub(super) critical: bool,
+    pub(super) value: &'a [u8],
 }
 
 impl Extension<'_> {
@@ -325,7 +325,7 @@ impl Extension<'_> {
     }
 }
 
-fn read_extensions(content: &[u8]) -> impl Iterator<Item = Result<Extension<'_>, CrlProblem>> {
+pub(super) fn read_extensions(content: &[u8]) -> impl Iterator<Item = Result<Extension<'_>, CrlProblem>> {
     let mut extensions = Reader::new(content);
     std::iter::from_fn(move || {
         if extensions.is_empty() {
