@@ -115,7 +115,13 @@ pub(super) fn outbound<'s>(
     let (body, progress) = RequestBody::stream(body, limits);
     record.upload(progress.clone());
     let host = kept.as_ref().map_or(HostSent::Services, |_| HostSent::Requests);
-    let server_name = kept.filter(|_| service.is_tls).as_ref().and_then(server_name);
+    let server_name = match &kept {
+        // A connection that was opened for the service's own name would carry another Host.
+        Some(host) if service.is_tls => Some(server_name(host).ok_or(Rejection::BadRequest(
+            "no certificate can be for the Host that the route keeps".into(),
+        ))?),
+        Some(_) | None => None,
+    };
     record.sent(Instant::now());
     let outgoing = Outgoing {
         request: Request::from_parts(head, body),

@@ -132,7 +132,7 @@ impl Record {
     pub(super) fn refused(&mut self, rejection: &Rejection) {
         self.status = Some(rejection.status());
         self.reason = Some(rejection.reason());
-        self.cause = rejection.cause();
+        self.cause = rejection.cause().map(bounded);
         if matches!(
             rejection,
             Rejection::Upstream(_) | Rejection::NoTarget | Rejection::NoService
@@ -189,6 +189,16 @@ impl Record {
     pub(super) fn observe(self: Box<Self>, body: ResponseBody) -> ResponseBody {
         body.observed(self)
     }
+}
+
+/// A cause may hold names that a stranger chose, and a line goes out for each of his requests.
+fn bounded(mut cause: String) -> String {
+    const LONGEST_CAUSE: usize = 2048;
+    if cause.len() > LONGEST_CAUSE {
+        cause.truncate(cause.floor_char_boundary(LONGEST_CAUSE));
+        cause.push('…');
+    }
+    cause
 }
 
 fn milliseconds(from: Instant, to: Instant) -> u64 {

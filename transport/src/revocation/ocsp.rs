@@ -132,9 +132,13 @@ pub fn judge(
     if answers.is_empty() {
         return Err(OcspProblem::AnotherCertificate);
     }
-    signed_by_responder(&signed, &data.responder, certificates, (issuer, now))?;
+    let responder_ends = signed_by_responder(&signed, &data.responder, certificates, (issuer, now))?;
     understood(data.extensions, nonce)?;
-    combined(&answers, now)
+    let answer = combined(&answers, now)?;
+    Ok(Answer {
+        next_update: responder_ends.map_or(answer.next_update, |end| end.min(answer.next_update)),
+        ..answer
+    })
 }
 
 /// The octets of the BasicOCSPResponse.
@@ -329,20 +333,20 @@ impl Single {
     }
 }
 
-/// Who signed the response, and by what right.
+/// Who signed the response, and by what right: the issuer itself, or a delegate, whose word ends with its certificate.
 fn signed_by_responder(
     signed: &Signed<'_>,
     responder: &Responder<'_>,
     certificates: &[u8],
     (issuer, now): (&Certificate, UnixTime),
-) -> Result<(), OcspProblem> {
+) -> Result<Option<UnixTime>, OcspProblem> {
     if !signed.algorithm_is_known() {
         return Err(OcspProblem::SignatureAlgorithm);
     }
     let mut problem = OcspProblem::UnknownResponder;
     if responder.is(issuer) {
         if signed.is_by(issuer.subject_public_key_info()) {
-            return Ok(());
+            return Ok(None);
         }
         problem = OcspProblem::Signature;
     }
@@ -368,7 +372,7 @@ fn signed_by_responder(
             continue;
         }
         match lacking(&delegate, issuer, now) {
-            None => return Ok(()),
+            None => return Ok(Some(delegate.not_after())),
             Some(why) => problem = OcspProblem::NotDelegated(delegate.subject().to_string(), why),
         }
     }
@@ -420,6 +424,21 @@ fn understood(extensions: &[u8], asked: Option<&[u8]>) -> Result<(), OcspProblem
 
 /// The answer of all single responses about a certificate: the worst of them, for the shortest time.
 fn combined(answers: &[Single], now: UnixTime) -> Result<Answer, OcspProblem> {
+    let in_force = |single: &&Single| {
+        let is_current = single.next_update.is_some_and(|end| !is_late(end, now));
+        is_current && !is_early(single.this_update, now)
+    };
+    let mut revoked = answers
+        .iter()
+        .filter(|single| single.status == CertificateStatus::Revoked);
+    if let Some(revoked) = revoked.find(in_force) {
+        // Whatever is wrong with another answer does not take this one back.
+        return Ok(Answer {
+            status: revoked.status,
+            this_update: revoked.this_update,
+            next_update: revoked.next_update.ok_or(OcspProblem::NoNextUpdate)?,
+        });
+    }
     let mut whole: Option<Answer> = None;
     for single in answers {
         let next_update = single.next_update.ok_or(OcspProblem::NoNextUpdate)?;

@@ -37,6 +37,7 @@ fn an_answer_of_the_issuer_or_of_its_delegate_is_believed() {
         ("an extension", with(|single| single.extensions = vec![extension(&[0x2a, 3], false, &[])]), "Good");
         ("among others", Response { singles: vec![neighbour.clone(), scene.single(), neighbour], ..scene.response() }, "Good");
         ("twice, once revoked", Response { singles: vec![scene.single(), Single { status: REVOKED, ..scene.single() }], ..scene.response() }, "Revoked");
+        ("stale, and revoked since", Response { singles: vec![Single { next_update: Some("20251231000100Z"), ..scene.single() }, Single { status: REVOKED, ..scene.single() }], ..scene.response() }, "Revoked");
         ("twice, once unknown", Response { singles: vec![Single { status: UNKNOWN, ..scene.single() }, scene.single()], ..scene.response() }, "Unknown");
     } {
         let outcome = scene.judge(&response.signed(issuer));
