@@ -8,7 +8,7 @@ use http::request::Parts;
 use rustls::pki_types::UnixTime;
 
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
-use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, Evidence, HeaderSources};
+use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
 use crate::proxy::owned_headers as name;
 
 /// A request, its connection, and whom it has been found to come from so far.
@@ -98,9 +98,62 @@ pub struct Principal {
     /// Whom it found.
     pub consumer: Option<ConsumerKey>,
     /// What it rests on.
-    pub evidence: Evidence,
-    /// The certificate.
-    pub identity: Arc<ClientIdentity>,
+    pub proof: Proof,
+}
+
+/// What an authentication rests on.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A certificate, whose key was proved on this connection.
+    Socket(Arc<ClientIdentity>),
+    /// A certificate that somebody carried who may. Its key was proved to them, not to us.
+    Header(Arc<ClientIdentity>),
+    /// Something that proves nothing but that its bearer has it: a token, a key, a password.
+    Bearer(Arc<BearerIdentity>),
+}
+
+/// The owner of a bearer credential that was accepted. Never the credential itself.
+#[derive(Debug)]
+pub struct BearerIdentity {
+    /// Whose it is by its own words: a token's `sub`, the name of a key. Empty where it says nothing.
+    pub subject: Box<str>,
+    /// Until when it is good.
+    pub valid_until: Option<UnixTime>,
+}
+
+impl Proof {
+    /// The word in the log line.
+    pub fn evidence(&self) -> &'static str {
+        match self {
+            Self::Socket(_) => "socket",
+            Self::Header(_) => "header",
+            Self::Bearer(_) => "token",
+        }
+    }
+
+    /// The certificate, if it is one.
+    pub fn certificate(&self) -> Option<&Arc<ClientIdentity>> {
+        match self {
+            Self::Socket(identity) | Self::Header(identity) => Some(identity),
+            Self::Bearer(_) => None,
+        }
+    }
+
+    /// Whose credential it is, as it says itself.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Socket(identity) | Self::Header(identity) => &identity.subject,
+            Self::Bearer(identity) => &identity.subject,
+        }
+    }
+
+    /// Until when it is good; `None`: it has no end of its own.
+    pub fn valid_until(&self) -> Option<UnixTime> {
+        match self {
+            Self::Socket(identity) | Self::Header(identity) => Some(identity.valid_until),
+            Self::Bearer(identity) => identity.valid_until,
+        }
+    }
 }
 
 impl<'r> Exchange<'r> {
@@ -169,7 +222,7 @@ impl<'r> Exchange<'r> {
     /// Whether everybody who was authenticated so far is the peer of the connection.
     pub fn only_the_peer_is_known(&self) -> bool {
         let mut principals = self.caller.principals.iter();
-        principals.all(|principal| principal.evidence == Evidence::Socket)
+        principals.all(|principal| matches!(principal.proof, Proof::Socket(_)))
     }
 
     /// The consumer, if one was found.

@@ -3,7 +3,7 @@
 //! | part | modules |
 //! |---|---|
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert` |
-//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
+//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
 pub mod activity;
@@ -14,6 +14,7 @@ pub mod drain;
 pub mod hop;
 pub mod lines;
 pub mod listen;
+pub mod outgoing;
 pub mod probe;
 mod reader_patience;
 pub mod remembered;

@@ -16,22 +16,3 @@ pub use client::{ClientIdentity, DirectoryNames, IdentityError, UseOfCommonName}
 pub(crate) use connection::address_header;
 pub use connection::{Connection, ConnectionId};
 pub use transport::remembered::{Digest, Remembered};
-
-/// What a certificate was proved by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// The client proved on this connection that it has the key.
-    Socket,
-    /// Somebody who may carry certificates for others said so. The key was proved to them, not to us.
-    Header,
-}
-
-impl Evidence {
-    /// The word in the log line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Socket => "socket",
-            Self::Header => "header",
-        }
-    }
-}

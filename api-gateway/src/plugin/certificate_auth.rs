@@ -14,8 +14,8 @@ use transport::verify::TrustStore;
 
 use self::lookup::Outcome;
 use crate::consumer::{ConsumerKey, Consumers};
-use crate::exchange::{Exchange, Principal};
-use crate::identity::{ClientIdentity, Digest, DirectoryNames, Evidence, IdentityError, Remembered, later};
+use crate::exchange::{Exchange, Principal, Proof};
+use crate::identity::{ClientIdentity, Digest, DirectoryNames, IdentityError, Remembered, later};
 use crate::proxy::owned_headers::{CLIENT_CERT_DN, CLIENT_CERT_SAN};
 use crate::rejection::Rejection;
 
@@ -198,8 +198,14 @@ impl CertificateAuth {
         })
     }
 
-    /// Makes the caller whoever the certificate names.
-    pub fn admit(&self, exchange: &mut Exchange<'_>, plugin: &Arc<str>, known: &Known, evidence: Evidence) {
+    /// Makes the caller whoever the certificate names. `proof` says how the certificate came.
+    pub fn admit(
+        &self,
+        exchange: &mut Exchange<'_>,
+        plugin: &Arc<str>,
+        known: &Known,
+        proof: impl FnOnce(Arc<ClientIdentity>) -> Proof,
+    ) {
         let consumer = match &known.outcome {
             Outcome::Consumer { key, credential } => {
                 exchange.withdraw(&DESCRIPTION);
@@ -217,12 +223,10 @@ impl CertificateAuth {
                 None
             }
         };
-        let identity = Arc::clone(&known.identity);
         exchange.caller.principals.push(Principal {
             plugin: Arc::clone(plugin),
             consumer,
-            evidence,
-            identity,
+            proof: proof(Arc::clone(&known.identity)),
         });
     }
 

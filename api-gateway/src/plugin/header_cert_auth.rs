@@ -11,8 +11,8 @@ use tracing::warn;
 use transport::forwarded_cert::{HeaderFormat, decode};
 
 use super::certificate_auth::{CertificateAuth, Known};
-use crate::exchange::Exchange;
-use crate::identity::{Carrier, Claim, Digest, Evidence, SourceRule};
+use crate::exchange::{Exchange, Proof};
+use crate::identity::{Carrier, Claim, Digest, SourceRule};
 use crate::rejection::{HeaderFault, Rejection};
 
 /// A compiled `header-cert-auth`.
@@ -40,7 +40,7 @@ impl HeaderCertAuth {
                     let value = value.clone();
                     exchange.stamp(self.header.clone(), value);
                 }
-                self.auth.admit(exchange, name, &known, Evidence::Header);
+                self.auth.admit(exchange, name, &known, Proof::Header);
                 Ok(())
             }
             Err(rejection) => self.auth.fall_back(exchange, rejection),

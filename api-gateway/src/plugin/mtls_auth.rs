@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::certificate_auth::CertificateAuth;
-use crate::exchange::Exchange;
-use crate::identity::Evidence;
+use crate::exchange::{Exchange, Proof};
 use crate::rejection::Rejection;
 
 /// A compiled `mtls-auth`.
@@ -22,7 +21,7 @@ impl MtlsAuth {
         }
         match self.auth.judge_connection(exchange) {
             Ok(known) => {
-                self.auth.admit(exchange, name, &known, Evidence::Socket);
+                self.auth.admit(exchange, name, &known, Proof::Socket);
                 Ok(())
             }
             Err(rejection) => self.auth.fall_back(exchange, rejection),

@@ -40,8 +40,8 @@ struct PrincipalLine<'a> {
     plugin: &'a str,
     consumer: Option<ConsumerLine<'a>>,
     evidence: &'static str,
-    certificate_sha256: &'a str,
-    certificate_serial: &'a str,
+    certificate_sha256: Option<&'a str>,
+    certificate_serial: Option<&'a str>,
     subject: &'a str,
 }
 
@@ -97,13 +97,16 @@ pub(super) fn line(record: &Record) -> Vec<u8> {
             .trace
             .principals
             .iter()
-            .map(|principal| PrincipalLine {
-                plugin: &principal.plugin,
-                consumer: principal.consumer.and_then(consumer),
-                evidence: principal.evidence.as_str(),
-                certificate_sha256: &principal.identity.sha256,
-                certificate_serial: &principal.identity.serial,
-                subject: &principal.identity.subject,
+            .map(|principal| {
+                let certificate = principal.proof.certificate();
+                PrincipalLine {
+                    plugin: &principal.plugin,
+                    consumer: principal.consumer.and_then(consumer),
+                    evidence: principal.proof.evidence(),
+                    certificate_sha256: certificate.map(|identity| &*identity.sha256),
+                    certificate_serial: certificate.map(|identity| &*identity.serial),
+                    subject: principal.proof.subject(),
+                }
             })
             .collect(),
         decision: DecisionLine {

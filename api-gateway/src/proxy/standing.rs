@@ -4,14 +4,13 @@
 //! force, or a certificate or revocation list has run out. Only then are the certificates judged again, by the plugins
 //! that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::UnixTime;
 use tracing::info;
 
 use super::record::Record;
-use crate::exchange::Principal;
-use crate::identity::Evidence;
+use crate::exchange::{Principal, Proof};
 use crate::plugin::{Plugin, Slot};
 use crate::snapshot::Snapshot;
 
@@ -68,27 +67,27 @@ impl Record {
             .iter()
             .find(|route| route.name == admitted_on.name);
         let slot = route.and_then(|route| route.chain.slot(&principal.plugin));
-        let (auth, carried_by_right) = match slot.and_then(Slot::for_everybody) {
-            Some(Plugin::MtlsAuth(plugin)) => (&plugin.auth, principal.evidence == Evidence::Socket),
-            Some(Plugin::HeaderCertAuth(plugin)) => {
+        let plugin = slot.and_then(Slot::for_everybody);
+        let (auth, identity, carried_by_right) = match (&principal.proof, plugin) {
+            (Proof::Socket(identity), Some(Plugin::MtlsAuth(plugin))) => (&plugin.auth, identity, true),
+            (Proof::Header(identity), Some(Plugin::HeaderCertAuth(plugin))) => {
                 let carrier = snapshot
                     .sources
                     .carrier(&self.client.connection, snapshot.generation, now);
-                (&plugin.auth, snapshot.sources.admits(&carrier, plugin.source))
+                (
+                    &plugin.auth,
+                    identity,
+                    snapshot.sources.admits(&carrier, plugin.source),
+                )
             }
-            Some(
-                Plugin::Acl(_)
-                | Plugin::CorrelationId(_)
-                | Plugin::IpRestriction(_)
-                | Plugin::RequestTermination(_),
-            )
-            | None => return false,
+            // Another kind of plugin has the name now, or none has.
+            (Proof::Socket(_) | Proof::Header(_) | Proof::Bearer(_), Some(_) | None) => return false,
         };
         let id_then = principal
             .consumer
             .and_then(|key| self.snapshot.consumers.get(key))
             .map(|consumer| consumer.id);
-        let found = auth.find_again(&principal.identity, &snapshot.consumers, now);
+        let found = auth.find_again(identity, &snapshot.consumers, now);
         let same = found
             .is_ok_and(|key| key.and_then(|key| snapshot.consumers.get(key)).map(|now| now.id) == id_then);
         carried_by_right && same
@@ -96,7 +95,9 @@ impl Record {
 }
 
 fn earliest(principals: &[Principal]) -> UnixTime {
-    let ends = principals.iter().map(|principal| principal.identity.valid_until);
-    ends.min()
-        .unwrap_or(UnixTime::since_unix_epoch(std::time::Duration::ZERO))
+    let ends = principals.iter().map(|principal| principal.proof.valid_until());
+    // What has no end of its own is asked for in a second at the latest, like what has run out.
+    ends.map(|end| end.unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO)))
+        .min()
+        .unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO))
 }

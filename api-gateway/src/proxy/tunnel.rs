@@ -95,7 +95,7 @@ impl Opening {
         let of_principals = trace
             .principals
             .iter()
-            .map(|principal| principal.identity.valid_until);
+            .filter_map(|principal| principal.proof.valid_until());
         Ok(of_principals.chain(of_edge).min())
     }
 }
