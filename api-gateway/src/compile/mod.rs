@@ -21,6 +21,9 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `key-unusable`, `key-mismatch` | a private key, or a certificate, that the document refers to cannot be had, or they are no pair |
+//! | `key-permissions` (warning) | every user of the machine can read a key, or a token's PIN |
+//! | `pin-in-file` (warning) | a token's PIN stands in the configuration |
 //! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
 //! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
 //! | `too-many-plugins` | more plugin names than a route looks through |
@@ -37,6 +40,7 @@
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
 mod certificate_auth;
+mod certificates;
 mod consumers;
 mod edges;
 mod handshakes;
@@ -55,6 +59,7 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin};
 
+use self::certificates::Certificates;
 use self::live_routes::LiveRoutes;
 use crate::document::log::Log;
 use crate::document::{Document, Place};
@@ -138,12 +143,13 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let edges = edges::compile(compilation);
     edges::check(compilation);
     let plugins = plugins::compile(compilation, &consumers, &authorities);
-    let services = services::compile(compilation, &authorities);
+    let certificates = Certificates::compile(compilation);
+    let services = services::compile(compilation, &authorities, &certificates);
     let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
     let table = routes::compile(compilation, &live, &scopes, &services);
-    let handshakes = handshakes::compile(compilation, &live, &plugins, edges.as_ref());
-    let validities = trust::validities(compilation, &authorities, edges.as_ref());
+    let handshakes = handshakes::compile(compilation, &live, &plugins, (edges.as_ref(), &certificates));
+    let validities = trust::validities(compilation, (&authorities, &certificates), edges.as_ref());
     let table = table?;
     Some(Snapshot {
         generation: generation.number,

@@ -40,6 +40,7 @@ use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
 use transport::finding::Report;
+use transport::private_key::KeyReference;
 pub use transport::layers::Loaded;
 
 /// The gateway's node settings; a field has its key's name. Paths are absolute.
@@ -204,8 +205,8 @@ impl std::fmt::Debug for DocumentSource {
 pub struct CertificateFiles {
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
-    /// PEM key of the leaf.
-    pub private_key: PathBuf,
+    /// Where the key of the leaf is.
+    pub private_key: KeyReference,
 }
 
 /// Protocol versions of `ssl` listeners.

@@ -34,6 +34,7 @@ use std::time::Duration;
 use http::HeaderName;
 use serde::Deserialize;
 use transport::finding::Report;
+use transport::private_key::KeyReference;
 
 pub use transport::layers::Loaded;
 
@@ -115,8 +116,8 @@ pub struct ListenerTls {
 pub struct CertificateFiles {
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
-    /// PEM key of the leaf.
-    pub private_key: PathBuf,
+    /// Where the key of the leaf is.
+    pub private_key: KeyReference,
 }
 
 /// The TLS versions, and with them the cipher suites: those of rustls are all forward secret AEADs.
