@@ -21,3 +21,4 @@ pub mod program;
 pub mod servers;
 pub mod stack;
 pub mod template;
+pub mod token;

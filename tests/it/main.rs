@@ -41,6 +41,7 @@ mod hostile_certificates;
 mod http2_attacks;
 mod kong_answers;
 mod kong_headers;
+mod keys_elsewhere;
 mod last_word;
 mod load;
 mod misdirected;

@@ -1,6 +1,7 @@
 //! A PKI on disk, a target, and an edge between it and the tests.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,6 +66,9 @@ impl Pki {
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
+        if name.ends_with(".key") {
+            fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
     }
 
     fn write_pair(&self, name: &str, issued: &Issued) {

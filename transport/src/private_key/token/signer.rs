@@ -60,18 +60,16 @@ impl TokenSigner {
     /// Finds the key and looks what the token can do with it.
     pub(super) fn open(name: TokenKey, module: Arc<Module>, pin: Option<Pin>) -> Result<Self, TokenError> {
         let (open, facts) = session::open(&name, &module, pin.as_ref())?;
-        let able = module
-            .functions
-            .get_mechanism_list(facts.slot)
-            .map_err(TokenError::call("list its mechanisms"))?;
+        // Asked one by one: a list has others that nobody here knows, which the crate would log as errors.
+        let able = |mechanism| module.functions.get_mechanism_info(facts.slot, mechanism).is_ok();
         let schemes: Vec<SignatureScheme> = schemes(facts.kind)
             .iter()
-            .filter(|(_, mechanism)| able.contains(mechanism))
+            .filter(|(_, mechanism)| able(*mechanism))
             .map(|(scheme, _)| *scheme)
             .collect();
         let cannot = match facts.kind {
             // Without it there is no TLS 1.3.
-            KeyKind::Rsa if !able.contains(&MechanismType::RSA_PKCS_PSS) => {
+            KeyKind::Rsa if !able(MechanismType::RSA_PKCS_PSS) => {
                 Some("cannot make RSA-PSS signatures there (CKM_RSA_PKCS_PSS), which TLS 1.3 wants")
             }
             KeyKind::Rsa | KeyKind::P256 | KeyKind::P384 | KeyKind::P521 | KeyKind::Ed25519 => schemes
