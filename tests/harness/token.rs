@@ -32,7 +32,16 @@ impl Token {
             token.dir.join("tokens").display()
         );
         fs::write(token.dir.join("softhsm2.conf"), text).unwrap();
-        token.util(&["--init-token", "--free", "--label", "sallyport", "--so-pin", "12345678", "--pin", PIN]);
+        token.util(&[
+            "--init-token",
+            "--free",
+            "--label",
+            "sallyport",
+            "--so-pin",
+            "12345678",
+            "--pin",
+            PIN,
+        ]);
         token
     }
 
@@ -42,7 +51,16 @@ impl Token {
         fs::write(&file, pem).unwrap();
         let file_name = file.display().to_string();
         self.util(&[
-            "--import", &file_name, "--token", "sallyport", "--label", label, "--id", id, "--pin", PIN,
+            "--import",
+            &file_name,
+            "--token",
+            "sallyport",
+            "--label",
+            label,
+            "--id",
+            id,
+            "--pin",
+            PIN,
         ]);
         fs::remove_file(&file).unwrap();
     }
@@ -51,7 +69,9 @@ impl Token {
         let mut command = Command::new("softhsm2-util");
         command.args(arguments).envs(self.environment());
         let said = run_to_end(command).unwrap_or_else(|error| {
-            panic!("softhsm2-util cannot be run ({error}); `make tools` installs it, or apt-get install softhsm2")
+            panic!(
+                "softhsm2-util cannot be run ({error}); `make tools` installs it, or apt-get install softhsm2"
+            )
         });
         assert_eq!(said.code, Some(0), "{arguments:?}: {said:?}");
     }
@@ -75,12 +95,37 @@ impl Token {
         )
     }
 
+    /// Gives it another PIN, behind the backs of those that are logged in.
+    pub fn change_pin(&self, pin: &str) {
+        let mut command = Command::new("pkcs11-tool");
+        command.args([
+            "--module",
+            MODULE,
+            "--login",
+            "--change-pin",
+            "--pin",
+            PIN,
+            "--new-pin",
+            pin,
+        ]);
+        command
+            .args(["--token-label", "sallyport"])
+            .envs(self.environment());
+        let said = run_to_end(command).unwrap_or_else(|error| {
+            panic!("pkcs11-tool cannot be run ({error}); `make tools` installs it, or apt-get install opensc")
+        });
+        assert_eq!(said.code, Some(0), "{said:?}");
+    }
+
     /// The same token behind the module that can be told things.
     pub fn behind_another(mut self) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/token_in_front.c");
         self.module = self.dir.join("token_in_front.so");
         let mut command = Command::new("cc");
-        command.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&self.module).arg(source);
+        command
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&self.module)
+            .arg(source);
         command.arg("-ldl");
         let said = run_to_end(command)
             .unwrap_or_else(|error| panic!("cc cannot be run ({error}); apt-get install gcc libc6-dev"));

@@ -23,17 +23,28 @@ enum Kept {
 /// Client → edge → gateway → nginx: the edge and the gateway show server certificates and client certificates, nginx
 /// takes nobody who has none, and so does the gateway.
 async fn through_both(kept: Kept, keys: &'static str, tls: &'static str) {
-    let world = World::new();
+    let world = World::of(&[keys]);
     let hop = Hop::start(&world, kept, keys, tls).await;
     let what = format!("{kept:?} {keys} {tls}");
     let ca = world.file("pki/ca/internal.pem");
     let url = format!("https://edge.test:{}/", hop.edge.port());
     let resolve = format!("edge.test:{}:127.0.0.1", hop.edge.port());
     let said = tokio::task::block_in_place(|| {
-        curl(&["--cacert", &ca, "--resolve", &resolve, "--tls-max", tls, "--write-out", " %{http_code}", &url])
+        curl(&[
+            "--cacert",
+            &ca,
+            "--resolve",
+            &resolve,
+            "--tls-max",
+            tls,
+            "--write-out",
+            " %{http_code}",
+            &url,
+        ])
     });
     assert_eq!(
-        said.stdout, "CN=gateway of internal|edge of internal|TLSv1.x 200".replace("1.x", tls),
+        said.stdout,
+        "CN=gateway of internal|edge of internal|TLSv1.x 200".replace("1.x", tls),
         "{what}: {said:?}\n{}\n{}",
         hop.edge_output(),
         hop.gateway_output()
@@ -51,15 +62,31 @@ async fn through_both(kept: Kept, keys: &'static str, tls: &'static str) {
         (hop.gateway, "gateway.internal"),
         (hop.gateway, "sni.gateway.test"),
     ] {
-        let options = ["-servername", name, "-CAfile", &ca, "-verify_return_error", &version];
+        let options = [
+            "-servername",
+            name,
+            "-CAfile",
+            &ca,
+            "-verify_return_error",
+            &version,
+        ];
         let said = s_client(address, &options, "/");
         assert!(said.stdout.contains(kind), "{what} {name}: {said:?}");
-        assert!(said.stdout.contains(&format!("subject=CN = {name}")), "{what} {name}: {said:?}");
+        assert!(
+            said.stdout.contains(&format!("subject=CN = {name}")),
+            "{what} {name}: {said:?}"
+        );
         if keys == "rsa" && tls == "1.2" {
             let options = [&options[..], &["-sigalgs", "RSA+SHA384"]].concat();
             let said = s_client(address, &options, "/");
-            assert!(said.stdout.contains("Peer signature type: RSA\n"), "{what} {name}: {said:?}");
-            assert!(said.stdout.contains("Peer signing digest: SHA384"), "{what} {name}: {said:?}");
+            assert!(
+                said.stdout.contains("Peer signature type: RSA\n"),
+                "{what} {name}: {said:?}"
+            );
+            assert!(
+                said.stdout.contains("Peer signing digest: SHA384"),
+                "{what} {name}: {said:?}"
+            );
         }
     }
 }

@@ -126,7 +126,9 @@ impl KeyReference {
     /// What an operator should know about it although it works.
     pub fn concerns(&self) -> Vec<Concern> {
         match self {
-            Self::Pem(source) => Concern::of_source(source, "the private key").into_iter().collect(),
+            Self::Pem(source) => Concern::of_source(source, "the private key")
+                .into_iter()
+                .collect(),
             Self::Token(token) => token.concerns(),
         }
     }

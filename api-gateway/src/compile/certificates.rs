@@ -46,7 +46,11 @@ const ALTERNATIVE: Fields = Fields {
 impl Certificates {
     pub(super) fn compile(compilation: &Compilation<'_>) -> Self {
         let entities = compilation.document.certificates.iter();
-        Self(entities.map(|entity| (entity.id, pairs(compilation, entity))).collect())
+        Self(
+            entities
+                .map(|entity| (entity.id, pairs(compilation, entity)))
+                .collect(),
+        )
     }
 
     /// `cert` with `key`.
@@ -57,7 +61,9 @@ impl Certificates {
     /// All that clients may be shown of an entity.
     pub(super) fn shown_as(&self, id: Uuid) -> impl Iterator<Item = &Arc<CertifiedKey>> {
         let pairs = self.0.get(&id).into_iter();
-        pairs.flat_map(|pairs| [&pairs.first, &pairs.alternative]).flatten()
+        pairs
+            .flat_map(|pairs| [&pairs.first, &pairs.alternative])
+            .flatten()
     }
 }
 
@@ -103,9 +109,17 @@ fn read(
                 .read()
                 .map_err(|error| refuse(place, fields.certificate, &error));
             let parsed = text.ok().map(|text| parsed_chain(&text, &name));
-            let parsed =
-                parsed.and_then(|chain| chain.map_err(|error| refuse(place, fields.certificate, &error)).ok());
-            parsed.map(|chain| chain.iter().map(|certificate| certificate.der().clone()).collect())
+            let parsed = parsed.and_then(|chain| {
+                chain
+                    .map_err(|error| refuse(place, fields.certificate, &error))
+                    .ok()
+            });
+            parsed.map(|chain| {
+                chain
+                    .iter()
+                    .map(|certificate| certificate.der().clone())
+                    .collect()
+            })
         }
     };
     let at_key = |error: &KeyError| {
@@ -114,8 +128,17 @@ fn read(
         } else {
             error.to_string()
         };
-        let code = if error.is_mismatch() { "key-mismatch" } else { "key-unusable" };
-        report_key(compilation, (code, compilation.at(key.place), fields.key), message, error.fix());
+        let code = if error.is_mismatch() {
+            "key-mismatch"
+        } else {
+            "key-unusable"
+        };
+        report_key(
+            compilation,
+            (code, compilation.at(key.place), fields.key),
+            message,
+            error.fix(),
+        );
     };
     match &key.value {
         KeySource::Written(private) => {
@@ -124,7 +147,10 @@ fn read(
         }
         KeySource::Vault(reference) => {
             let name = format!("the environment variable {}", reference.variable);
-            let text = reference.read().map_err(|error| refuse(key.place, fields.key, &error)).ok()?;
+            let text = reference
+                .read()
+                .map_err(|error| refuse(key.place, fields.key, &error))
+                .ok()?;
             let private = pem::private_key_in(text.as_bytes(), &name);
             let private = private.map_err(|error| at_key(&error.into())).ok()?;
             let certified = pem::certified_key(chain?, private, &name);
@@ -135,7 +161,10 @@ fn read(
                 warn(compilation, compilation.at(key.place), fields.key, concern);
             }
             let private = reference.open().map_err(|error| at_key(&error)).ok()?;
-            private.certify(chain?, "the text").map_err(|error| at_key(&error)).ok()
+            private
+                .certify(chain?, "the text")
+                .map_err(|error| at_key(&error))
+                .ok()
         }
     }
 }

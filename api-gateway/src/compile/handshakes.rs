@@ -269,7 +269,8 @@ fn default_keys(compilation: &Compilation<'_>) -> Option<Keys> {
     let mut kinds: Vec<PublicKey> = Vec::new();
     for (index, files) in settings.ssl_cert.iter().enumerate() {
         let path = format!("ssl_cert[{index}]");
-        let Some(key) = certificates::of_node(compilation, files, (&path, &format!("ssl_cert_key[{index}]"))) else {
+        let Some(key) = certificates::of_node(compilation, files, (&path, &format!("ssl_cert_key[{index}]")))
+        else {
             complete = false;
             continue;
         };

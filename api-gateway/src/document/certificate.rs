@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::entity::Entity;
 use super::entries::{Collection, Entry};
 use super::fields::Fields;
-use super::reader::{At, Context, Trail};
 use super::pem_text::{self, ChainText, KeySource};
+use super::reader::{At, Context, Trail};
 use super::tree::{Located, Place, Value};
 use super::vault::VaultReference;
 use super::{host, rule};
@@ -88,9 +88,8 @@ impl PartialEq for KeyPair {
         let same = match (&self.material, &other.material) {
             (Material::Written(one), Material::Written(other)) => one.cert == other.cert,
             (Material::Elsewhere(one), Material::Elsewhere(other)) => one == other,
-            (Material::Written(_), Material::Elsewhere(_)) | (Material::Elsewhere(_), Material::Written(_)) => {
-                false
-            }
+            (Material::Written(_), Material::Elsewhere(_))
+            | (Material::Elsewhere(_), Material::Written(_)) => false,
         };
         same && self.place == other.place
     }
@@ -128,13 +127,12 @@ pub(super) fn read(mut entity: Entity<'_>) -> Option<Certificate> {
         );
     }
     // Those that are elsewhere are compared when they are read.
-    let kinds = (chain.as_ref().and_then(is_rsa), chain_alt.as_ref().and_then(is_rsa));
+    let kinds = (
+        chain.as_ref().and_then(is_rsa),
+        chain_alt.as_ref().and_then(is_rsa),
+    );
     if matches!(kinds, (Some(one), Some(other)) if one == other) {
-        fields.refuse::<()>(
-            "cert_alt",
-            "invalid-certificate",
-            SAME_KIND,
-        );
+        fields.refuse::<()>("cert_alt", "invalid-certificate", SAME_KIND);
     }
     let pair = pair(&fields, ("cert", "certificate does not match key"), chain, key);
     let alternative = pair_alt(&fields, has_alternative, chain_alt, key_alt);

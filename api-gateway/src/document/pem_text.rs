@@ -74,7 +74,10 @@ impl ChainProblem {
 /// The chain in a text; `source` names it in errors.
 pub(crate) fn parsed_chain(text: &str, source: &str) -> Result<Vec<Certificate>, ChainProblem> {
     let found: Vec<CertificateDer<'static>> = pem::certificates_in(text.as_bytes(), source)?;
-    Ok(found.into_iter().map(Certificate::parse).collect::<Result<_, _>>()?)
+    Ok(found
+        .into_iter()
+        .map(Certificate::parse)
+        .collect::<Result<_, _>>()?)
 }
 
 /// A private key, or where it is. Nothing of it is ever in a finding.
@@ -100,7 +103,9 @@ pub(super) fn key_source(at: At<'_>) -> Option<Located<KeySource>> {
 
 /// Paths are relative to the document's directory.
 fn reference(at: At<'_>, text: &str) -> Option<KeyReference> {
-    let directory = Path::new(at.context.log.source()).parent().unwrap_or(Path::new(""));
+    let directory = Path::new(at.context.log.source())
+        .parent()
+        .unwrap_or(Path::new(""));
     let reference = match KeyReference::parse(text, directory) {
         Ok(reference) => reference,
         Err(problem) => return at.refuse("invalid-value", format!("the reference {problem}")),

@@ -43,7 +43,9 @@ impl VaultReference {
 
     /// Reads a reference; the error says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        let inner = text.strip_prefix("{vault://").and_then(|rest| rest.strip_suffix('}'));
+        let inner = text
+            .strip_prefix("{vault://")
+            .and_then(|rest| rest.strip_suffix('}'));
         let inner = inner.ok_or("a vault reference ends with }")?;
         let path = inner
             .strip_prefix("env/")
@@ -65,7 +67,9 @@ impl VaultReference {
         let variable = format!("{prefix}{}", name.replace('-', "_")).to_uppercase();
         let is_name = !name.is_empty()
             && !variable.starts_with(|first: char| first.is_ascii_digit())
-            && variable.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_');
+            && variable
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'_');
         if !is_name {
             return Err("this names no environment variable: a name has letters, digits, `-` and `_`");
         }
@@ -124,7 +128,11 @@ mod tests {
             let read = VaultReference::parse(text);
             match (&read, expected) {
                 (Ok(read), Ok((variable, field))) => {
-                    assert_eq!((read.variable.as_str(), read.field.as_deref()), (variable, field), "{text}");
+                    assert_eq!(
+                        (read.variable.as_str(), read.field.as_deref()),
+                        (variable, field),
+                        "{text}"
+                    );
                 }
                 (Err(problem), Err(part)) => assert!(problem.contains(part), "{text}: {problem}"),
                 (read, expected) => panic!("{text}: {read:?}, not {expected:?}"),
@@ -146,8 +154,14 @@ mod tests {
                 "{vault://env/pair/number}",
                 Err("the JSON object in the environment variable PAIR has no text `number`"),
             ),
-            ("{vault://env/key/key}", Err("the environment variable KEY holds no JSON object")),
-            ("{vault://env/other}", Err("the environment variable OTHER is not set")),
+            (
+                "{vault://env/key/key}",
+                Err("the environment variable KEY holds no JSON object"),
+            ),
+            (
+                "{vault://env/other}",
+                Err("the environment variable OTHER is not set"),
+            ),
         ] {
             let read = VaultReference::parse(text).unwrap().read_within(&environment);
             assert_eq!(

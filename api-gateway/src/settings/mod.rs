@@ -40,8 +40,8 @@ use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
 use transport::finding::Report;
-use transport::private_key::KeyReference;
 pub use transport::layers::Loaded;
+use transport::private_key::KeyReference;
 
 /// The gateway's node settings; a field has its key's name. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! A PKI on disk, a target, and an edge between it and the tests.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

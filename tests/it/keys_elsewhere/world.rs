@@ -36,15 +36,25 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    /// With certificates of these key types.
+    pub(super) fn of(key_types: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
         let pki = Pki::make(&dir.path().join("pki")).unwrap();
         let internal = pki.authority("internal");
         let token = Token::make(dir.path());
         let mut issued = Vec::new();
-        for (keys, kind) in [("ec", KeyKind::P256), ("rsa", KeyKind::Rsa2048)] {
+        for keys in key_types {
+            let kind = if *keys == "ec" {
+                KeyKind::P256
+            } else {
+                KeyKind::Rsa2048
+            };
             for (name, subject, is_server) in SHOWN {
-                let leaf = if is_server { Leaf::server(subject) } else { Leaf::client(subject) };
+                let leaf = if is_server {
+                    Leaf::server(subject)
+                } else {
+                    Leaf::client(subject)
+                };
                 issued.push((format!("{name}-{keys}"), internal.issue(leaf.key(kind)).unwrap()));
             }
         }
@@ -57,7 +67,9 @@ impl World {
         for (at, (name, issued)) in world.issued.iter().enumerate() {
             world.write(&format!("{name}.pem"), &issued.chain_pem());
             world.write(&format!("credentials/{name}"), &issued.key_pem());
-            world.token.import(name, &format!("{:02x}", at + 1), &issued.key_pem());
+            world
+                .token
+                .import(name, &format!("{:02x}", at + 1), &issued.key_pem());
         }
         world
     }
@@ -133,8 +145,11 @@ impl World {
     }
 
     pub(super) fn start(&self, program: &'static str, node: &str, more: &[(&str, &str)]) -> Program {
-        let mut command =
-            command(program, &["--log-format", "json", "run", "--config", &self.file(node)]).unwrap();
+        let mut command = command(
+            program,
+            &["--log-format", "json", "run", "--config", &self.file(node)],
+        )
+        .unwrap();
         command.envs(self.environment()).envs(more.iter().copied());
         tokio::task::block_in_place(|| Program::start(command, program)).unwrap()
     }
@@ -192,7 +207,11 @@ impl Hop {
             let private = in_document("gateway-client");
             document = format!("- {{ id: {client}, cert: {chain}, key: {private} }}\n");
         }
-        let certificate = if keys == "ec" { String::new() } else { format!("client_certificate: {client}, ") };
+        let certificate = if keys == "ec" {
+            String::new()
+        } else {
+            format!("client_certificate: {client}, ")
+        };
         world.write(
             "kong.yaml",
             &format!(
@@ -221,7 +240,10 @@ impl Hop {
              trust_store = \"pki/ca/internal.pem\"\nserver_name = \"gateway.internal\"\n",
             key("edge-client")
         );
-        world.write("edge.toml", &world.edge_file((&key("edge"), &key("edge-sni")), keys, &target));
+        world.write(
+            "edge.toml",
+            &world.edge_file((&key("edge"), &key("edge-sni")), keys, &target),
+        );
         let edge_program = world.start("edge-proxy", "edge.toml", &[]);
         Self {
             edge: edge_program.address("public").unwrap(),

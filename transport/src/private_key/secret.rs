@@ -72,7 +72,9 @@ impl SecretError {
     pub(super) fn fix(&self) -> Option<String> {
         match self {
             Self::Read { .. } | Self::TooLarge { .. } => None,
-            Self::NotSet { name } => Some(format!("set {name} where this program is started, and start it again")),
+            Self::NotSet { name } => Some(format!(
+                "set {name} where this program is started, and start it again"
+            )),
             Self::NoCredentials { name } => Some(format!(
                 "run it as a systemd service with LoadCredential={name}:/PATH in its [Service] section"
             )),
@@ -111,7 +113,8 @@ impl SecretSource {
         if path.contains(['\n', '\0']) || path.contains("-----BEGIN") {
             // Not quoted: somebody put the file's content here, which may be a private key.
             return Err(
-                "is no file name; PEM text is not read here, name the file that holds it, or env:NAME".to_owned(),
+                "is no file name; PEM text is not read here, name the file that holds it, or env:NAME"
+                    .to_owned(),
             );
         }
         let path = base.join(path);
@@ -186,7 +189,9 @@ fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
 fn variable(name: &str) -> Result<String, String> {
     let is_name = !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_');
+        && name
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || octet == b'_');
     if is_name {
         Ok(name.to_owned())
     } else {

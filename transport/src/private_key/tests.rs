@@ -56,8 +56,14 @@ fn a_reference_is_a_file_a_variable_a_credential_or_a_token() {
         ("systemd:.", Err("no credential")),
         ("systemd:a\0b", Err("no credential")),
         ("{vault://env/key}", Err("written env:NAME here")),
-        ("https://kms.test/key", Err("a path, env:NAME, systemd:NAME or a pkcs11: URI")),
-        ("-----BEGIN PRIVATE KEY-----\nMC4", Err("PEM text is not read here")),
+        (
+            "https://kms.test/key",
+            Err("a path, env:NAME, systemd:NAME or a pkcs11: URI"),
+        ),
+        (
+            "-----BEGIN PRIVATE KEY-----\nMC4",
+            Err("PEM text is not read here"),
+        ),
     ] {
         match (parse(text), expected) {
             (Ok(KeyReference::Pem(source)), Ok(expected)) => assert_eq!(source, expected, "{text}"),
@@ -78,7 +84,10 @@ fn a_uri_names_a_token_a_key_a_library_and_a_pin() {
     );
     assert_eq!(whole.token.label.as_deref(), Some("My token"));
     assert_eq!(whole.token.manufacturer.as_deref(), Some("SoftHSM project"));
-    assert_eq!((whole.token.model.as_deref(), whole.token.slot), (Some("v2"), Some(7)));
+    assert_eq!(
+        (whole.token.model.as_deref(), whole.token.slot),
+        (Some("v2"), Some(7))
+    );
     assert_eq!(whole.token.serial.as_deref(), Some("0a1b"));
     assert_eq!(whole.object.as_deref(), Some("edge"));
     assert_eq!(whole.id.as_deref(), Some(&[1, 0xff][..]));
@@ -87,8 +96,14 @@ fn a_uri_names_a_token_a_key_a_library_and_a_pin() {
     assert_eq!(whole.pin, file("/run/pin"));
 
     let least = token("PKCS11:id=%2c?module-name=softhsm2");
-    assert_eq!((least.object.as_deref(), least.id.as_deref()), (None, Some(&b","[..])));
-    assert_eq!((least.library, least.pin), (Library::Name("softhsm2".to_owned()), None));
+    assert_eq!(
+        (least.object.as_deref(), least.id.as_deref()),
+        (None, Some(&b","[..]))
+    );
+    assert_eq!(
+        (least.library, least.pin),
+        (Library::Name("softhsm2".to_owned()), None)
+    );
 
     for (query, expected) in [
         ("pin-source=token.pin", file("/etc/edge/token.pin")),
@@ -100,7 +115,10 @@ fn a_uri_names_a_token_a_key_a_library_and_a_pin() {
             "pin-source=systemd:pin",
             Some(PinSource::Elsewhere(SecretSource::Credential("pin".to_owned()))),
         ),
-        ("pin-value=12%2034", Some(PinSource::Written(Hidden("12 34".to_owned())))),
+        (
+            "pin-value=12%2034",
+            Some(PinSource::Written(Hidden("12 34".to_owned()))),
+        ),
     ] {
         let uri = format!("pkcs11:object=a?module-path=lib.so&{query}");
         assert_eq!(token(&uri).pin, expected, "{uri}");
@@ -122,20 +140,44 @@ fn a_uri_that_could_mean_another_key_is_refused_without_a_word_of_its_pin() {
         ("pkcs11:object=a%00?module-name=m", "a NUL"),
         ("pkcs11:object=a;slot-id=x?module-name=m", "no whole number"),
         ("pkcs11:object=a;type=cert?module-name=m", "only a private key"),
-        ("pkcs11:object=a;library-version=3?module-name=m", "`library-version`, which is not read"),
-        ("pkcs11:object=a;x-vendor=3?module-name=m", "`x-vendor`, which is not read"),
+        (
+            "pkcs11:object=a;library-version=3?module-name=m",
+            "`library-version`, which is not read",
+        ),
+        (
+            "pkcs11:object=a;x-vendor=3?module-name=m",
+            "`x-vendor`, which is not read",
+        ),
         ("pkcs11:object=a;To Ken=3?module-name=m", "whose name is none"),
         ("pkcs11:object=a?module-name=../m", "is no name"),
         ("pkcs11:object=a?module-name=a/m", "is no name"),
         ("pkcs11:object=a?module-name=m&module-path=/m.so", "has both"),
-        ("pkcs11:object=a?module-name=m&pin-source=|cat", "commands are not run"),
-        ("pkcs11:object=a?module-name=m&pin-source=env:-", "`pin-source` that names no environment"),
+        (
+            "pkcs11:object=a?module-name=m&pin-source=|cat",
+            "commands are not run",
+        ),
+        (
+            "pkcs11:object=a?module-name=m&pin-source=env:-",
+            "`pin-source` that names no environment",
+        ),
         ("pkcs11:object=a?module-name=m&slot-id=1", "behind the `?`"),
-        ("pkcs11:object=a;pin-value=97531?module-name=m", "it belongs behind it"),
+        (
+            "pkcs11:object=a;pin-value=97531?module-name=m",
+            "it belongs behind it",
+        ),
         ("pkcs11:object=a?module-name=m&97531", "without `=`"),
-        ("pkcs11:object=a?module-name=m&pin-value=97531&pin-source=p", "has both"),
-        ("pkcs11:object=a?module-name=m&pin-value=97531%", "two hexadecimal digits"),
-        ("pkcs11:object=a?module-name=m&pin_value=97531", "`pin_value` behind the `?`"),
+        (
+            "pkcs11:object=a?module-name=m&pin-value=97531&pin-source=p",
+            "has both",
+        ),
+        (
+            "pkcs11:object=a?module-name=m&pin-value=97531%",
+            "two hexadecimal digits",
+        ),
+        (
+            "pkcs11:object=a?module-name=m&pin_value=97531",
+            "`pin_value` behind the `?`",
+        ),
     ] {
         let problem = parse(uri).expect_err(uri);
         assert!(problem.contains(part), "{uri}: {problem}");
@@ -169,7 +211,9 @@ fn opened(reference: &str, base: &Path, environment: &[(&str, &str)]) -> String 
         found.map(|(_, value)| OsString::from(value))
     };
     let leaf = pem::certificates_in(LEAF, "leaf.pem").expect("a certificate");
-    let certified = reference.open_within(&lookup).and_then(|key| key.certify(leaf, "leaf.pem"));
+    let certified = reference
+        .open_within(&lookup)
+        .and_then(|key| key.certify(leaf, "leaf.pem"));
     match certified {
         Ok(_) => String::new(),
         Err(error) => format!("{error}; {}", error.fix().unwrap_or_default()),
@@ -205,20 +249,31 @@ fn a_key_is_read_from_where_it_is() {
         ("empty", "empty holds no private key"),
         ("env:EMPTY", "the environment variable EMPTY holds no private key"),
         ("env:BROKEN", "the environment variable BROKEN is not usable PEM"),
-        ("env:OTHER", "the private key does not belong to the certificate leaf.pem"),
-        ("env:NOBODY", "NOBODY is not set; set NOBODY where this program is started"),
+        (
+            "env:OTHER",
+            "the private key does not belong to the certificate leaf.pem",
+        ),
+        (
+            "env:NOBODY",
+            "NOBODY is not set; set NOBODY where this program is started",
+        ),
         (
             "systemd:nobody",
             "cannot read the systemd credential `nobody`: No such file or directory (os error 2); write LoadCredential=nobody:/PATH",
         ),
     ] {
         let said = opened(reference, dir.path(), &environment);
-        assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{reference}: {said}");
+        assert!(
+            said.contains(expected) && said.is_empty() == expected.is_empty(),
+            "{reference}: {said}"
+        );
         let secret = KEY.lines().nth(1).expect("a line of base64");
         assert!(!said.contains(secret), "{reference}: {said}");
     }
     let said = opened("systemd:leaf.key", dir.path(), &[]);
-    assert!(said.contains("CREDENTIALS_DIRECTORY is not set; run it as a systemd service with LoadCredential=leaf.key:/PATH"));
+    assert!(said.contains(
+        "CREDENTIALS_DIRECTORY is not set; run it as a systemd service with LoadCredential=leaf.key:/PATH"
+    ));
 }
 
 #[test]
@@ -245,11 +300,24 @@ fn a_library_that_is_none_is_told_by_its_file() {
         ("module-path=absent.so", "absent.so: No such file"),
         ("module-path=no.so", "no.so: "),
         ("module-path=/lib/x86_64-linux-gnu/libm.so.6", "C_GetFunctionList"),
-        ("module-name=nobody", "there is no PKCS#11 module `nobody`: no libnobody.so in /usr/lib/"),
-        ("module-name=nobody&pin-source=env:PIN", "the token's PIN: the environment variable PIN is not set"),
-        ("module-name=nobody&pin-source=env:EMPTY", "the token's PIN is empty"),
+        (
+            "module-name=nobody",
+            "there is no PKCS#11 module `nobody`: no libnobody.so in /usr/lib/",
+        ),
+        (
+            "module-name=nobody&pin-source=env:PIN",
+            "the token's PIN: the environment variable PIN is not set",
+        ),
+        (
+            "module-name=nobody&pin-source=env:EMPTY",
+            "the token's PIN is empty",
+        ),
     ] {
-        let said = opened(&format!("pkcs11:object=a?{access}"), dir.path(), &[("EMPTY", "\n")]);
+        let said = opened(
+            &format!("pkcs11:object=a?{access}"),
+            dir.path(),
+            &[("EMPTY", "\n")],
+        );
         assert!(said.contains(part), "{access}: {said}");
     }
 }

@@ -94,9 +94,13 @@ impl TokenKey {
                 "object" => object = Some(text_of(&name, value)?),
                 "id" => id = Some(value),
                 "type" if value == b"private" => {}
-                "type" => return Err("has a `type` other than private: only a private key can sign".to_owned()),
+                "type" => {
+                    return Err("has a `type` other than private: only a private key can sign".to_owned());
+                }
                 "pin-value" | "pin-source" | "module-path" | "module-name" => {
-                    return Err(format!("has `{name}` before the `?`; it belongs behind it, after an `&`"));
+                    return Err(format!(
+                        "has `{name}` before the `?`; it belongs behind it, after an `&`"
+                    ));
                 }
                 _ => return Err(format!("has the attribute `{name}`, which is not read here")),
             }
@@ -116,7 +120,11 @@ impl TokenKey {
                 "pin-value" if pin.is_none() => pin = Some(PinSource::Written(Hidden(value))),
                 "pin-source" if pin.is_none() => pin = Some(PinSource::Elsewhere(pin_source(&value, base)?)),
                 "pin-value" | "pin-source" => return Err("has both `pin-value` and `pin-source`".to_owned()),
-                _ => return Err(format!("has the attribute `{name}` behind the `?`, which is not read here")),
+                _ => {
+                    return Err(format!(
+                        "has the attribute `{name}` behind the `?`, which is not read here"
+                    ));
+                }
             }
         }
         Ok(Self {
@@ -133,9 +141,9 @@ impl TokenKey {
     pub(super) fn concerns(&self) -> Vec<Concern> {
         match &self.pin {
             Some(PinSource::Written(_)) => vec![Concern::of_written_pin()],
-            Some(PinSource::Elsewhere(source)) => {
-                Concern::of_source(source, "the token's PIN").into_iter().collect()
-            }
+            Some(PinSource::Elsewhere(source)) => Concern::of_source(source, "the token's PIN")
+                .into_iter()
+                .collect(),
             None => Vec::new(),
         }
     }
@@ -169,9 +177,9 @@ fn attributes(text: &str, separator: char) -> Result<Vec<(String, Vec<u8>)>, Str
         if found.iter().any(|(known, _)| known == name) {
             return Err(format!("has `{name}` twice"));
         }
-        let value = decoded(value)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| format!("has a `{name}` that is empty, or has a `%` without two hexadecimal digits"))?;
+        let value = decoded(value).filter(|value| !value.is_empty()).ok_or_else(|| {
+            format!("has a `{name}` that is empty, or has a `%` without two hexadecimal digits")
+        })?;
         found.push((name.to_owned(), value));
     }
     Ok(found)

@@ -113,14 +113,8 @@ fn a_key_belongs_to_its_certificate() {
             format!("cert: {cert}, key: nonsense"),
             vec!["key: invalid key: the text holds no private key"],
         ),
-        (
-            format!("cert: {cert}, key: '{{vault://env/key}}'"),
-            vec![],
-        ),
-        (
-            "cert: '{vault://env/cert}', key: 'env:KEY'".to_owned(),
-            vec![],
-        ),
+        (format!("cert: {cert}, key: '{{vault://env/key}}'"), vec![]),
+        ("cert: '{vault://env/cert}', key: 'env:KEY'".to_owned(), vec![]),
         (
             format!("cert: {cert}, key: '{{vault://hcv/key}}'"),
             vec!["key: vault references other than {vault://env/NAME} are not supported"],

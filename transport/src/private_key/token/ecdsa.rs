@@ -26,7 +26,11 @@ fn integer(octets: &[u8]) -> Option<Vec<u8>> {
 /// Signatures with the curves that are known have less than 256 octets.
 fn element(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
     let length = u8::try_from(content.len()).ok()?;
-    let header: &[u8] = if length < 0x80 { &[tag, length] } else { &[tag, 0x81, length] };
+    let header: &[u8] = if length < 0x80 {
+        &[tag, length]
+    } else {
+        &[tag, 0x81, length]
+    };
     Some([header, content].concat())
 }
 

@@ -42,7 +42,9 @@ pub(super) struct Lease<'p, S> {
 impl<S> Pool<S> {
     /// A pool with one session, of a token that gives so many.
     pub(super) fn new(first: S, limit: Option<u64>) -> Self {
-        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST);
+        let limit = limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(MOST);
         Self {
             state: Mutex::new(State {
                 idle: vec![first],

@@ -136,7 +136,8 @@ fn fits(wanted: &WantedToken, slot: Slot, token: &TokenInfo) -> bool {
         serial,
         slot: number,
     } = wanted;
-    let same = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is.trim_end());
+    let same =
+        |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is.trim_end());
     same(label, token.label())
         && same(manufacturer, token.manufacturer_id())
         && same(model, token.model())
@@ -152,7 +153,11 @@ fn object(
 ) -> Result<ObjectHandle, TokenError> {
     let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
     let any = template.clone();
-    template.extend(key.object.clone().map(|label| Attribute::Label(label.into_bytes())));
+    template.extend(
+        key.object
+            .clone()
+            .map(|label| Attribute::Label(label.into_bytes())),
+    );
     template.extend(key.id.clone().map(Attribute::Id));
     let find = |template: &[Attribute]| {
         session
@@ -163,7 +168,10 @@ fn object(
     match *found {
         [only] => Ok(only),
         [] => {
-            let labels: Vec<String> = find(&any)?.into_iter().map(|other| label(session, other)).collect();
+            let labels: Vec<String> = find(&any)?
+                .into_iter()
+                .map(|other| label(session, other))
+                .collect();
             let present = match names(labels.iter().map(String::as_str)) {
                 Some(labels) => format!("it has {labels}"),
                 None if has_pin => "it has none at all".to_owned(),
