@@ -95,28 +95,6 @@ impl Token {
         )
     }
 
-    /// Gives it another PIN, behind the backs of those that are logged in.
-    pub fn change_pin(&self, pin: &str) {
-        let mut command = Command::new("pkcs11-tool");
-        command.args([
-            "--module",
-            MODULE,
-            "--login",
-            "--change-pin",
-            "--pin",
-            PIN,
-            "--new-pin",
-            pin,
-        ]);
-        command
-            .args(["--token-label", "sallyport"])
-            .envs(self.environment());
-        let said = run_to_end(command).unwrap_or_else(|error| {
-            panic!("pkcs11-tool cannot be run ({error}); `make tools` installs it, or apt-get install opensc")
-        });
-        assert_eq!(said.code, Some(0), "{said:?}");
-    }
-
     /// The same token behind the module that can be told things.
     pub fn behind_another(mut self) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/token_in_front.c");
@@ -133,7 +111,7 @@ impl Token {
         self
     }
 
-    /// Tells the module something: `delay`, `answer`, `answer-once`.
+    /// Tells the module something: `delay`, `answer`, `answer-once`, `login`.
     pub fn tell(&self, what: &str, value: &str) {
         // In one step: the module must not read half of it.
         let written = self.dir.join("told");
