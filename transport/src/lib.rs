@@ -6,6 +6,7 @@
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
+pub mod acme;
 pub mod activity;
 pub mod body;
 pub mod client_tls;
