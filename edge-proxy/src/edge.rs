@@ -133,7 +133,12 @@ impl Edge {
         for (socket, address, listener) in bound {
             let (name, configured) = (Arc::clone(&listener.name), listener.address);
             let view = View::new(listener, &logs);
-            let door = Arc::new(Door::new(address, view, Arc::clone(&failures), Arc::clone(keeper.challenges())));
+            let door = Arc::new(Door::new(
+                address,
+                view,
+                Arc::clone(&failures),
+                Arc::clone(keeper.challenges()),
+            ));
             by_name.insert(name, (configured, Arc::clone(&door)));
             doors.push((socket, door));
         }

@@ -57,6 +57,11 @@ impl Files {
         path.display().to_string()
     }
 
+    /// Where they are.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// A certificate with its chain, and its key: `NAME.pem`, `NAME.key`.
     pub fn pair(&self, name: &str, issued: &Issued) -> (String, String) {
         (
@@ -99,7 +104,7 @@ impl Files {
         self.start(command, "openssl", &[listening])
     }
 
-    fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
+    pub(crate) fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
         let output = fs::File::create(self.0.path().join("output")).unwrap();
         let child = command
             .stdin(Stdio::null())

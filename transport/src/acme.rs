@@ -84,7 +84,7 @@ pub struct Server {
 }
 
 /// What an account is opened with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountTerms {
     /// An e-mail address for the server's operator.
     pub email: Option<String>,
@@ -95,7 +95,7 @@ pub struct AccountTerms {
 }
 
 /// External account binding.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExternalAccount {
     /// The key's identifier.
     pub key_id: String,
@@ -144,7 +144,9 @@ pub fn directory_problem(url: &str) -> Option<&'static str> {
         (_, None) => Some("has no host"),
         ("https", Some(_)) => None,
         ("http", Some(host)) if is_loopback(host) => None,
-        ("http", Some(_)) => Some("is plain http, which only a server on this machine may speak: write https"),
+        ("http", Some(_)) => {
+            Some("is plain http, which only a server on this machine may speak: write https")
+        }
         _ => Some("is no https URL"),
     }
 }
@@ -153,13 +155,18 @@ pub fn directory_problem(url: &str) -> Option<&'static str> {
 pub fn base64url_key(text: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;
     let text = text.trim().trim_end_matches('=');
-    let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok()?;
+    let key = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()?;
     (!key.is_empty()).then_some(key)
 }
 
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -195,7 +202,10 @@ mod tests {
 
     #[test]
     fn no_secret_is_printed() {
-        let external = ExternalAccount { key_id: "kid".to_owned(), hmac_key: b"secret".to_vec() };
+        let external = ExternalAccount {
+            key_id: "kid".to_owned(),
+            hmac_key: b"secret".to_vec(),
+        };
         assert_eq!(format!("{external:?}"), "ExternalAccount(kid)");
     }
 }

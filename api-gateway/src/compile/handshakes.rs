@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::Compilation;
 use super::live_routes::LiveRoutes;
 use super::plugins::Plugins;
+use crate::acme::Acme;
 use crate::document::{self, PluginConfig};
 use crate::handshake::{Handshake, Handshakes};
 use crate::identity::TrustedEdges;
@@ -27,10 +28,14 @@ use crate::settings::TlsVersions;
 pub(super) fn compile(
     compilation: &Compilation<'_>,
     live: &LiveRoutes<'_>,
-    plugins: &Plugins<'_>,
-    edges: Option<&TrustedEdges>,
+    (plugins, edges): (&Plugins<'_>, Option<&TrustedEdges>),
+    (shown, acme): (Option<CertificateChooser>, &Acme),
 ) -> Option<Handshakes> {
-    let shown = Arc::new(certificates(compilation)?);
+    let mut shown = shown?;
+    for profile in &acme.profiles {
+        shown.add_issued(Arc::clone(&profile.issued));
+    }
+    let shown = Arc::new(shown);
     let demands = Demands::of(live, plugins, edges);
     let versions = match compilation.settings().ssl_protocols {
         TlsVersions::Both => Versions::Tls12AndTls13,
@@ -224,7 +229,7 @@ fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<Stri
 }
 
 /// `ssl_cert`, and the `snis` of the document's certificates.
-fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
+pub(super) fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
     let mut chooser = CertificateChooser::new(default_keys(compilation)?);
     let entities = &compilation.document.certificates;
     let by_id: HashMap<Uuid, &document::Certificate> =

@@ -49,6 +49,7 @@ fn listen(name: &str, address: &str, protocol: ListenProtocol) -> Listen {
 /// Settings when nobody writes anything.
 fn defaults() -> Settings {
     Settings {
+        acme_directory: "/var/lib/api-gateway/acme".into(),
         proxy_listen: vec![
             listen("127.0.0.1:8000", "127.0.0.1:8000", ListenProtocol::Http),
             listen(
@@ -162,6 +163,7 @@ stream_close_delay = 0s
 
 fn everything() -> Settings {
     Settings {
+        acme_directory: "/var/lib/api-gateway/acme".into(),
         proxy_listen: vec![Listen {
             reuseport: true,
             backlog: Some(128),

@@ -38,7 +38,11 @@ impl Compiler<'_> {
             retry_after,
         } = acme;
         let stored = Storage::inspect(directory).map_err(|error| {
-            self.error("acme-directory-unusable", &format!("{path}.directory"), error.to_string());
+            self.error(
+                "acme-directory-unusable",
+                &format!("{path}.directory"),
+                error.to_string(),
+            );
         });
         let external = match external_account {
             Some(external) => self.external_account(path, external).map(Some),
@@ -48,7 +52,8 @@ impl Compiler<'_> {
         let (mut at_start, mut allowed) = (Vec::new(), AllowList::default());
         for (index, domain) in domains.iter().enumerate() {
             if shown.is_some_and(|shown| shown.has(domain.as_str())) {
-                let message = format!("nothing is ordered for {domain}: a certificate of this listener has the name");
+                let message =
+                    format!("nothing is ordered for {domain}: a certificate of this listener has the name");
                 self.warn("no-effect", &format!("{path}.domains[{index}]"), message);
                 continue;
             }
@@ -58,8 +63,15 @@ impl Compiler<'_> {
         stored.ok()?;
         Some(Arc::new(Profile {
             storage: directory.clone(),
-            server: Server { directory: directory_url.clone(), tls: tls? },
-            account: AccountTerms { email: contact.clone(), terms_agreed: true, external: external? },
+            server: Server {
+                directory: directory_url.clone(),
+                tls: tls?,
+            },
+            account: AccountTerms {
+                email: contact.clone(),
+                terms_agreed: true,
+                external: external?,
+            },
             challenge: *challenge,
             key: *key_algorithm,
             renew_before: *renew_before,
@@ -80,10 +92,17 @@ impl Compiler<'_> {
             .map_err(|error| self.error("hmac-key-unusable", &path, format!("cannot read {file}: {error}")))
             .ok()?;
         let Some(hmac_key) = base64url_key(&text) else {
-            self.error("hmac-key-unusable", &path, format!("{file} holds no key in base64url"));
+            self.error(
+                "hmac-key-unusable",
+                &path,
+                format!("{file} holds no key in base64url"),
+            );
             return None;
         };
-        Some(transport::acme::ExternalAccount { key_id: external.key_id.clone(), hmac_key })
+        Some(transport::acme::ExternalAccount {
+            key_id: external.key_id.clone(),
+            hmac_key,
+        })
     }
 
     fn acme_trust(&mut self, path: &str, file: Option<&Path>) -> Option<Arc<rustls::ClientConfig>> {

@@ -82,7 +82,9 @@ impl Compiler<'_> {
         let default = default?;
         let mut chooser = CertificateChooser::new(default.iter().map(Arc::clone).collect());
         // The default's own names first: a wildcard of another certificate must not take them from it.
-        let with_default = default.into_iter().map(|default| (dns_names(&default.cert), default));
+        let with_default = default
+            .into_iter()
+            .map(|default| (dns_names(&default.cert), default));
         for (names, key) in with_default.chain(additional) {
             for name in names {
                 chooser.add(&name, Arc::clone(&key));

@@ -28,12 +28,17 @@ impl Build<'_> {
         } = written;
         if !terms_of_service_agreed {
             let path = format!("{path}.terms_of_service_agreed");
-            let message = format!("`{path}` is not true: an account is opened only for who agrees to the server's terms of service");
+            let message = format!(
+                "`{path}` is not true: an account is opened only for who agrees to the server's terms of service"
+            );
             let fix = "read them (the server's directory has their address) and write true".to_owned();
             self.error_with_fix("terms-not-agreed", &path, message, Some(fix));
         }
-        let directory_url = directory_url.filter(|url| self.is_directory(&format!("{path}.directory_url"), url));
-        let contact_is_fine = contact.as_ref().is_none_or(|contact| self.is_contact(&format!("{path}.contact"), contact));
+        let directory_url =
+            directory_url.filter(|url| self.is_directory(&format!("{path}.directory_url"), url));
+        let contact_is_fine = contact
+            .as_ref()
+            .is_none_or(|contact| self.is_contact(&format!("{path}.contact"), contact));
         let domains = domains.and_then(|domains| self.domains(&format!("{path}.domains"), &domains));
         let external_account =
             self.external_account(path, external_account_key_id, external_account_hmac_key);
@@ -71,11 +76,17 @@ impl Build<'_> {
     }
 
     fn is_contact(&mut self, path: &str, contact: &str) -> bool {
-        let is_address = contact.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+        let is_address = contact
+            .split_once('@')
+            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
             && contact.bytes().all(|byte| byte.is_ascii_graphic())
             && !contact.contains(':');
         if !is_address {
-            self.error("bad-value", path, format!("`{path}`: {} is no e-mail address", quoted(contact)));
+            self.error(
+                "bad-value",
+                path,
+                format!("`{path}`: {} is no e-mail address", quoted(contact)),
+            );
         }
         is_address
     }
@@ -89,15 +100,27 @@ impl Build<'_> {
                 Ok(_) => {}
                 Err(problem) => {
                     let path = format!("{path}[{index}]");
-                    self.error("bad-value", &path, format!("`{path}`: {}: {problem}", quoted(name)));
+                    self.error(
+                        "bad-value",
+                        &path,
+                        format!("`{path}`: {}: {problem}", quoted(name)),
+                    );
                 }
             }
         }
         if written.is_empty() {
-            self.error("bad-value", path, format!("`{path}` is empty: nothing would be ordered"));
+            self.error(
+                "bad-value",
+                path,
+                format!("`{path}` is empty: nothing would be ordered"),
+            );
         }
         if written.len() > MOST_DOMAINS {
-            self.error("bad-value", path, format!("`{path}` has more than {MOST_DOMAINS} names"));
+            self.error(
+                "bad-value",
+                path,
+                format!("`{path}` has more than {MOST_DOMAINS} names"),
+            );
         }
         let is_whole = !written.is_empty() && written.len() <= MOST_DOMAINS;
         let are_read = written.iter().all(|name| Domain::parse(name).is_ok());
@@ -116,11 +139,17 @@ impl Build<'_> {
             (None, None) => Some(None),
             (Some(key_id), Some(hmac_key)) => Some(Some(ExternalAccount { key_id, hmac_key })),
             (Some(_), None) => {
-                self.missing(&format!("{path}.external_account_hmac_key"), "it goes with `external_account_key_id`");
+                self.missing(
+                    &format!("{path}.external_account_hmac_key"),
+                    "it goes with `external_account_key_id`",
+                );
                 None
             }
             (None, Some(_)) => {
-                self.missing(&format!("{path}.external_account_key_id"), "it goes with `external_account_hmac_key`");
+                self.missing(
+                    &format!("{path}.external_account_key_id"),
+                    "it goes with `external_account_hmac_key`",
+                );
                 None
             }
         }
@@ -128,15 +157,25 @@ impl Build<'_> {
 
     /// `tls-alpn-01` comes to the listener itself, `http-01` to one that speaks http.
     pub(super) fn challenges_are_answered(&mut self, listeners: &BTreeMap<String, Listener>) {
-        if listeners.values().any(|listener| listener.protocol == ListenerProtocol::Http) {
+        if listeners
+            .values()
+            .any(|listener| listener.protocol == ListenerProtocol::Http)
+        {
             return;
         }
         for (name, listener) in listeners {
-            let ListenerProtocol::Https { tls, .. } = &listener.protocol else { continue };
-            if tls.acme.as_ref().is_some_and(|acme| acme.challenge == ChallengeKind::Http01) {
+            let ListenerProtocol::Https { tls, .. } = &listener.protocol else {
+                continue;
+            };
+            if tls
+                .acme
+                .as_ref()
+                .is_some_and(|acme| acme.challenge == ChallengeKind::Http01)
+            {
                 let path = format!("listeners.{name}.tls.acme.challenge");
                 let message = format!("`{path}`: nobody would answer http-01: no listener speaks http");
-                let fix = "add a listener with protocol = \"http\" on port 80, or write tls-alpn-01".to_owned();
+                let fix =
+                    "add a listener with protocol = \"http\" on port 80, or write tls-alpn-01".to_owned();
                 self.error_with_fix("acme-unanswerable", &path, message, Some(fix));
             }
         }

@@ -168,13 +168,19 @@ impl Build<'_> {
 
     /// A certificate is one with its key, and may be left out only where an ACME server issues others.
     fn certificate_is_there(&mut self, path: &str, files: &raw::CertificateFiles, has_acme: bool) {
-        let raw::CertificateFiles { certificate, private_key } = files;
+        let raw::CertificateFiles {
+            certificate,
+            private_key,
+        } = files;
         if has_acme && certificate.is_none() && private_key.is_none() {
             return;
         }
         for (key, file) in [("certificate", certificate), ("private_key", private_key)] {
             if file.is_none() {
-                self.missing(&format!("{path}.{key}"), "a listener that speaks https shows a certificate, unless it has an `acme`");
+                self.missing(
+                    &format!("{path}.{key}"),
+                    "a listener that speaks https shows a certificate, unless it has an `acme`",
+                );
             }
         }
     }

@@ -57,8 +57,9 @@ impl Accounts {
                     .external
                     .as_ref()
                     .map(|external| ExternalAccountKey::new(external.key_id.clone(), &external.hmac_key));
-                let (account, credentials) =
-                    builder.create(&new, server.directory.clone(), external.as_ref()).await?;
+                let (account, credentials) = builder
+                    .create(&new, server.directory.clone(), external.as_ref())
+                    .await?;
                 folder.keep_account(&credentials)?;
                 account
             }

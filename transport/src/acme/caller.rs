@@ -45,7 +45,9 @@ impl Patience {
     }
 
     fn note(&self, headers: &HeaderMap) {
-        let Some(asked) = retry_after(headers, SystemTime::now()) else { return };
+        let Some(asked) = retry_after(headers, SystemTime::now()) else {
+            return;
+        };
         let since = asked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.0.store(since.as_secs(), Ordering::Relaxed);
     }
@@ -60,7 +62,11 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
 
 impl Caller {
     pub(super) fn new(server: &Server, patience: Patience) -> Result<Self, CallError> {
-        let limits = Limits { timeout: TIMEOUT, largest_answer: LARGEST_ANSWER, permit: None };
+        let limits = Limits {
+            timeout: TIMEOUT,
+            largest_answer: LARGEST_ANSWER,
+            permit: None,
+        };
         Ok(Self {
             client: OutgoingClient::new(&server.tls, &Proxies::default(), limits)?,
             plain: server.directory.starts_with("http://"),
@@ -102,7 +108,10 @@ impl HttpClient for Caller {
             }
             let (head, body) = request.into_parts();
             let body = body.collect().await.map_err(other)?.to_bytes();
-            let answer = client.call(Request::from_parts(head, body)).await.map_err(other)?;
+            let answer = client
+                .call(Request::from_parts(head, body))
+                .await
+                .map_err(other)?;
             let (head, body) = answer.into_parts();
             if head.status.is_client_error() || head.status.is_server_error() {
                 patience.note(&head.headers);
@@ -135,7 +144,11 @@ mod tests {
             ("soon", None),
         ] {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
-            assert_eq!(retry_after(&headers, now), expected.map(|wait| now + wait), "{value}");
+            assert_eq!(
+                retry_after(&headers, now),
+                expected.map(|wait| now + wait),
+                "{value}"
+            );
         }
     }
 }

@@ -60,7 +60,11 @@ impl Challenges {
             texts.insert(token.clone(), Arc::clone(&text));
             texts
         });
-        Answered { challenges: Arc::clone(self), token: Some(token), name: None }
+        Answered {
+            challenges: Arc::clone(self),
+            token: Some(token),
+            name: None,
+        }
     }
 
     /// Answers handshakes under a name while the result lives.
@@ -84,7 +88,11 @@ impl Challenges {
             handshakes.insert(name.clone(), Arc::clone(&config));
             handshakes
         });
-        Ok(Answered { challenges: Arc::clone(self), token: None, name: Some(name) })
+        Ok(Answered {
+            challenges: Arc::clone(self),
+            token: None,
+            name: Some(name),
+        })
     }
 }
 
@@ -129,7 +137,10 @@ mod tests {
     #[test]
     fn a_challenge_is_answered_while_its_order_needs_it_and_no_longer() {
         let challenges = Arc::new(Challenges::default());
-        let (one, other) = (challenges.answer_text("a", "a.key"), challenges.answer_text("b", "b.key"));
+        let (one, other) = (
+            challenges.answer_text("a", "a.key"),
+            challenges.answer_text("b", "b.key"),
+        );
         assert_eq!(challenges.text("a").as_deref(), Some("a.key"));
         drop(one);
         assert_eq!(challenges.text("a"), None);

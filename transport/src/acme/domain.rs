@@ -81,7 +81,7 @@ impl fmt::Display for Domain {
 }
 
 /// Which names may be ordered for. An empty list allows none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
     exact: HashSet<Domain>,
     /// `*.example.com` without the star and the dot.
@@ -157,11 +157,18 @@ mod tests {
             ("a.example\0", Err(DomainError::Malformed)),
         ] {
             let read = Domain::parse(text);
-            assert_eq!(read.as_ref().map(Domain::as_str).map_err(|e| *e), expected, "{text}");
+            assert_eq!(
+                read.as_ref().map(Domain::as_str).map_err(|e| *e),
+                expected,
+                "{text}"
+            );
         }
         let long = format!("{}.example", "a.".repeat(120));
         assert_eq!(Domain::parse(&long), Err(DomainError::TooLong));
-        assert_eq!(Domain::parse(&format!("{}.example", "a".repeat(64))), Err(DomainError::TooLong));
+        assert_eq!(
+            Domain::parse(&format!("{}.example", "a".repeat(64))),
+            Err(DomainError::TooLong)
+        );
     }
 
     #[test]

@@ -74,7 +74,10 @@ pub(super) fn inspect(path: &Path) -> Result<(), StorageError> {
     storage::private_directory(path)?;
     let folder = Folder::at(path.to_owned());
     for entry in storage::entries(path)? {
-        let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = entry
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         // A program that runs here may be writing.
         if name.ends_with(UNFINISHED) {
             continue;
@@ -101,7 +104,10 @@ pub(super) fn inspect(path: &Path) -> Result<(), StorageError> {
 /// Removes what was not whole when a program ended.
 pub(super) fn remove_unfinished(path: &Path) -> Result<(), StorageError> {
     for entry in storage::entries(path)? {
-        let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = entry
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if name.ends_with(UNFINISHED) {
             storage::private_file(&entry)?;
             storage::remove(&entry)?;
@@ -113,9 +119,13 @@ pub(super) fn remove_unfinished(path: &Path) -> Result<(), StorageError> {
 /// The name, key type and content that a file's name stands for.
 fn parts(name: &str) -> Option<(Domain, KeyKind, Content)> {
     let (rest, suffix) = name.rsplit_once('.')?;
-    let content = Content::ALL.into_iter().find(|content| content.suffix() == suffix)?;
+    let content = Content::ALL
+        .into_iter()
+        .find(|content| content.suffix() == suffix)?;
     let (domain, kind) = rest.rsplit_once('.')?;
-    let domain = Domain::parse(domain).ok().filter(|read| read.as_str() == domain)?;
+    let domain = Domain::parse(domain)
+        .ok()
+        .filter(|read| read.as_str() == domain)?;
     Some((domain, KeyKind::named(kind)?, content))
 }
 
@@ -155,7 +165,9 @@ impl Folder {
     /// The names that have certificates with keys of this type.
     pub(super) fn certified(&self, kind: KeyKind) -> Result<Vec<Domain>, StorageError> {
         let entries = storage::entries(&self.path)?;
-        let names = entries.iter().filter_map(|entry| parts(entry.file_name()?.to_str()?));
+        let names = entries
+            .iter()
+            .filter_map(|entry| parts(entry.file_name()?.to_str()?));
         let certified = names.filter(|(_, of, content)| (*of, *content) == (kind, Content::Certificate));
         Ok(certified.map(|(domain, _, _)| domain).collect())
     }
@@ -166,9 +178,14 @@ impl Folder {
         subject: Subject<'_>,
     ) -> Result<Option<Arc<CertifiedKey>>, StorageError> {
         let path = self.certificate_path(subject);
-        let Some(text) = storage::read(&path)? else { return Ok(None) };
+        let Some(text) = storage::read(&path)? else {
+            return Ok(None);
+        };
         let source = path.display().to_string();
-        let (chain, key) = (pem::certificates_in(&text, &source)?, pem::private_key_in(&text, &source)?);
+        let (chain, key) = (
+            pem::certificates_in(&text, &source)?,
+            pem::private_key_in(&text, &source)?,
+        );
         Ok(Some(pem::certified_key(chain, key, &source)?))
     }
 
@@ -211,17 +228,26 @@ impl Folder {
     }
 
     fn file(&self, (domain, kind): Subject<'_>, content: Content) -> PathBuf {
-        self.path.join(format!("{domain}.{}.{}", kind.name(), content.suffix()))
+        self.path
+            .join(format!("{domain}.{}.{}", kind.name(), content.suffix()))
     }
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StorageError> {
-    let Some(text) = storage::read(path)? else { return Ok(None) };
-    serde_json::from_slice(&text).map(Some).map_err(|error| StorageError::Damaged {
-        path: path.to_owned(),
-        // serde_json's own words may quote what it read, which may be a key.
-        problem: format!("it is not the JSON that was written here (line {}, column {})", error.line(), error.column()),
-    })
+    let Some(text) = storage::read(path)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|error| StorageError::Damaged {
+            path: path.to_owned(),
+            // serde_json's own words may quote what it read, which may be a key.
+            problem: format!(
+                "it is not the JSON that was written here (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
+        })
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), StorageError> {

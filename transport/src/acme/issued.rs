@@ -41,7 +41,11 @@ pub(super) struct Wish {
 impl Issued {
     /// Nothing yet.
     pub fn new(allowed: AllowList) -> Self {
-        Self { allowed, by_name: ArcSwap::default(), wishes: OnceLock::new() }
+        Self {
+            allowed,
+            by_name: ArcSwap::default(),
+            wishes: OnceLock::new(),
+        }
     }
 
     /// Which names there may be certificates for.
@@ -60,7 +64,10 @@ impl Issued {
         let Some(wishes) = self.wishes.get() else { return };
         let Ok(domain) = Domain::parse(name) else { return };
         if self.allowed.permits(&domain) {
-            let wish = Wish { profile: wishes.profile.clone(), domain };
+            let wish = Wish {
+                profile: wishes.profile.clone(),
+                domain,
+            };
             let _ = wishes.sender.try_send(wish);
         }
     }

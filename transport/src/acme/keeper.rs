@@ -69,7 +69,10 @@ impl Keeper {
             accounts: Mutex::default(),
             profiles,
             wishes,
-            task: Mutex::new(Some(Inbox { profiles: changes, wishes: wished })),
+            task: Mutex::new(Some(Inbox {
+                profiles: changes,
+                wishes: wished,
+            })),
         }
     }
 
@@ -103,9 +106,17 @@ impl Keeper {
                 }
             }
             let accounts = Arc::clone(locked(&self.accounts).entry(folder.clone()).or_default());
-            active.push(Active { profile: Arc::clone(profile), folder, accounts, _storage: storage });
+            active.push(Active {
+                profile: Arc::clone(profile),
+                folder,
+                accounts,
+                _storage: storage,
+            });
         }
-        Ok(Prepared { profiles: active, storages })
+        Ok(Prepared {
+            profiles: active,
+            storages,
+        })
     }
 
     /// Puts profiles in the place of those before. Their orders begin when the keeper runs.
@@ -123,7 +134,9 @@ impl Keeper {
 
     /// Orders and renews until the drain begins. An order that is under way then is gone on with after the next start.
     pub async fn run(self: Arc<Self>, mut draining: Draining) {
-        let Some(inbox) = locked(&self.task).take() else { return };
+        let Some(inbox) = locked(&self.task).take() else {
+            return;
+        };
         let task = Task::new(Arc::clone(&self.challenges), Arc::clone(&self.reports));
         tokio::select! {
             () = draining.begun() => {}

@@ -26,8 +26,10 @@ use crate::outgoing::CallError;
 use crate::pem;
 
 /// How often a server is asked whether it has looked, or signed.
-const POLLS: RetryPolicy =
-    RetryPolicy::new().initial_delay(Duration::from_millis(500)).backoff(1.5).timeout(Duration::from_mins(3));
+const POLLS: RetryPolicy = RetryPolicy::new()
+    .initial_delay(Duration::from_millis(500))
+    .backoff(1.5)
+    .timeout(Duration::from_mins(3));
 
 /// How long an order may take.
 const LONGEST: Duration = Duration::from_mins(8);
@@ -80,7 +82,10 @@ fn said(error: &Error) -> String {
         Error::Api(problem) => problem.to_string(),
         other => format!("the server cannot be asked, or its answer not be read: {other}"),
     };
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(500).collect()
+    text.chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .take(500)
+        .collect()
 }
 
 impl OrderError {
@@ -98,7 +103,9 @@ impl OrderError {
 
     /// Whether the server does not know our account.
     fn is_account_unknown(&self) -> bool {
-        let Self::Server(Error::Api(problem)) = self else { return false };
+        let Self::Server(Error::Api(problem)) = self else {
+            return false;
+        };
         problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:accountDoesNotExist")
     }
 }
@@ -126,7 +133,11 @@ impl Job {
     }
 
     async fn obtain(&self) -> Result<(), OrderError> {
-        let Profile { server, account: terms, .. } = &*self.profile;
+        let Profile {
+            server,
+            account: terms,
+            ..
+        } = &*self.profile;
         let account = self.accounts.get(&self.folder, server, terms).await?;
         let (mut order, pending) = match self.resume(&account).await? {
             Some(resumed) => resumed,
@@ -141,23 +152,30 @@ impl Job {
             }
         }
         if order.state().status == OrderStatus::Ready {
-            order.finalize_csr(&signing::request(&self.domain, &pending.key)?).await?;
+            order
+                .finalize_csr(&signing::request(&self.domain, &pending.key)?)
+                .await?;
         }
         let chain = match order.state().status {
             OrderStatus::Valid => order.certificate().await?.unwrap_or_default(),
             OrderStatus::Processing => order.poll_certificate(&POLLS).await?,
             OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Invalid => {
-                return Err(OrderError::Wrong("the server gave the order up after it was ready".to_owned()));
+                return Err(OrderError::Wrong(
+                    "the server gave the order up after it was ready".to_owned(),
+                ));
             }
         };
         self.check(&chain, &pending.key)?;
-        self.folder.keep_certificate(self.subject(), &pending.key, &chain)?;
+        self.folder
+            .keep_certificate(self.subject(), &pending.key, &chain)?;
         Ok(())
     }
 
     /// The order that was begun by a program that is no more, if the server still has it.
     async fn resume(&self, account: &Account) -> Result<Option<(Order, Pending)>, OrderError> {
-        let Some(pending) = self.folder.pending(self.subject())? else { return Ok(None) };
+        let Some(pending) = self.folder.pending(self.subject())? else {
+            return Ok(None);
+        };
         let mut order = match account.order(pending.url.clone()).await {
             Ok(order) => Some(order),
             Err(Error::Api(_)) => None,
@@ -178,7 +196,10 @@ impl Job {
         let key = key.map_err(|_| OrderError::Interrupted)??;
         let name = [Identifier::Dns(self.domain.as_str().to_owned())];
         let order = account.new_order(&NewOrder::new(&name)).await?;
-        let pending = Pending { url: order.url().to_owned(), key };
+        let pending = Pending {
+            url: order.url().to_owned(),
+            key,
+        };
         self.folder.keep_pending(self.subject(), &pending)?;
         Ok((order, pending))
     }
@@ -196,7 +217,10 @@ impl Job {
             let mut authorization = authorization?;
             let of = authorization.identifier().to_string();
             if of != self.domain.as_str() {
-                return Err(OrderError::Wrong(format!("the server wants to know of another name, {}", of.escape_default())));
+                return Err(OrderError::Wrong(format!(
+                    "the server wants to know of another name, {}",
+                    of.escape_default()
+                )));
             }
             match authorization.status {
                 AuthorizationStatus::Valid => continue,
@@ -205,7 +229,9 @@ impl Job {
                 | AuthorizationStatus::Revoked
                 | AuthorizationStatus::Expired
                 | AuthorizationStatus::Deactivated => {
-                    return Err(OrderError::Wrong("the server gave the authorization up".to_owned()));
+                    return Err(OrderError::Wrong(
+                        "the server gave the authorization up".to_owned(),
+                    ));
                 }
             }
             let challenge = authorization.challenge(wanted.clone());
@@ -213,9 +239,9 @@ impl Job {
             let proof = challenge.key_authorization();
             answered.push(match self.profile.challenge {
                 ChallengeKind::Http01 => self.challenges.answer_text(&challenge.token, proof.as_str()),
-                ChallengeKind::TlsAlpn01 => {
-                    self.challenges.answer_handshake(&self.domain, proof.digest().as_ref())?
-                }
+                ChallengeKind::TlsAlpn01 => self
+                    .challenges
+                    .answer_handshake(&self.domain, proof.digest().as_ref())?,
             });
             if challenge.status == ChallengeStatus::Pending {
                 challenge.set_ready().await?;
@@ -232,7 +258,10 @@ impl Job {
             let is_open = order.state().status == OrderStatus::Pending;
             let mut authorizations = order.authorizations();
             while let Some(Ok(authorization)) = authorizations.next().await {
-                let mut problems = authorization.challenges.iter().filter_map(|challenge| challenge.error.clone());
+                let mut problems = authorization
+                    .challenges
+                    .iter()
+                    .filter_map(|challenge| challenge.error.clone());
                 if let Some(problem) = problems.next() {
                     let problem = said(&Error::Api(problem));
                     return OrderError::NotProved { kind, problem };
@@ -244,7 +273,10 @@ impl Job {
         } else if let Some(error) = error {
             return error.into();
         }
-        OrderError::NotProved { kind, problem: "it does not say why".to_owned() }
+        OrderError::NotProved {
+            kind,
+            problem: "it does not say why".to_owned(),
+        }
     }
 
     /// What a server sent is shown only if it is what was ordered.
@@ -254,20 +286,23 @@ impl Job {
         let chain = pem::certificates_in(chain.as_bytes(), source).map_err(wrong)?;
         let key = pem::private_key_in(key.as_bytes(), "the order's key").map_err(wrong)?;
         let certified = pem::certified_key(chain, key, source).map_err(wrong)?;
-        let leaf = certified.cert.first().map(|leaf| Certificate::parse(leaf.clone()));
+        let leaf = certified
+            .cert
+            .first()
+            .map(|leaf| Certificate::parse(leaf.clone()));
         let Some(Ok(leaf)) = leaf else {
             return Err(OrderError::Wrong(format!("{source} cannot be read")));
         };
         let names = leaf.alternative_names().unwrap_or_default();
-        let is_ours = |name: &AlternativeName| {
-            matches!(name, AlternativeName::Dns(name) if name.eq_ignore_ascii_case(self.domain.as_str()))
-        };
+        let is_ours = |name: &AlternativeName| matches!(name, AlternativeName::Dns(name) if name.eq_ignore_ascii_case(self.domain.as_str()));
         if !names.iter().any(is_ours) {
             return Err(OrderError::Wrong(format!("{source} is not for {}", self.domain)));
         }
         if leaf.not_after() <= UnixTime::now() {
             let ended = iso8601(leaf.not_after());
-            return Err(OrderError::Wrong(format!("{source} ended at {ended}: is this machine's clock right?")));
+            return Err(OrderError::Wrong(format!(
+                "{source} ended at {ended}: is this machine's clock right?"
+            )));
         }
         Ok(())
     }

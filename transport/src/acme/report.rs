@@ -69,11 +69,18 @@ impl Reports {
         }
         // Writing to a String cannot fail.
         let mut gauge = |name: &str, help: &str, value: &dyn Fn(&Report) -> Option<u64>| {
-            let _ = writeln!(text, "# HELP {program}_acme_{name} {help}\n# TYPE {program}_acme_{name} gauge");
+            let _ = writeln!(
+                text,
+                "# HELP {program}_acme_{name} {help}\n# TYPE {program}_acme_{name} gauge"
+            );
             for report in &self.domains {
                 if let Some(value) = value(report) {
                     // A domain has no character that a label would need escaped.
-                    let _ = writeln!(text, "{program}_acme_{name}{{domain=\"{}\"}} {value}", report.domain);
+                    let _ = writeln!(
+                        text,
+                        "{program}_acme_{name}{{domain=\"{}\"}} {value}",
+                        report.domain
+                    );
                 }
             }
         };
@@ -82,12 +89,19 @@ impl Reports {
             "End of the certificate, in seconds since 1970; none: there is no certificate.",
             &|report| report.not_after.map(seconds),
         );
-        gauge("failures", "Orders that failed in a row.", &|report| Some(report.failures.into()));
-        gauge("next_order_seconds", "When the next order begins, in seconds since 1970.", &|report| {
-            report.next_order.map(seconds)
+        gauge("failures", "Orders that failed in a row.", &|report| {
+            Some(report.failures.into())
         });
+        gauge(
+            "next_order_seconds",
+            "When the next order begins, in seconds since 1970.",
+            &|report| report.next_order.map(seconds),
+        );
         let name = format!("{program}_acme_orders_total");
-        let _ = writeln!(text, "# HELP {name} Orders that have ended.\n# TYPE {name} counter");
+        let _ = writeln!(
+            text,
+            "# HELP {name} Orders that have ended.\n# TYPE {name} counter"
+        );
         let _ = writeln!(text, "{name}{{result=\"issued\"}} {}", self.succeeded);
         let _ = writeln!(text, "{name}{{result=\"failed\"}} {}", self.failed);
         text
@@ -95,7 +109,9 @@ impl Reports {
 }
 
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 /// ISO 8601.

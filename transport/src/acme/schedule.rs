@@ -53,19 +53,28 @@ mod tests {
                 assert_eq!(renewal, at(expected), "{life} {chance}");
             }
         }
-        assert_eq!(renewal((at(50), at(10)), Duration::from_secs(5), 0.5), at(10), "a life of nothing");
+        assert_eq!(
+            renewal((at(50), at(10)), Duration::from_secs(5), 0.5),
+            at(10),
+            "a life of nothing"
+        );
     }
 
     #[test]
     fn failures_are_waited_after_longer_and_longer_up_to_a_day() {
         let base = Duration::from_mins(5);
-        let waits: Vec<u64> = (1..12).map(|failures| wait_after(failures, base, 0.0).as_secs() / 60).collect();
+        let waits: Vec<u64> = (1..12)
+            .map(|failures| wait_after(failures, base, 0.0).as_secs() / 60)
+            .collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440]);
         assert_eq!(wait_after(1, base, 1.0), Duration::from_secs(375));
         for failures in [32, 33, 1000, u32::MAX] {
             assert_eq!(wait_after(failures, base, 0.0), LONGEST_WAIT, "{failures}");
         }
-        assert_eq!(wait_after(9, Duration::from_secs(2 * DAY), 0.0), Duration::from_secs(2 * DAY));
+        assert_eq!(
+            wait_after(9, Duration::from_secs(2 * DAY), 0.0),
+            Duration::from_secs(2 * DAY)
+        );
         assert_eq!(wait_after(0, base, 0.0), base);
     }
 }

@@ -87,7 +87,9 @@ pub(super) fn challenge_certificate(
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let certificate = params.self_signed(&key)?;
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let key = aws_lc_rs::default_provider().key_provider.load_private_key(private)?;
+    let key = aws_lc_rs::default_provider()
+        .key_provider
+        .load_private_key(private)?;
     // Whether both are a pair need not be asked, and could not: that reader refuses the critical extension.
     Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key)))
 }

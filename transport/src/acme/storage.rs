@@ -142,13 +142,21 @@ impl Storage {
         let lock = lock.map_err(failed("open", &lock_path))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StorageError::InUse { path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StorageError::InUse {
+                    path: path.to_owned(),
+                });
+            }
             Err(TryLockError::Error(source)) => return Err(failed("lock", &lock_path)(source)),
         }
         let ours = lock.metadata().map_err(failed("look at", &lock_path))?.uid();
         let owner = metadata(path)?.uid();
         if owner != ours {
-            return Err(StorageError::Owner { path: path.to_owned(), owner, ours });
+            return Err(StorageError::Owner {
+                path: path.to_owned(),
+                owner,
+                ours,
+            });
         }
         for entry in entries(path)? {
             if entry.is_dir() {
@@ -156,7 +164,10 @@ impl Storage {
             }
         }
         Self::inspect(path)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// The folder of an account, made if it is not there.
@@ -174,7 +185,9 @@ impl Storage {
 fn account_name(server: &Server, terms: &AccountTerms) -> String {
     let external = terms.external.as_ref().map(|external| external.key_id.as_str());
     let parts = [Some(server.directory.as_str()), terms.email.as_deref(), external];
-    let text: String = parts.map(|part| format!("{}\0", part.unwrap_or_default())).concat();
+    let text: String = parts
+        .map(|part| format!("{}\0", part.unwrap_or_default()))
+        .concat();
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     let half = digest.as_ref().iter().take(8);
     half.map(|octet| format!("{octet:02x}")).collect()
@@ -192,7 +205,11 @@ pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     let beside = PathBuf::from(beside);
     let written = || -> io::Result<()> {
         remove_if_there(&beside)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
@@ -228,8 +245,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
 
 /// What is in a directory, in order.
 pub(super) fn entries(path: &Path) -> Result<Vec<PathBuf>, StorageError> {
-    let listed: io::Result<Vec<PathBuf>> = fs::read_dir(path)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
+    let listed: io::Result<Vec<PathBuf>> =
+        fs::read_dir(path).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
     let mut listed = listed.map_err(failed("read", path))?;
     listed.sort();
     Ok(listed)
@@ -238,7 +255,10 @@ pub(super) fn entries(path: &Path) -> Result<Vec<PathBuf>, StorageError> {
 pub(super) fn private_directory(path: &Path) -> Result<(), StorageError> {
     let metadata = metadata(path)?;
     if !metadata.is_dir() {
-        return Err(StorageError::Kind { path: path.to_owned(), wanted: "a directory" });
+        return Err(StorageError::Kind {
+            path: path.to_owned(),
+            wanted: "a directory",
+        });
     }
     private(path, &metadata, 0o700)
 }
@@ -246,7 +266,10 @@ pub(super) fn private_directory(path: &Path) -> Result<(), StorageError> {
 pub(super) fn private_file(path: &Path) -> Result<(), StorageError> {
     let metadata = metadata(path)?;
     if !metadata.is_file() {
-        return Err(StorageError::Kind { path: path.to_owned(), wanted: "a regular file" });
+        return Err(StorageError::Kind {
+            path: path.to_owned(),
+            wanted: "a regular file",
+        });
     }
     private(path, &metadata, 0o600)
 }
@@ -256,7 +279,11 @@ fn private(path: &Path, metadata: &Metadata, wanted: u32) -> Result<(), StorageE
     if mode & 0o077 == 0 {
         Ok(())
     } else {
-        Err(StorageError::Open { path: path.to_owned(), mode, wanted })
+        Err(StorageError::Open {
+            path: path.to_owned(),
+            mode,
+            wanted,
+        })
     }
 }
 
@@ -275,9 +302,12 @@ fn exists(path: &Path) -> Result<bool, StorageError> {
 
 fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> StorageError {
     let path = path.to_owned();
-    move |source| StorageError::Io { action, path: path.clone(), source }
+    move |source| StorageError::Io {
+        action,
+        path: path.clone(),
+        source,
+    }
 }
-
 
 #[cfg(test)]
 mod tests;

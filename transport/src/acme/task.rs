@@ -74,7 +74,9 @@ impl Task {
             self.begin_what_is_due();
             self.tell();
             let sleep = self.next().map_or(LONGEST_SLEEP, |due| {
-                due.duration_since(SystemTime::now()).unwrap_or_default().min(LONGEST_SLEEP)
+                due.duration_since(SystemTime::now())
+                    .unwrap_or_default()
+                    .min(LONGEST_SLEEP)
             });
             tokio::select! {
                 profiles = inbox.profiles.recv() => match profiles {
@@ -95,7 +97,11 @@ impl Task {
         if self.orders.len() >= MOST_ORDERS {
             return None;
         }
-        self.entries.values().filter(|entry| !entry.ordering).map(|entry| entry.due).min()
+        self.entries
+            .values()
+            .filter(|entry| !entry.ordering)
+            .map(|entry| entry.due)
+            .min()
     }
 
     fn begin_what_is_due(&mut self) {
@@ -107,8 +113,13 @@ impl Task {
             .map(|(key, entry)| (entry.due, key.clone()))
             .collect();
         due.sort();
-        for (_, key) in due.into_iter().take(MOST_ORDERS.saturating_sub(self.orders.len())) {
-            let Some(entry) = self.entries.get_mut(&key) else { continue };
+        for (_, key) in due
+            .into_iter()
+            .take(MOST_ORDERS.saturating_sub(self.orders.len()))
+        {
+            let Some(entry) = self.entries.get_mut(&key) else {
+                continue;
+            };
             entry.ordering = true;
             let job = Job {
                 profile: Arc::clone(&entry.active.profile),
@@ -137,7 +148,9 @@ impl Task {
             let place = active.folder.certificate_path_of(active.profile.key);
             let (profile, folder) = (Arc::clone(&active.profile), active.folder.clone());
             let stored = folder.certified(profile.key).unwrap_or_default();
-            let stored = stored.into_iter().filter(|domain| profile.issued.allowed().permits(domain));
+            let stored = stored
+                .into_iter()
+                .filter(|domain| profile.issued.allowed().permits(domain));
             let mut domains: Vec<Domain> = profile.at_start.iter().cloned().chain(stored).collect();
             // Names that clients asked for and that have nothing on disk yet.
             domains.extend(known.values().filter_map(|entry| {
@@ -170,12 +183,18 @@ impl Task {
 
     /// A client asked for an allowed name that has no certificate.
     fn wish(&mut self, wish: Wish) {
-        let Some(active) = self.profiles.get(&wish.profile).cloned() else { return };
+        let Some(active) = self.profiles.get(&wish.profile).cloned() else {
+            return;
+        };
         let key = active.folder.certificate_path((&wish.domain, active.profile.key));
         if self.entries.contains_key(&key) {
             return;
         }
-        let of_profile = self.entries.values().filter(|entry| entry.active.folder == active.folder).count();
+        let of_profile = self
+            .entries
+            .values()
+            .filter(|entry| entry.active.folder == active.folder)
+            .count();
         if of_profile >= MOST_DOMAINS {
             warn!(domain = %wish.domain, most = MOST_DOMAINS, "no certificate is ordered: there are too many names already");
             return;
@@ -188,7 +207,9 @@ impl Task {
             Ok(()) => self.succeeded += 1,
             Err(_) => self.failed += 1,
         }
-        let Some(entry) = self.entries.get_mut(key) else { return };
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
         entry.ordering = false;
         entry.last_order = Some(SystemTime::now());
         let outcome = outcome.and_then(|()| entry.take_certificate());
@@ -214,7 +235,11 @@ impl Task {
         });
         let mut domains: Vec<Report> = domains.collect();
         domains.sort_by(|one, other| (&one.domain, &one.directory).cmp(&(&other.domain, &other.directory)));
-        self.reports.store(Arc::new(Reports { domains, succeeded: self.succeeded, failed: self.failed }));
+        self.reports.store(Arc::new(Reports {
+            domains,
+            succeeded: self.succeeded,
+            failed: self.failed,
+        }));
     }
 }
 
@@ -245,7 +270,8 @@ impl Entry {
         }
         if let Some(retry) = retry {
             // A clock that was wrong when it was written must not put it off for longer than any wait is.
-            let longest = SystemTime::now() + schedule::wait_after(retry.failures, entry.active.profile.retry_after, 1.0);
+            let longest = SystemTime::now()
+                + schedule::wait_after(retry.failures, entry.active.profile.retry_after, 1.0);
             entry.due = entry.due.max(retry.not_before().min(longest));
         }
         entry
@@ -274,7 +300,9 @@ impl Entry {
     fn take_certificate(&mut self) -> Result<(), OrderError> {
         let subject = (&self.domain, self.active.profile.key);
         let Some(certificate) = self.active.folder.certificate(subject)? else {
-            return Err(OrderError::Wrong("the certificate is not where it was written".to_owned()));
+            return Err(OrderError::Wrong(
+                "the certificate is not where it was written".to_owned(),
+            ));
         };
         (self.failures, self.last_error) = (0, None);
         self.show(certificate);
@@ -291,14 +319,21 @@ impl Entry {
         let error = error.to_string();
         let next = written(self.due);
         warn!(domain = %self.domain, error, failures = self.failures, next, "no certificate was issued");
-        let since = self.due.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = self
+            .due
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         let retry = Retry {
             failures: self.failures,
             not_before_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
             error: error.clone(),
         };
         self.last_error = Some(error);
-        if let Err(error) = self.active.folder.keep_retry((&self.domain, self.active.profile.key), &retry) {
+        if let Err(error) = self
+            .active
+            .folder
+            .keep_retry((&self.domain, self.active.profile.key), &retry)
+        {
             warn!(domain = %self.domain, %error, "the failure cannot be kept: a restart would try again at once");
         }
     }
@@ -310,7 +345,8 @@ impl Entry {
     fn validity(&self) -> Option<(SystemTime, SystemTime)> {
         let leaf = self.certificate.as_ref()?.cert.first()?;
         let leaf = Certificate::parse(leaf.clone()).ok()?;
-        let time = |time: rustls::pki_types::UnixTime| SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
+        let time =
+            |time: rustls::pki_types::UnixTime| SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
         Some((time(leaf.not_before()), time(leaf.not_after())))
     }
 }

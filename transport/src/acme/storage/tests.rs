@@ -16,7 +16,11 @@ fn account(email: &str) -> (Server, AccountTerms) {
         directory: "https://ca.example/dir".to_owned(),
         tls: Arc::clone(&client_config(None, accept_any_server()).unwrap()),
     };
-    let terms = AccountTerms { email: Some(email.to_owned()), terms_agreed: true, external: None };
+    let terms = AccountTerms {
+        email: Some(email.to_owned()),
+        terms_agreed: true,
+        external: None,
+    };
     (server, terms)
 }
 
@@ -35,13 +39,24 @@ fn filled(path: &Path) -> PathBuf {
     let params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
     let chain = params.self_signed(&pair).unwrap().pem();
     folder.keep_certificate((&domain, KIND), &key, &chain).unwrap();
-    let pending = Pending { url: "https://ca.example/order/1".to_owned(), key };
+    let pending = Pending {
+        url: "https://ca.example/order/1".to_owned(),
+        key,
+    };
     folder.keep_pending((&other, KIND), &pending).unwrap();
-    let retry = Retry { failures: 3, not_before_ms: 1, error: "no".to_owned() };
+    let retry = Retry {
+        failures: 3,
+        not_before_ms: 1,
+        error: "no".to_owned(),
+    };
     folder.keep_retry((&other, KIND), &retry).unwrap();
     assert_eq!(folder.retry((&other, KIND)).unwrap(), Some(retry));
     assert_eq!(folder.certified(KIND).unwrap(), [domain]);
-    folder.certificate_path((&other, KIND)).parent().unwrap().to_owned()
+    folder
+        .certificate_path((&other, KIND))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
@@ -51,7 +66,10 @@ fn everything_that_is_written_is_for_us_alone_and_read_again() {
     let folder = filled(&path);
     Storage::inspect(&path).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!((mode(&path), mode(&folder), mode(&path.join("lock"))), (0o700, 0o700, 0o600));
+    assert_eq!(
+        (mode(&path), mode(&folder), mode(&path.join("lock"))),
+        (0o700, 0o700, 0o600)
+    );
     let files = entries(&folder).unwrap();
     assert_eq!(files.len(), 3);
     for file in files {
@@ -63,31 +81,59 @@ fn everything_that_is_written_is_for_us_alone_and_read_again() {
 #[test]
 fn what_is_not_ours_alone_is_refused_and_named() {
     for (what, spoil) in [
-        ("chmod 700", (|path, _| fs::set_permissions(path, PermissionsExt::from_mode(0o750)).unwrap()) as fn(&Path, &Path)),
-        ("chmod 700", |_, folder| fs::set_permissions(folder, PermissionsExt::from_mode(0o701)).unwrap()),
+        (
+            "chmod 700",
+            (|path, _| fs::set_permissions(path, PermissionsExt::from_mode(0o750)).unwrap())
+                as fn(&Path, &Path),
+        ),
+        ("chmod 700", |_, folder| {
+            fs::set_permissions(folder, PermissionsExt::from_mode(0o701)).unwrap()
+        }),
         ("chmod 600", |_, folder| {
             let file = folder.join("a.example.ecdsa.pem");
             fs::set_permissions(file, PermissionsExt::from_mode(0o640)).unwrap();
         }),
-        ("notes.txt was not written by this program", |path, _| fs::write(path.join("notes.txt"), "x").unwrap()),
-        ("x.pem was not written by this program", |_, folder| fs::write(folder.join("x.pem"), "x").unwrap()),
-        ("A.example.ecdsa.pem was not", |_, folder| fs::write(folder.join("A.example.ecdsa.pem"), "x").unwrap()),
-        ("is not a regular file", |_, folder| symlink("/etc/passwd", folder.join("c.example.ecdsa.pem")).unwrap()),
-        ("is not a directory", |path, _| symlink("/etc", path.join("0123456789abcdef")).unwrap()),
-        ("holds no certificate", |_, folder| write(&folder.join("a.example.ecdsa.pem"), b"").unwrap()),
-        ("b.example.ecdsa.order cannot be used", |_, folder| write(&folder.join("b.example.ecdsa.order"), b"{").unwrap()),
-        ("account.json cannot be used", |_, folder| write(&folder.join("account.json"), b"{\"id\": 1}").unwrap()),
+        ("notes.txt was not written by this program", |path, _| {
+            fs::write(path.join("notes.txt"), "x").unwrap()
+        }),
+        ("x.pem was not written by this program", |_, folder| {
+            fs::write(folder.join("x.pem"), "x").unwrap()
+        }),
+        ("A.example.ecdsa.pem was not", |_, folder| {
+            fs::write(folder.join("A.example.ecdsa.pem"), "x").unwrap()
+        }),
+        ("is not a regular file", |_, folder| {
+            symlink("/etc/passwd", folder.join("c.example.ecdsa.pem")).unwrap()
+        }),
+        ("is not a directory", |path, _| {
+            symlink("/etc", path.join("0123456789abcdef")).unwrap()
+        }),
+        ("holds no certificate", |_, folder| {
+            write(&folder.join("a.example.ecdsa.pem"), b"").unwrap()
+        }),
+        ("b.example.ecdsa.order cannot be used", |_, folder| {
+            write(&folder.join("b.example.ecdsa.order"), b"{").unwrap()
+        }),
+        ("account.json cannot be used", |_, folder| {
+            write(&folder.join("account.json"), b"{\"id\": 1}").unwrap()
+        }),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("acme");
         let folder = filled(&path);
         spoil(&path, &folder);
-        for refused in [Storage::inspect(&path).unwrap_err(), Storage::open(&path).unwrap_err()] {
+        for refused in [
+            Storage::inspect(&path).unwrap_err(),
+            Storage::open(&path).unwrap_err(),
+        ] {
             assert!(refused.to_string().contains(what), "{what}: {refused}");
         }
     }
     let file = tempfile::NamedTempFile::new().unwrap();
-    assert!(matches!(Storage::inspect(file.path()), Err(StorageError::Kind { .. })));
+    assert!(matches!(
+        Storage::inspect(file.path()),
+        Err(StorageError::Kind { .. })
+    ));
 }
 
 #[test]
