@@ -203,19 +203,18 @@ fn announce(listen: &Listen, listener: &TcpListener) {
 /// Long documents and revocation lists take their time: they are read beside the requests, not between them.
 async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
     let generation = shared.snapshots.load().generation + 1;
-    let inputs = inputs.clone();
-    let (loaded, report) = match tokio::task::spawn_blocking(move || inputs.load(generation)).await {
-        Ok((loaded, report)) => (loaded, report.to_string()),
-        Err(failed) => (None, failed.to_string()),
-    };
-    // What is on disk is shown from the first handshake on.
-    let loaded = match loaded {
-        Some(loaded) => match shared.keeper.prepare(&loaded.snapshot.acme.profiles) {
+    let (inputs, keeper) = (inputs.clone(), Arc::clone(&shared.keeper));
+    let load = move || {
+        let (loaded, report) = inputs.load(generation);
+        let loaded = loaded.ok_or_else(|| report.to_string())?;
+        // What is on disk is shown from the first handshake on.
+        match keeper.prepare(&loaded.snapshot.acme.profiles) {
             Ok(prepared) => Ok((loaded, prepared)),
             Err(error) => Err(format!("acme_directory: {error}")),
-        },
-        None => Err(report),
+        }
     };
+    let loaded = tokio::task::spawn_blocking(load).await;
+    let loaded = loaded.unwrap_or_else(|failed| Err(failed.to_string()));
     let outcome = match loaded {
         Ok((loaded, prepared)) => {
             if loaded.settings.proxy_listen != running.proxy_listen

@@ -130,6 +130,13 @@ impl Server {
         fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
     }
 
+    /// Ends it; its files stay.
+    pub fn end(&mut self) {
+        // Its own child, by its own handle; an error means that it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     fn wait_for(&mut self, address: SocketAddr) {
         let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {
@@ -148,9 +155,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its own child, by its own handle; an error means that it is gone.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

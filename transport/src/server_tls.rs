@@ -131,7 +131,7 @@ impl CertificateChooser {
             return None;
         }
         let found = self.issued.iter().find_map(|issued| issued.certificate(&name));
-        if found.is_none() && std::ptr::eq(self.choose(Some(&name)), &self.default) {
+        if found.is_none() && std::ptr::eq(self.choose(Some(&name)), &raw const self.default) {
             for issued in &self.issued {
                 issued.missed(&name);
             }

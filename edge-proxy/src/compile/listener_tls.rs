@@ -26,10 +26,8 @@ impl Compiler<'_> {
         // All of it, before anything is given up: every problem is told.
         let certificates = self.certificates(&path, tls);
         let clients = self.clients(name, authentication);
-        let acme = match &tls.acme {
-            Some(acme) => Some(self.acme(&format!("{path}.acme"), acme, certificates.as_ref())),
-            None => None,
-        };
+        let acme = tls.acme.as_ref();
+        let acme = acme.map(|acme| self.acme(&format!("{path}.acme"), acme, certificates.as_ref()));
         let (mut certificates, (clients, asked)) = (certificates?, clients?);
         if let Some(acme) = acme {
             let profile = acme?;

@@ -162,7 +162,7 @@ impl Build<'_> {
             additional_certificates: additional_certificates?,
             stapling_files,
             security_policy: security_policy?,
-            acme,
+            acme: acme.map(Box::new),
         })
     }
 

@@ -114,7 +114,7 @@ pub struct ListenerTls {
     /// Protocol versions.
     pub security_policy: SecurityPolicy,
     /// Certificates that an ACME server issues; there whenever `certificate` is not.
-    pub acme: Option<Acme>,
+    pub acme: Option<Box<Acme>>,
 }
 
 /// An ACME server, and what is ordered there.

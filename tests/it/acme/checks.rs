@@ -1,8 +1,9 @@
 //! What `check` says before anything is started.
 
 use harness::acme_server::AcmePlan;
+use harness::pki::Pki;
 
-use super::{Door, Tier};
+use super::{Door, Tier, served, shown};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_edges_file() {
@@ -51,6 +52,36 @@ async fn of_the_edges_file() {
         "{said:?}"
     );
     assert!(!door.path("state").exists(), "check makes nothing");
+}
+
+/// A name that has a certificate of its own is left to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_a_certificate_is_not_ordered() {
+    let server = AcmePlan::new().start();
+    let door = Door::edge(&server, "domains = [\"edge.test\", \"a.acme.test\"]").await;
+    let pki = Pki::make(&door.path("pki")).unwrap();
+    let own = "certificate = \"pki/edge/server.pem\"\nprivate_key = \"pki/edge/server.key\"";
+    let table = "[listeners.public.tls.acme]";
+    door.change(
+        "edge.toml",
+        table,
+        &format!("[listeners.public.tls]\n{own}\n{table}"),
+    );
+    let said = door.check();
+    let expected =
+        "warning[no-effect]: nothing is ordered for edge.test: a certificate of this listener has the name";
+    assert!(said.code == Some(0) && said.stdout.contains(expected), "{said:?}");
+    let program = door.start();
+    served(&server, "a.acme.test").await;
+    let own = std::fs::read_to_string(pki.path("edge/server.pem")).unwrap();
+    for name in ["edge.test", "unknown.test"] {
+        assert!(
+            own.contains(shown(&server, name).unwrap().trim()),
+            "{name}: the listener's own"
+        );
+    }
+    assert_eq!(server.orders(), 1);
+    drop(program);
 }
 
 #[tokio::test(flavor = "multi_thread")]

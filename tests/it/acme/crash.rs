@@ -1,20 +1,25 @@
 //! A program that is killed while an order is under way goes on with it.
 
 use harness::acme_server::AcmePlan;
+use harness::stack::eventually;
 
 use super::{Door, Tier, served};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_of_an_order_it_goes_on_with_the_same_one() {
     for (tier, challenge) in [(Tier::Gateway, "http-01"), (Tier::Edge, "tls-alpn-01")] {
-        let server = AcmePlan::new().looking_after(4).start();
+        let server = AcmePlan::new().looking_after(8).start();
         let domain = "killed.acme.test";
         let door = Door::of(tier, &server, domain, challenge).await;
-        for _ in 0..2 {
-            let program = door.start();
-            door.appears(".order").await;
-            program.crash();
-        }
+        let program = door.start();
+        let order = door.appears(".order").await;
+        let told = || std::fs::read_to_string(&order).is_ok_and(|order| order.contains("\"told\":true"));
+        eventually("that the server was told", async || told().then_some(())).await;
+        program.crash();
+        let program = door.start();
+        let goes_on = || program.output().contains("going on with an order");
+        eventually("that it goes on", async || goes_on().then_some(())).await;
+        program.crash();
         assert_eq!(door.files(".pem"), Vec::<std::path::PathBuf>::new());
         let said = door.check();
         assert_eq!(said.code, Some(0), "the store is whole: {said:?}");

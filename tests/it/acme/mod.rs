@@ -34,7 +34,7 @@ enum Tier {
 struct Door {
     dir: TempDir,
     tier: Tier,
-    _echo: RunningEcho,
+    echo: RunningEcho,
 }
 
 impl Door {
@@ -79,7 +79,7 @@ impl Door {
                 server.https(),
                 server.directory(),
                 server.ca(),
-                door._echo.http,
+                door.echo.http,
             ),
         );
         door
@@ -89,7 +89,7 @@ impl Door {
         Self {
             dir: TempDir::new().unwrap(),
             tier,
-            _echo: start_echo(None).await,
+            echo: start_echo(None).await,
         }
     }
 
@@ -222,7 +222,7 @@ fn entries(path: &Path) -> Vec<PathBuf> {
 }
 
 fn indented(config: &str) -> String {
-    config.lines().map(|line| format!("    {line}\n")).collect()
+    format!("    {}\n", config.replace('\n', "\n    "))
 }
 
 /// What curl says that trusts the server's root and nothing else.

@@ -28,3 +28,39 @@ async fn the_new_certificate_is_shown_without_a_reload() {
         assert!(metrics.contains("result=\"failed\"} 0"), "{metrics}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_or_account_leaves_no_gap() {
+    let mut server = AcmePlan::new().start();
+    let domain = "a.acme.test";
+    let door = Door::of(Tier::Edge, &server, domain, "http-01").await;
+    let program = door.start();
+    served(&server, domain).await;
+    let first = shown(&server, domain).unwrap();
+    for (from, to) in [
+        (
+            "[target_groups.echo]",
+            "key_algorithm = \"RSA_2048\"\n[target_groups.echo]",
+        ),
+        ("ops@example.com", "others@example.com"),
+    ] {
+        door.change("edge.toml", from, to);
+        program.signal(rustix::process::Signal::HUP);
+        let other = eventually("the other certificate", async || {
+            let now = shown(&server, domain).expect("there always is one");
+            (now != first).then_some(now)
+        });
+        let other = other.await;
+        assert_ne!(other, first);
+    }
+    // While the server is away, what there is of another account is shown, and better than nothing.
+    server.stop();
+    door.change("edge.toml", "others@example.com", "third@example.com");
+    program.signal(rustix::process::Signal::HUP);
+    eventually("the failure", async || {
+        let told = door.told(&program).await.pop()?;
+        (told["failures"] == 1).then_some(())
+    })
+    .await;
+    assert!(shown(&server, domain).is_some());
+}

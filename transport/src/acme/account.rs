@@ -5,7 +5,7 @@ use std::sync::Arc;
 use instant_acme::{Account, ExternalAccountKey, NewAccount};
 use tokio::sync::Mutex;
 
-use super::caller::{Caller, Patience};
+use super::caller::Caller;
 use super::folder::Folder;
 use super::order::OrderError;
 use super::{AccountTerms, Server};
@@ -14,7 +14,6 @@ use super::{AccountTerms, Server};
 #[derive(Default)]
 pub(super) struct Accounts {
     open: Mutex<Option<Account>>,
-    patience: Patience,
 }
 
 impl std::fmt::Debug for Accounts {
@@ -24,11 +23,6 @@ impl std::fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// How long the server asked to be left alone.
-    pub(super) fn patience(&self) -> &Patience {
-        &self.patience
-    }
-
     /// The account: the one that is open, the one that is kept, or a new one, which is kept before it is used.
     pub(super) async fn get(
         &self,
@@ -41,7 +35,7 @@ impl Accounts {
         if let Some(account) = &*open {
             return Ok(account.clone());
         }
-        let caller = Caller::new(server, self.patience.clone())?;
+        let caller = Caller::new(server)?;
         let builder = Account::builder_with_http(Box::new(caller));
         let account = match folder.account()? {
             Some(kept) => builder.from_credentials(kept).await?,

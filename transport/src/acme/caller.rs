@@ -21,14 +21,18 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// More than any chain or problem document has.
 const LARGEST_ANSWER: usize = 256 * 1024;
 /// A server that asks for more patience than this gets a call a week all the same.
-const LONGEST_PATIENCE: Duration = Duration::from_hours(7 * 24);
+pub(super) const LONGEST_PATIENCE: Duration = Duration::from_hours(7 * 24);
 
-/// Calls one server, and remembers how long it asked to be left alone.
+tokio::task_local! {
+    /// How long the server asked the order of this task to leave it alone: others have limits of their own.
+    pub(super) static PATIENCE: Patience;
+}
+
+/// Calls one server.
 pub(super) struct Caller {
     client: OutgoingClient,
     /// Whether plain http will do: where the directory's URL is, on this machine.
     plain: bool,
-    patience: Patience,
 }
 
 /// Until when a server asked not to be called again, by Retry-After of a refusal.
@@ -61,7 +65,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
 }
 
 impl Caller {
-    pub(super) fn new(server: &Server, patience: Patience) -> Result<Self, CallError> {
+    pub(super) fn new(server: &Server) -> Result<Self, CallError> {
         let limits = Limits {
             timeout: TIMEOUT,
             largest_answer: LARGEST_ANSWER,
@@ -70,7 +74,6 @@ impl Caller {
         Ok(Self {
             client: OutgoingClient::new(&server.tls, &Proxies::default(), limits)?,
             plain: server.directory.starts_with("http://"),
-            patience,
         })
     }
 }
@@ -100,7 +103,7 @@ impl HttpClient for Caller {
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
-        let (client, patience) = (self.client.clone(), self.patience.clone());
+        let client = self.client.clone();
         let is_safe = self.plain || request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
         Box::pin(async move {
             if !is_safe {
@@ -114,7 +117,8 @@ impl HttpClient for Caller {
                 .map_err(other)?;
             let (head, body) = answer.into_parts();
             if head.status.is_client_error() || head.status.is_server_error() {
-                patience.note(&head.headers);
+                // Outside of an order nobody waits.
+                let _ = PATIENCE.try_with(|patience| patience.note(&head.headers));
                 let content = head.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
                 if !content.is_some_and(|content| content.starts_with(b"application/problem+json")) {
                     return Err(other(Unexpected::Status(head.status)));
@@ -137,7 +141,7 @@ mod tests {
     fn what_a_server_asks_for_is_waited_for_within_reason() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         for (value, expected) in [
-            ("3600", Some(Duration::from_secs(3600))),
+            ("3600", Some(Duration::from_hours(1))),
             (" 7 ", Some(Duration::from_secs(7))),
             ("99999999999", Some(LONGEST_PATIENCE)),
             ("-1", None),

@@ -29,6 +29,9 @@ pub(super) struct Pending {
     pub(super) url: String,
     /// The key that the certificate will be for.
     pub(super) key: String,
+    /// Whether the server was told to look. It may look once for each time that it is told.
+    #[serde(default)]
+    pub(super) told: bool,
 }
 
 /// Failures in a row.

@@ -13,6 +13,7 @@ use super::challenge::Challenges;
 use super::folder::Folder;
 use super::issued::Wish;
 use super::report::Reports;
+use super::signing::KeyKind;
 use super::storage::{Storage, StorageError};
 use super::task::Task;
 use crate::drain::Draining;
@@ -98,13 +99,13 @@ impl Keeper {
             };
             storages.insert(profile.storage.clone(), Arc::clone(&storage));
             let folder = storage.folder(&profile.server, &profile.account)?;
-            for domain in folder.certified(profile.key)? {
-                if profile.issued.allowed().permits(&domain)
-                    && let Some(certificate) = folder.certificate((&domain, profile.key))?
-                {
-                    profile.issued.show(&domain, &certificate);
+            // What was issued to another account, or for another type of key, is better than nothing.
+            for other in storage.folders()? {
+                for kind in KeyKind::ALL {
+                    show_all(&other, kind, profile)?;
                 }
             }
+            show_all(&folder, profile.key, profile)?;
             let accounts = Arc::clone(locked(&self.accounts).entry(folder.clone()).or_default());
             active.push(Active {
                 profile: Arc::clone(profile),
@@ -153,6 +154,18 @@ impl Keeper {
             None => Storage::open(path).map(Arc::new),
         }
     }
+}
+
+/// Shows what there is in a folder of names that are allowed.
+fn show_all(folder: &Folder, kind: KeyKind, profile: &Profile) -> Result<(), StorageError> {
+    for domain in folder.certified(kind)? {
+        if profile.issued.allowed().permits(&domain)
+            && let Some(certificate) = folder.certificate((&domain, kind))?
+        {
+            profile.issued.show(&domain, &certificate);
+        }
+    }
+    Ok(())
 }
 
 impl Default for Keeper {

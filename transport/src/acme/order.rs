@@ -4,7 +4,7 @@
 //! that order instead of making another one: servers count new orders, and certificates for the same name.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeStatus, ChallengeType, Error, Identifier, NewOrder, Order,
@@ -15,6 +15,7 @@ use thiserror::Error;
 use tracing::info;
 
 use super::account::Accounts;
+use super::caller::{PATIENCE, Patience};
 use super::challenge::{Answered, Challenges};
 use super::domain::Domain;
 use super::folder::{Folder, Pending};
@@ -33,6 +34,9 @@ const POLLS: RetryPolicy = RetryPolicy::new()
 
 /// How long an order may take.
 const LONGEST: Duration = Duration::from_mins(8);
+
+/// How often an order is gone on with when the server finds our nonces stale.
+const MOST_ROUNDS: usize = 4;
 
 /// What an order works with.
 #[derive(Clone, Debug)]
@@ -76,11 +80,28 @@ pub(super) enum OrderError {
     Interrupted,
 }
 
+/// Why there is no certificate, and when the server wants to hear of it again.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: OrderError,
+    pub(super) not_before: Option<SystemTime>,
+}
+
+impl From<OrderError> for Failure {
+    fn from(error: OrderError) -> Self {
+        Self {
+            error,
+            not_before: None,
+        }
+    }
+}
+
 /// The server's words, or ours where it said nothing. What it says is for a log: no control characters.
 fn said(error: &Error) -> String {
-    let text = match error {
-        Error::Api(problem) => problem.to_string(),
-        other => format!("the server cannot be asked, or its answer not be read: {other}"),
+    let text = if let Error::Api(problem) = error {
+        problem.to_string()
+    } else {
+        format!("the server cannot be asked, or its answer not be read: {error}")
     };
     text.chars()
         .map(|character| if character.is_control() { ' ' } else { character })
@@ -92,40 +113,69 @@ impl OrderError {
     /// Whether going on with the same order is of no use.
     fn ends_the_order(&self) -> bool {
         match self {
-            Self::Server(Error::Api(_))
-            | Self::NotProved { .. }
-            | Self::NotOffered { .. }
-            | Self::Wrong(_)
-            | Self::Signing(_) => true,
+            Self::Server(Error::Api(_)) => !["badNonce", "rateLimited", "serverInternal"]
+                .iter()
+                .any(|kind| self.is(kind)),
+            Self::NotProved { .. } | Self::NotOffered { .. } | Self::Wrong(_) | Self::Signing(_) => true,
             Self::Server(_) | Self::Call(_) | Self::Storage(_) | Self::TooSlow | Self::Interrupted => false,
         }
     }
 
-    /// Whether the server does not know our account.
-    fn is_account_unknown(&self) -> bool {
+    /// Whether the server says this of RFC 8555 §6.7.
+    fn is(&self, kind: &str) -> bool {
         let Self::Server(Error::Api(problem)) = self else {
             return false;
         };
-        problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:accountDoesNotExist")
+        let said = problem.r#type.as_deref().unwrap_or_default();
+        said.strip_prefix("urn:ietf:params:acme:error:") == Some(kind)
     }
 }
 
 impl Job {
-    /// Orders, proves, finalizes, keeps.
-    pub(super) async fn run(&self) -> Result<(), OrderError> {
-        let outcome = match tokio::time::timeout(LONGEST, self.obtain()).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(OrderError::TooSlow),
-        };
+    /// Orders, proves, finalizes, keeps. With a failure comes until when the server asked to be left alone, if it did.
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let patience = Patience::default();
+        let outcome = PATIENCE.scope(patience.clone(), self.try_rounds()).await;
+        outcome.map_err(|error| Failure {
+            error,
+            not_before: patience.until(),
+        })
+    }
+
+    async fn try_rounds(&self) -> Result<(), OrderError> {
+        let mut outcome = self.within_time().await;
+        for _ in 1..MOST_ROUNDS {
+            // The client has tried again with other nonces already; that they were stale says nothing about the order.
+            if !outcome.as_ref().is_err_and(|error| error.is("badNonce")) {
+                break;
+            }
+            outcome = self.within_time().await;
+        }
         if let Err(error) = &outcome {
             if error.ends_the_order() {
                 self.folder.forget_pending(self.subject())?;
+            } else if let Some(pending) = self.folder.pending(self.subject())? {
+                // It may not have heard.
+                self.folder.keep_pending(
+                    self.subject(),
+                    &Pending {
+                        told: false,
+                        ..pending
+                    },
+                )?;
             }
-            if error.is_account_unknown() {
+            if error.is("accountDoesNotExist") {
                 self.accounts.forget(&self.folder).await?;
             }
         }
         outcome
+    }
+
+    async fn within_time(&self) -> Result<(), OrderError> {
+        match tokio::time::timeout(LONGEST, self.obtain()).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(OrderError::TooSlow),
+        }
     }
 
     fn subject(&self) -> super::folder::Subject<'_> {
@@ -139,14 +189,17 @@ impl Job {
             ..
         } = &*self.profile;
         let account = self.accounts.get(&self.folder, server, terms).await?;
-        let (mut order, pending) = match self.resume(&account).await? {
+        let (mut order, mut pending) = match self.resume(&account).await? {
             Some(resumed) => resumed,
             None => self.begin(&account).await?,
         };
+        // Until all is over: a server may look more than once, and from more than one place.
+        let mut _answered = Vec::new();
         if order.state().status == OrderStatus::Pending {
-            let answered = self.answer(&mut order).await?;
+            _answered = self.answer(&mut order, pending.told).await?;
+            pending.told = true;
+            self.folder.keep_pending(self.subject(), &pending)?;
             let status = order.poll_ready(&POLLS).await;
-            drop(answered);
             if !matches!(status, Ok(OrderStatus::Ready)) {
                 return Err(self.why_not(&account, order, status.err()).await);
             }
@@ -199,13 +252,14 @@ impl Job {
         let pending = Pending {
             url: order.url().to_owned(),
             key,
+            told: false,
         };
         self.folder.keep_pending(self.subject(), &pending)?;
         Ok((order, pending))
     }
 
     /// Provides what every authorization asks for, and tells the server to look.
-    async fn answer(&self, order: &mut Order) -> Result<Vec<Answered>, OrderError> {
+    async fn answer(&self, order: &mut Order, told: bool) -> Result<Vec<Answered>, OrderError> {
         let mut answered = Vec::new();
         let wanted = match self.profile.challenge {
             ChallengeKind::Http01 => ChallengeType::Http01,
@@ -243,7 +297,7 @@ impl Job {
                     .challenges
                     .answer_handshake(&self.domain, proof.digest().as_ref())?,
             });
-            if challenge.status == ChallengeStatus::Pending {
+            if challenge.status == ChallengeStatus::Pending && !told {
                 challenge.set_ready().await?;
             }
         }

@@ -27,7 +27,7 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    const ALL: [Self; 4] = [Self::EcdsaP256, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
+    pub(super) const ALL: [Self; 4] = [Self::EcdsaP256, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
 
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -14,6 +14,7 @@
 //! was left half written is removed by the next start. Whatever else is in the directory, or can be read by others, is an
 //! error: somebody else may have been there.
 
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -170,6 +171,12 @@ impl Storage {
         })
     }
 
+    /// The folders of all accounts.
+    pub(super) fn folders(&self) -> Result<Vec<Folder>, StorageError> {
+        let entries = entries(&self.path)?.into_iter();
+        Ok(entries.filter(|entry| entry.is_dir()).map(Folder::at).collect())
+    }
+
     /// The folder of an account, made if it is not there.
     pub(super) fn folder(&self, server: &Server, terms: &AccountTerms) -> Result<Folder, StorageError> {
         let path = self.path.join(account_name(server, terms));
@@ -190,7 +197,12 @@ fn account_name(server: &Server, terms: &AccountTerms) -> String {
         .concat();
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     let half = digest.as_ref().iter().take(8);
-    half.map(|octet| format!("{octet:02x}")).collect()
+    let mut name = String::with_capacity(16);
+    for octet in half {
+        // Writing to a String cannot fail.
+        let _ = write!(name, "{octet:02x}");
+    }
+    name
 }
 
 fn is_account(name: &str) -> bool {
@@ -264,7 +276,12 @@ pub(super) fn private_directory(path: &Path) -> Result<(), StorageError> {
 }
 
 pub(super) fn private_file(path: &Path) -> Result<(), StorageError> {
-    let metadata = metadata(path)?;
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        // It was listed, so a program that runs here has removed it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(failed("look at", path)(source)),
+    };
     if !metadata.is_file() {
         return Err(StorageError::Kind {
             path: path.to_owned(),
@@ -276,7 +293,8 @@ pub(super) fn private_file(path: &Path) -> Result<(), StorageError> {
 
 fn private(path: &Path, metadata: &Metadata, wanted: u32) -> Result<(), StorageError> {
     let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 == 0 {
+    // Nobody but the owner may do anything.
+    if mode.trailing_zeros() >= 6 {
         Ok(())
     } else {
         Err(StorageError::Open {

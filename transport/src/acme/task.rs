@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::MOST_DOMAINS;
+use super::caller::LONGEST_PATIENCE;
 use super::challenge::Challenges;
 use super::domain::Domain;
 use super::folder::Retry;
 use super::issued::{Issued, Wish};
 use super::keeper::{Active, Inbox};
-use super::order::{Job, OrderError};
+use super::order::{Failure, Job, OrderError};
 use super::report::{Report, Reports, written};
 use super::schedule;
 use crate::certificate::Certificate;
@@ -35,7 +37,9 @@ pub(super) struct Task {
     reports: Arc<ArcSwap<Reports>>,
     profiles: BTreeMap<PathBuf, Active>,
     entries: BTreeMap<Key, Entry>,
-    orders: JoinSet<(Key, Result<(), OrderError>)>,
+    orders: JoinSet<(Key, Result<(), Failure>)>,
+    /// Whether there is something new to tell.
+    changed: bool,
     succeeded: u64,
     failed: u64,
 }
@@ -48,6 +52,8 @@ struct Entry {
     shown_by: Vec<Arc<Issued>>,
     domain: Domain,
     certificate: Option<Arc<CertifiedKey>>,
+    /// Of the certificate.
+    validity: Option<(SystemTime, SystemTime)>,
     due: SystemTime,
     ordering: bool,
     failures: u32,
@@ -63,6 +69,7 @@ impl Task {
             profiles: BTreeMap::new(),
             entries: BTreeMap::new(),
             orders: JoinSet::new(),
+            changed: true,
             succeeded: 0,
             failed: 0,
         }
@@ -72,7 +79,9 @@ impl Task {
     pub(super) async fn run(mut self, mut inbox: Inbox) {
         loop {
             self.begin_what_is_due();
-            self.tell();
+            if std::mem::take(&mut self.changed) {
+                self.tell();
+            }
             let sleep = self.next().map_or(LONGEST_SLEEP, |due| {
                 due.duration_since(SystemTime::now())
                     .unwrap_or_default()
@@ -121,6 +130,7 @@ impl Task {
                 continue;
             };
             entry.ordering = true;
+            self.changed = true;
             let job = Job {
                 profile: Arc::clone(&entry.active.profile),
                 folder: entry.active.folder.clone(),
@@ -135,7 +145,7 @@ impl Task {
                 // A panic is a failure like any other: this name must not stay "under way" for ever.
                 let ran = tokio::spawn(async move { job.run().await }).await;
                 drop(active);
-                (key, ran.unwrap_or(Err(OrderError::Interrupted)))
+                (key, ran.unwrap_or(Err(OrderError::Interrupted.into())))
             });
         }
     }
@@ -144,6 +154,7 @@ impl Task {
     fn change(&mut self, profiles: Vec<Active>) {
         let mut known = std::mem::take(&mut self.entries);
         self.profiles.clear();
+        self.changed = true;
         for active in profiles {
             let place = active.folder.certificate_path_of(active.profile.key);
             let (profile, folder) = (Arc::clone(&active.profile), active.folder.clone());
@@ -167,7 +178,11 @@ impl Task {
                 }
                 let entry = match known.remove(&key) {
                     Some(mut entry) => {
+                        let is_later = entry.active.profile.renew_before != profile.renew_before;
                         entry.active = active.clone();
+                        if is_later && entry.failures == 0 {
+                            entry.schedule();
+                        }
                         entry.shown_by.clear();
                         entry.also_shown_by(&profile.issued);
                         entry
@@ -199,10 +214,12 @@ impl Task {
             warn!(domain = %wish.domain, most = MOST_DOMAINS, "no certificate is ordered: there are too many names already");
             return;
         }
+        self.changed = true;
         self.entries.insert(key, Entry::stored(&active, wish.domain));
     }
 
-    fn ended(&mut self, key: &Key, outcome: Result<(), OrderError>) {
+    fn ended(&mut self, key: &Key, outcome: Result<(), Failure>) {
+        self.changed = true;
         match &outcome {
             Ok(()) => self.succeeded += 1,
             Err(_) => self.failed += 1,
@@ -212,13 +229,13 @@ impl Task {
         };
         entry.ordering = false;
         entry.last_order = Some(SystemTime::now());
-        let outcome = outcome.and_then(|()| entry.take_certificate());
+        let outcome = outcome.and_then(|()| Ok(entry.take_certificate()?));
         match outcome {
             Ok(()) => {
                 let until = entry.not_after().map(written).unwrap_or_default();
                 info!(domain = %entry.domain, until, renewal = written(entry.due), "a certificate was issued");
             }
-            Err(error) => entry.failed(&error),
+            Err(failure) => entry.failed(&failure),
         }
     }
 
@@ -255,6 +272,7 @@ impl Entry {
             shown_by: vec![Arc::clone(&active.profile.issued)],
             domain,
             certificate: None,
+            validity: None,
             due: SystemTime::now(),
             ordering: false,
             failures: 0,
@@ -269,9 +287,9 @@ impl Entry {
             entry.last_error = Some(error.clone());
         }
         if let Some(retry) = retry {
-            // A clock that was wrong when it was written must not put it off for longer than any wait is.
-            let longest = SystemTime::now()
-                + schedule::wait_after(retry.failures, entry.active.profile.retry_after, 1.0);
+            // A clock that was wrong when it was written must not put it off for ever.
+            let longest = LONGEST_PATIENCE.max(entry.active.profile.retry_after * 2);
+            let longest = SystemTime::now() + longest;
             entry.due = entry.due.max(retry.not_before().min(longest));
         }
         entry
@@ -291,8 +309,14 @@ impl Entry {
         for issued in &self.shown_by {
             issued.show(&self.domain, &certificate);
         }
+        self.validity = validity_of(&certificate);
         self.certificate = Some(certificate);
-        if let Some(validity) = self.validity() {
+        self.schedule();
+    }
+
+    /// When it is renewed.
+    fn schedule(&mut self) {
+        if let Some(validity) = self.validity {
             self.due = schedule::renewal(validity, self.active.profile.renew_before, fastrand::f64());
         }
     }
@@ -309,14 +333,14 @@ impl Entry {
         Ok(())
     }
 
-    fn failed(&mut self, error: &OrderError) {
+    fn failed(&mut self, failure: &Failure) {
         self.failures = self.failures.saturating_add(1);
         let wait = schedule::wait_after(self.failures, self.active.profile.retry_after, fastrand::f64());
         self.due = SystemTime::now() + wait;
-        if let Some(until) = self.active.accounts.patience().until() {
+        if let Some(until) = failure.not_before {
             self.due = self.due.max(until);
         }
-        let error = error.to_string();
+        let error = failure.error.to_string();
         let next = written(self.due);
         warn!(domain = %self.domain, error, failures = self.failures, next, "no certificate was issued");
         let since = self
@@ -339,14 +363,12 @@ impl Entry {
     }
 
     fn not_after(&self) -> Option<SystemTime> {
-        self.validity().map(|(_, not_after)| not_after)
+        self.validity.map(|(_, not_after)| not_after)
     }
+}
 
-    fn validity(&self) -> Option<(SystemTime, SystemTime)> {
-        let leaf = self.certificate.as_ref()?.cert.first()?;
-        let leaf = Certificate::parse(leaf.clone()).ok()?;
-        let time =
-            |time: rustls::pki_types::UnixTime| SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
-        Some((time(leaf.not_before()), time(leaf.not_after())))
-    }
+fn validity_of(certificate: &CertifiedKey) -> Option<(SystemTime, SystemTime)> {
+    let leaf = Certificate::parse(certificate.cert.first()?.clone()).ok()?;
+    let time = |time: UnixTime| SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
+    Some((time(leaf.not_before()), time(leaf.not_after())))
 }

@@ -131,7 +131,7 @@ impl AcmeConfig {
             all = fields.refuse(
                 "domains",
                 "invalid-value",
-                &format!("length must be at most {MOST_DOMAINS}"),
+                format!("length must be at most {MOST_DOMAINS}"),
             );
         }
         for Located { value: name, place } in names {
@@ -147,7 +147,7 @@ impl AcmeConfig {
             };
             match (checked, pattern) {
                 (Err(problem), _) => {
-                    all = fields.refuse("domains", "invalid-value", &format!("'{name}': {problem}"));
+                    all = fields.refuse("domains", "invalid-value", format!("'{name}': {problem}"));
                 }
                 (Ok(domain), None) => {
                     self.allowed.add(domain.clone());

@@ -42,6 +42,7 @@ fn filled(path: &Path) -> PathBuf {
     let pending = Pending {
         url: "https://ca.example/order/1".to_owned(),
         key,
+        told: true,
     };
     folder.keep_pending((&other, KIND), &pending).unwrap();
     let retry = Retry {
@@ -78,50 +79,52 @@ fn everything_that_is_written_is_for_us_alone_and_read_again() {
     drop(Storage::open(&path).unwrap());
 }
 
+/// What is done to the directory and a folder in it.
+type Change = fn(&Path, &Path) -> io::Result<()>;
+
 #[test]
 fn what_is_not_ours_alone_is_refused_and_named() {
-    for (what, spoil) in [
-        (
-            "chmod 700",
-            (|path, _| fs::set_permissions(path, PermissionsExt::from_mode(0o750)).unwrap())
-                as fn(&Path, &Path),
-        ),
-        ("chmod 700", |_, folder| {
-            fs::set_permissions(folder, PermissionsExt::from_mode(0o701)).unwrap()
-        }),
-        ("chmod 600", |_, folder| {
-            let file = folder.join("a.example.ecdsa.pem");
-            fs::set_permissions(file, PermissionsExt::from_mode(0o640)).unwrap();
-        }),
+    fn written(path: &Path, content: &[u8]) -> io::Result<()> {
+        write(path, content).map_err(io::Error::other)
+    }
+    fn mode(path: &Path, mode: u32) -> io::Result<()> {
+        fs::set_permissions(path, PermissionsExt::from_mode(mode))
+    }
+    const PEM: &str = "a.example.ecdsa.pem";
+    let spoils: [(&str, Change); 11] = [
+        ("chmod 700", |path, _| mode(path, 0o750)),
+        ("chmod 700", |_, folder| mode(folder, 0o701)),
+        ("chmod 600", |_, folder| mode(&folder.join(PEM), 0o640)),
         ("notes.txt was not written by this program", |path, _| {
-            fs::write(path.join("notes.txt"), "x").unwrap()
+            written(&path.join("notes.txt"), b"x")
         }),
         ("x.pem was not written by this program", |_, folder| {
-            fs::write(folder.join("x.pem"), "x").unwrap()
+            written(&folder.join("x.pem"), b"x")
         }),
         ("A.example.ecdsa.pem was not", |_, folder| {
-            fs::write(folder.join("A.example.ecdsa.pem"), "x").unwrap()
+            written(&folder.join("A.example.ecdsa.pem"), b"x")
         }),
         ("is not a regular file", |_, folder| {
-            symlink("/etc/passwd", folder.join("c.example.ecdsa.pem")).unwrap()
+            symlink("/etc/passwd", folder.join("c.example.ecdsa.pem"))
         }),
         ("is not a directory", |path, _| {
-            symlink("/etc", path.join("0123456789abcdef")).unwrap()
+            symlink("/etc", path.join("0123456789abcdef"))
         }),
         ("holds no certificate", |_, folder| {
-            write(&folder.join("a.example.ecdsa.pem"), b"").unwrap()
+            written(&folder.join(PEM), b"")
         }),
         ("b.example.ecdsa.order cannot be used", |_, folder| {
-            write(&folder.join("b.example.ecdsa.order"), b"{").unwrap()
+            written(&folder.join("b.example.ecdsa.order"), b"{")
         }),
         ("account.json cannot be used", |_, folder| {
-            write(&folder.join("account.json"), b"{\"id\": 1}").unwrap()
+            written(&folder.join("account.json"), b"{\"id\": 1}")
         }),
-    ] {
+    ];
+    for (what, spoil) in spoils {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("acme");
         let folder = filled(&path);
-        spoil(&path, &folder);
+        spoil(&path, &folder).unwrap();
         for refused in [
             Storage::inspect(&path).unwrap_err(),
             Storage::open(&path).unwrap_err(),
