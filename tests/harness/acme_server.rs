@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use certs::{Authority, Leaf};
+use rustix::process::Signal;
 
 use crate::outside::curl;
 use crate::servers::{Files, Server, own_address};
@@ -35,7 +36,7 @@ pub struct AcmePlan {
 #[derive(Debug)]
 pub struct AcmeServer {
     pebble: Server,
-    _names: Server,
+    name_server: Server,
     /// Where the name server is told what to say.
     names: SocketAddr,
     ca: PathBuf,
@@ -149,7 +150,7 @@ impl AcmePlan {
         let pebble = files.start(command, "pebble", &[api, management]);
         AcmeServer {
             pebble,
-            _names: name_server,
+            name_server,
             names: SocketAddr::new(names.ip(), 8055),
             ca,
             api,
@@ -193,6 +194,16 @@ impl AcmeServer {
         said.stdout
     }
 
+    /// The name server answers nobody: the server waits, for some seconds, before it looks for a challenge.
+    pub fn hold_names(&self) {
+        self.name_server.signal(Signal::STOP);
+    }
+
+    /// It answers again, those who wait first.
+    pub fn release_names(&self) {
+        self.name_server.signal(Signal::CONT);
+    }
+
     /// Every name leads to an address where nobody is.
     pub fn names_lead_nowhere(&self) {
         self.lead_names_to(own_address(9).ip());
@@ -215,9 +226,9 @@ impl AcmeServer {
         self.count("Added order")
     }
 
-    /// How many certificates it made.
-    pub fn issued(&self) -> usize {
-        self.count("Issued certificate serial")
+    /// How often it was asked what has to be proved.
+    pub fn asked_what_to_prove(&self) -> usize {
+        self.count("POST /authZ/")
     }
 
     /// How many accounts were opened.

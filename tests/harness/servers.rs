@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use certs::Issued;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// How long a server may take to listen. It decides no test: it ends one that hangs.
@@ -128,6 +129,15 @@ impl Server {
     /// A file in its directory.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may be gone already. The child is waited for by this value alone, so its pid is still its own.
+            let _ = kill_process(pid, signal);
+        }
     }
 
     /// Ends it; its files stay.

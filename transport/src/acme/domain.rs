@@ -121,11 +121,6 @@ impl AllowList {
             || dots().any(|at| self.below.contains(&name[at + 1..]))
             || dots().any(|at| self.before.contains(&name[..at]))
     }
-
-    /// Whether it is one of the names that the list has in full.
-    pub fn names(&self, domain: &Domain) -> bool {
-        self.exact.contains(domain)
-    }
 }
 
 #[cfg(test)]

@@ -231,8 +231,13 @@ impl Job {
         };
         let mut order = match account.order(pending.url.clone()).await {
             Ok(order) => Some(order),
-            Err(Error::Api(_)) => None,
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                let error = OrderError::from(error);
+                if !error.ends_the_order() {
+                    return Err(error);
+                }
+                None
+            }
         };
         if let Some(order) = order.take_if(|order| order.state().status != OrderStatus::Invalid) {
             info!(domain = %self.domain, "going on with an order that was begun before");
