@@ -10,6 +10,7 @@ use http::StatusCode;
 use tokio::sync::watch;
 use transport::finding::Finding;
 
+use crate::acme::Acme;
 use crate::balancer::Balancer;
 use crate::consumer::Consumers;
 use crate::handshake::Handshakes;
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub owned: OwnedHeaders,
     /// TLS towards clients.
     pub handshakes: Handshakes,
+    /// What is ordered of ACME servers.
+    pub acme: Acme,
     /// Limits on requests.
     pub limits: RequestLimits,
     /// `headers`.

@@ -16,7 +16,11 @@
 //! | `revocation-list-stale` (warning) | a list is past its `nextUpdate`: whom it covers is refused |
 //! | `server-name-unusable` | `server_name` is neither a DNS name nor an address |
 //! | `tls-unusable` | rustls refuses the configuration |
+//! | `acme-directory-unusable` | the directory of an `acme` is not ours alone, or something in it cannot be used |
+//! | `hmac-key-unusable` | the file of an external account's key cannot be read |
+//! | `no-effect` (warning) | a name of an `acme` that a certificate of the listener has |
 
+mod acme;
 mod listener_tls;
 mod target_group;
 mod trust;
@@ -27,6 +31,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
+use transport::acme::Profile;
 use transport::certificate::{Certificate, iso8601};
 use transport::finding::Finding;
 use transport::layers::Loaded;
@@ -47,6 +52,7 @@ pub fn compile(loaded: &Loaded<Settings>) -> (Option<Plan>, Vec<Finding>) {
         loaded,
         now: UnixTime::now(),
         findings: Vec::new(),
+        profiles: Vec::new(),
     };
     let plan = compiler.plan();
     (plan, compiler.findings)
@@ -57,6 +63,8 @@ struct Compiler<'a> {
     loaded: &'a Loaded<Settings>,
     now: UnixTime,
     findings: Vec<Finding>,
+    /// Of the listeners that have an `acme`.
+    profiles: Vec<Arc<Profile>>,
 }
 
 impl Compiler<'_> {
@@ -83,6 +91,7 @@ impl Compiler<'_> {
             .collect();
         Some(Plan {
             listeners: listeners.into_iter().collect::<Option<_>>()?,
+            acme: std::mem::take(&mut self.profiles),
             admin: admin.address,
             connection_log: destination(&admin.connection_log),
             access_log: destination(&admin.access_log),

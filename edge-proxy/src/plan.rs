@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use transport::acme::Profile;
 use transport::lines::Destination;
 use transport::serve::ConnectionLimits;
 use transport::server_tls::{CertificateChooser, ServerConfigs};
@@ -21,6 +22,8 @@ use crate::targets::{Targets, Turn};
 pub struct Plan {
     /// Listeners in the order of their names.
     pub(crate) listeners: Vec<Listener>,
+    /// What is ordered of ACME servers.
+    pub(crate) acme: Vec<Arc<Profile>>,
     /// Where `/health`, `/ready` and `/metrics` are answered.
     pub(crate) admin: Option<SocketAddr>,
     /// Where ALB's connection log goes.

@@ -9,6 +9,7 @@
     clippy::return_self_not_must_use
 )]
 
+pub mod acme_server;
 pub mod answer;
 pub mod client;
 pub mod document;

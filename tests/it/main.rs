@@ -12,6 +12,7 @@ macro_rules! table {
 
 mod acl;
 mod acl_scopes;
+mod acme;
 mod alb_headers;
 mod answer_forms;
 mod asked_for_a_certificate;

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert`, `private_key` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
+//! | certificates from elsewhere | [`acme`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
+pub mod acme;
 pub mod activity;
 pub mod body;
 pub mod client_tls;

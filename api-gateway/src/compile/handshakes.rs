@@ -15,6 +15,7 @@ use super::Compilation;
 use super::certificates::{self, Certificates};
 use super::live_routes::LiveRoutes;
 use super::plugins::Plugins;
+use crate::acme::Acme;
 use crate::document::{self, PluginConfig};
 use crate::handshake::{Handshake, Handshakes};
 use crate::identity::TrustedEdges;
@@ -25,10 +26,14 @@ use crate::settings::TlsVersions;
 pub(super) fn compile(
     compilation: &Compilation<'_>,
     live: &LiveRoutes<'_>,
-    plugins: &Plugins<'_>,
-    (edges, certificates): (Option<&TrustedEdges>, &Certificates),
+    (plugins, edges): (&Plugins<'_>, Option<&TrustedEdges>),
+    (shown, acme): (Option<CertificateChooser>, &Acme),
 ) -> Option<Handshakes> {
-    let shown = Arc::new(chooser(compilation, certificates)?);
+    let mut shown = shown?;
+    for profile in &acme.profiles {
+        shown.add_issued(Arc::clone(&profile.issued));
+    }
+    let shown = Arc::new(shown);
     let demands = Demands::of(live, plugins, edges);
     let versions = match compilation.settings().ssl_protocols {
         TlsVersions::Both => Versions::Tls12AndTls13,
@@ -222,7 +227,10 @@ fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<Stri
 }
 
 /// `ssl_cert`, and the `snis` of the document's certificates.
-fn chooser(compilation: &Compilation<'_>, certificates: &Certificates) -> Option<CertificateChooser> {
+pub(super) fn chooser(
+    compilation: &Compilation<'_>,
+    certificates: &Certificates,
+) -> Option<CertificateChooser> {
     let mut chooser = CertificateChooser::new(default_keys(compilation)?);
     for sni in &compilation.document.snis {
         for key in certificates.shown_as(sni.certificate) {

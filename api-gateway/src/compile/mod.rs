@@ -36,9 +36,15 @@
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
 //! | `not-yet` | a field that would decide, and is not built |
+//! | `acme-directory-unusable` | `acme_directory` is not ours alone, or something in it cannot be used |
+//! | `acme-unanswerable` | no listener could answer the challenge of an `acme` |
+//! | `terms-not-accepted` (warning) | an `acme` without `tos_accepted` |
+//! | `orders-for-anybody` (warning) | an `acme` with names that are not its operator's alone |
+//! | `no-wildcard-certificate` (warning) | an `acme` with a wildcard among its domains |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
+mod acme;
 mod certificate_auth;
 mod certificates;
 mod consumers;
@@ -148,7 +154,9 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
     let table = routes::compile(compilation, &live, &scopes, &services);
-    let handshakes = handshakes::compile(compilation, &live, &plugins, (edges.as_ref(), &certificates));
+    let shown = handshakes::chooser(compilation, &certificates);
+    let acme = acme::compile(compilation, shown.as_ref());
+    let handshakes = handshakes::compile(compilation, &live, (&plugins, edges.as_ref()), (shown, &acme));
     let validities = trust::validities(compilation, (&authorities, &certificates), edges.as_ref());
     let table = table?;
     Some(Snapshot {
@@ -167,6 +175,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
         },
         owned: OwnedHeaders::with(plugins.certificate_headers()),
         handshakes: handshakes?,
+        acme,
         limits: RequestLimits {
             header_line: settings.large_client_header_buffers.line,
             head: settings.large_client_header_buffers.total,

@@ -52,6 +52,8 @@ pub struct Settings {
     pub status_listen: Vec<Listen>,
     /// `declarative_config` or `declarative_config_string`; without either the gateway has no routes.
     pub declarative_config: Option<DocumentSource>,
+    /// Where the `acme` plugin keeps account, keys and certificates; made when there is such a plugin.
+    pub acme_directory: PathBuf,
     /// `ssl_cert` and `ssl_cert_key`, pairs in order; empty: self-signed, made at start.
     pub ssl_cert: Vec<CertificateFiles>,
     /// OCSP responses in DER, each for one of the certificates that clients are shown.

@@ -16,6 +16,7 @@ pub(super) struct Node {
     pub(super) database: String,
     pub(super) declarative_config: Option<PathBuf>,
     pub(super) declarative_config_string: Option<String>,
+    pub(super) acme_directory: PathBuf,
     pub(super) ssl_cert: Vec<PathBuf>,
     pub(super) ssl_cert_key: Vec<KeyReference>,
     pub(super) ssl_stapling_file: Vec<PathBuf>,

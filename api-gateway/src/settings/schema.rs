@@ -35,6 +35,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("database", One(Text), "off"),
     Key::optional("declarative_config", One(FILE)),
     Key::optional("declarative_config_string", One(Text)),
+    Key::or("acme_directory", One(FILE), "/var/lib/api-gateway/acme"),
     Key::or("ssl_cert", List(FILE), ""),
     Key::or("ssl_cert_key", List(PrivateKey), ""),
     Key::or("ssl_stapling_file", List(FILE), ""),

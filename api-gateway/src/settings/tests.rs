@@ -49,6 +49,7 @@ fn listen(name: &str, address: &str, protocol: ListenProtocol) -> Listen {
 /// Settings when nobody writes anything.
 fn defaults() -> Settings {
     Settings {
+        acme_directory: "/var/lib/api-gateway/acme".into(),
         proxy_listen: vec![
             listen("127.0.0.1:8000", "127.0.0.1:8000", ListenProtocol::Http),
             listen(
@@ -122,6 +123,7 @@ status_listen = off
 admin_listen = off
 database = off
 declarative_config = kong.yml
+acme_directory = state/acme
 ssl_cert = a.pem, /b.pem
 ssl_cert_key = a.key, /b.key
 ssl_stapling_file = a.der, /b.der
@@ -162,6 +164,7 @@ stream_close_delay = 0s
 
 fn everything() -> Settings {
     Settings {
+        acme_directory: "/etc/kong/state/acme".into(),
         proxy_listen: vec![Listen {
             reuseport: true,
             backlog: Some(128),

@@ -143,10 +143,11 @@ fn the_example_loads_clean() {
                     address: "127.0.0.1:8443".parse().unwrap(),
                     protocol: ListenerProtocol::Https {
                         tls: ListenerTls {
-                            certificate: files("pki/edge/", "server"),
+                            certificate: Some(files("pki/edge/", "server")),
                             additional_certificates: vec![],
                             stapling_files: vec![],
                             security_policy: SecurityPolicy::Tls12,
+                            acme: None,
                         },
                         mutual_authentication: MutualAuthentication::Off,
                     },
@@ -188,10 +189,11 @@ fn what_nobody_writes_has_its_default() {
     assert_eq!(listener.strip_headers, Vec::<HeaderName>::new());
     let expected = ListenerProtocol::Https {
         tls: ListenerTls {
-            certificate: files("", "server"),
+            certificate: Some(files("", "server")),
             additional_certificates: vec![],
             stapling_files: vec![],
             security_policy: SecurityPolicy::Tls12,
+            acme: None,
         },
         mutual_authentication: MutualAuthentication::Off,
     };
