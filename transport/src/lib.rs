@@ -3,12 +3,13 @@
 //! | part | modules |
 //! |---|---|
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert` |
-//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
+//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`dial`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
 pub mod activity;
 pub mod body;
 pub mod client_tls;
+pub mod dial;
 pub mod doctor;
 pub mod drain;
 pub mod hop;
@@ -35,6 +36,7 @@ pub mod certificate_error;
 pub mod distinguished_name;
 pub mod forwarded_cert;
 mod handshake_demand;
+mod handshake_refusal;
 pub mod handshake_diagnosis;
 pub mod handshake_failures;
 pub mod handshake_policy;

@@ -10,7 +10,7 @@ use webpki::EndEntityCert;
 
 use crate::certificate::{AlternativeName, Certificate};
 use crate::certificate_error::CertificateError;
-use crate::handshake_policy::refused;
+use crate::handshake_refusal::refused;
 use crate::presented::PresentedChain;
 use crate::verify::TrustStore;
 
