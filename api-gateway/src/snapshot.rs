@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use http::StatusCode;
 use tokio::sync::watch;
 use transport::finding::Finding;
+use transport::stapling::Fetching;
 
 use crate::balancer::Balancer;
 use crate::consumer::Consumers;
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub owned: OwnedHeaders,
     /// TLS towards clients.
     pub handshakes: Handshakes,
+    /// OCSP answers that are fetched for the certificates that are shown.
+    pub fetching: Fetching,
     /// Limits on requests.
     pub limits: RequestLimits,
     /// `headers`.

@@ -7,7 +7,8 @@
 //! | `certificate-expired` (warning) | what we would show is past its `notAfter`, or before its `notBefore` |
 //! | `certificate-nameless` | an additional certificate has no DNS name that SNI could pick it by |
 //! | `stapling-file-unusable` | an OCSP response cannot be read |
-//! | `not-stapled` (warning) | an OCSP response is stale, wrong, or about no certificate that is shown |
+//! | `not-stapled` (warning) | an OCSP response is stale, wrong, or about no certificate that is shown; or none can be fetched |
+//! | `must-staple` (warning) | a certificate's clients insist on a stapled response, and none is there or fetched |
 //! | `trust-store-unusable` | a trust store cannot be read, holds no authority, or one that is none |
 //! | `name-constraints` (warning) | an authority has name constraints that refuse whoever has such a name |
 //! | `revocation-list-unusable` | a list cannot be read, or is not of an authority of the trust store |
@@ -31,6 +32,7 @@ use transport::layers::Loaded;
 use transport::lines::Destination;
 use transport::pem;
 use transport::serve::ConnectionLimits;
+use transport::stapling::{FetchedStaple, Fetching};
 
 use self::target_group::Group;
 use crate::owned_headers::StripList;
@@ -44,6 +46,7 @@ pub fn compile(loaded: &Loaded<Settings>) -> (Option<Plan>, Vec<Finding>) {
         loaded,
         now: UnixTime::now(),
         findings: Vec::new(),
+        fetched: Vec::new(),
     };
     let plan = compiler.plan();
     (plan, compiler.findings)
@@ -54,6 +57,8 @@ struct Compiler<'a> {
     loaded: &'a Loaded<Settings>,
     now: UnixTime,
     findings: Vec<Finding>,
+    /// OCSP answers that are to be fetched.
+    fetched: Vec<Arc<FetchedStaple>>,
 }
 
 impl Compiler<'_> {
@@ -61,6 +66,7 @@ impl Compiler<'_> {
         let Settings {
             drain_timeout,
             shutdown_delay,
+            revocation_allowed_hosts,
             listeners,
             target_groups,
             admin,
@@ -80,6 +86,10 @@ impl Compiler<'_> {
             .collect();
         Some(Plan {
             listeners: listeners.into_iter().collect::<Option<_>>()?,
+            fetching: Fetching {
+                staples: std::mem::take(&mut self.fetched),
+                allowed: revocation_allowed_hosts.clone(),
+            },
             admin: admin.address,
             connection_log: destination(&admin.connection_log),
             access_log: destination(&admin.access_log),

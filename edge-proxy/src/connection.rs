@@ -106,8 +106,8 @@ pub(crate) async fn serve(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, 
                     if !arrival.view.logs.connections.is_on() {
                         return Arc::clone(config);
                     }
-                    let shown = certificates.key_for(hello).map(AsRef::as_ref);
-                    negotiation.watch(hello, config, shown)
+                    let shown = certificates.key_for(hello);
+                    negotiation.watch(hello, config, shown.as_deref())
                 });
                 match handshake.await {
                     Ok(handshaken) => secured(&arrival, handshaken, (clients, service), draining).await,

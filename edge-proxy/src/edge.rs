@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use transport::drain::{Drain, Drained};
 use transport::handshake_failures::HandshakeFailures;
 use transport::listen::{self, BindError, PortSharing};
+use transport::stapling::{Fetching, Stapler};
 
 use crate::admin;
 use crate::connection;
@@ -25,6 +26,8 @@ pub struct Edge {
     doors: Vec<(TcpListener, Arc<Door>)>,
     admin: Option<TcpListener>,
     control: Control,
+    /// To be begun with.
+    fetching: Fetching,
 }
 
 /// Steers a running edge from outside. Clones steer the same one.
@@ -37,6 +40,7 @@ struct Shared {
     /// As configured, and as bound.
     admin: Option<(SocketAddr, SocketAddr)>,
     failures: Arc<HandshakeFailures>,
+    stapler: Stapler,
     stop: ArcSwap<Stop>,
     phase: AtomicU8,
 }
@@ -101,6 +105,7 @@ impl Edge {
     pub async fn bind(plan: Plan) -> Result<Self, StartError> {
         let Plan {
             listeners,
+            fetching,
             admin,
             connection_log,
             access_log,
@@ -133,6 +138,7 @@ impl Edge {
             doors: by_name,
             admin: admin_address,
             failures,
+            stapler: Stapler::default(),
             stop: ArcSwap::from_pointee(stop),
             phase: AtomicU8::new(Phase::Starting as u8),
         }));
@@ -140,6 +146,7 @@ impl Edge {
             doors,
             admin,
             control,
+            fetching,
         })
     }
 
@@ -167,6 +174,7 @@ impl Edge {
             doors,
             admin,
             control,
+            fetching,
         } = self;
         let drain = Drain::new();
         // The admin listener answers until the very end: it is what tells the others that this one drains.
@@ -187,6 +195,7 @@ impl Edge {
             }
             tokio::spawn(admin::serve(socket, control.clone(), admin_drain.watch()));
         }
+        control.0.stapler.follow(fetching);
         control.enter(Phase::Serving);
         info!("ready");
         shutdown.await;
@@ -238,6 +247,7 @@ impl Control {
     pub fn reload(&self, plan: Plan) -> Result<(), ReloadError> {
         let Plan {
             listeners,
+            fetching,
             admin,
             connection_log,
             access_log,
@@ -245,6 +255,8 @@ impl Control {
         } = plan;
         self.same_sockets(&listeners, admin)?;
         let logs = Arc::new(Logs::open(&connection_log, &access_log).map_err(ReloadError::Log)?);
+        // First, so that no handshake of the new plan lacks an answer that there was.
+        self.0.stapler.follow(fetching);
         for listener in listeners {
             if let Some((_, door)) = self.0.doors.get(&listener.name) {
                 door.change(View::new(listener, &logs));
@@ -284,6 +296,11 @@ impl Control {
     /// The failed handshakes of all listeners and targets.
     pub(crate) fn failures(&self) -> &HandshakeFailures {
         &self.0.failures
+    }
+
+    /// The OCSP answers that are fetched.
+    pub(crate) fn stapler(&self) -> &Stapler {
+        &self.0.stapler
     }
 
     /// How far it is.

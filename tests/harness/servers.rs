@@ -99,6 +99,13 @@ impl Files {
         self.start(command, "openssl", &[listening])
     }
 
+    /// Starts `openssl ocsp` as a responder. It knows its port alone, and listens at every address.
+    pub fn ocsp(self, arguments: &[&str], listening: SocketAddr) -> Server {
+        let mut command = Command::new("openssl");
+        command.arg("ocsp").args(arguments);
+        self.start(command, "openssl", &[listening])
+    }
+
     fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
         let output = fs::File::create(self.0.path().join("output")).unwrap();
         let child = command

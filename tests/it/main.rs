@@ -63,6 +63,7 @@ mod server_names;
 mod shown_certificates;
 mod smuggling;
 mod stapling;
+mod stapling_fetched;
 mod streams;
 mod tls_parameters;
 mod traffic_plugins;

@@ -179,6 +179,11 @@ impl Certificate {
         &self.extensions.ocsp_uris
     }
 
+    /// Whether its holder wants clients to insist on a stapled OCSP answer ("must staple", RFC 7633).
+    pub fn must_be_stapled(&self) -> bool {
+        self.extensions.must_be_stapled
+    }
+
     /// Whether it says where the certificate of its issuer is to be had, as certificates of intermediates do.
     pub fn names_where_its_issuer_is(&self) -> bool {
         self.extensions.names_where_its_issuer_is

@@ -5,18 +5,19 @@ use std::mem::discriminant;
 use std::sync::Arc;
 
 use rustls::DistinguishedName;
-use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
 use transport::certificate::{Certificate, PublicKey};
 use transport::finding::Finding;
 use transport::pem;
 use transport::possession::prove_possession;
 use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
+use transport::stapling::Fetching;
 use uuid::Uuid;
 
 use super::Compilation;
 use super::live_routes::LiveRoutes;
 use super::plugins::Plugins;
+use super::stapling;
 use crate::document::{self, PluginConfig};
 use crate::handshake::{Handshake, Handshakes};
 use crate::identity::TrustedEdges;
@@ -29,8 +30,9 @@ pub(super) fn compile(
     live: &LiveRoutes<'_>,
     plugins: &Plugins<'_>,
     edges: Option<&TrustedEdges>,
-) -> Option<Handshakes> {
-    let shown = Arc::new(certificates(compilation)?);
+) -> Option<(Handshakes, Fetching)> {
+    let (shown, fetching) = certificates(compilation)?;
+    let shown = Arc::new(shown);
     let demands = Demands::of(live, plugins, edges);
     let versions = match compilation.settings().ssl_protocols {
         TlsVersions::Both => Versions::Tls12AndTls13,
@@ -75,7 +77,7 @@ pub(super) fn compile(
         };
         index.insert(name.into(), handshake(demand)?);
     }
-    Some(handshakes)
+    Some((handshakes, fetching))
 }
 
 /// Whether a handshake asks for a certificate, and of whom.
@@ -223,8 +225,8 @@ fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<Stri
     Some(names)
 }
 
-/// `ssl_cert`, and the `snis` of the document's certificates.
-fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
+/// `ssl_cert`, and the `snis` of the document's certificates; and the OCSP answers that are to be fetched for them.
+fn certificates(compilation: &Compilation<'_>) -> Option<(CertificateChooser, Fetching)> {
     let mut chooser = CertificateChooser::new(default_keys(compilation)?);
     let entities = &compilation.document.certificates;
     let by_id: HashMap<Uuid, &document::Certificate> =
@@ -239,33 +241,8 @@ fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
             chooser.add(&sni.name.value, Arc::clone(&pair.certified));
         }
     }
-    staple(compilation, &mut chooser)?;
-    Some(chooser)
-}
-
-/// Puts the responses of `ssl_stapling_file` on the certificates that they are about. One that cannot be shown is warned
-/// of: clients do without, and a wrong one would stop them.
-fn staple(compilation: &Compilation<'_>, chooser: &mut CertificateChooser) -> Option<()> {
-    let mut complete = true;
-    for (index, file) in compilation.settings().ssl_stapling_file.iter().enumerate() {
-        let path = format!("ssl_stapling_file[{index}]");
-        let file_name = file.display();
-        match std::fs::read(file) {
-            Ok(response) => {
-                if let Err(problem) = chooser.staple(&response, UnixTime::now()) {
-                    let message = format!("{file_name} is not stapled: {problem}");
-                    let origin = compilation.node.origin(&path);
-                    compilation.report(Finding::warning("not-stapled", origin, &path, message));
-                }
-            }
-            Err(error) => {
-                complete = false;
-                let message = format!("cannot read {file_name}: {error}");
-                compilation.node_error("unreadable-file", &path, message);
-            }
-        }
-    }
-    complete.then_some(())
+    let fetching = stapling::compile(compilation, &mut chooser)?;
+    Some((chooser, fetching))
 }
 
 /// What clients see that no sni matches: `ssl_cert`, or a pair made here.

@@ -21,7 +21,8 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
-//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
+//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown; a certificate for which none can be fetched |
+//! | `must-staple` (warning) | a certificate whose clients insist on a stapled response, and none is there or fetched |
 //! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
 //! | `too-many-plugins` | more plugin names than a route looks through |
 //! | `never-applies` (warning) | a plugin for no protocol that is spoken here |
@@ -47,6 +48,7 @@ mod plugins;
 mod routes;
 mod scopes;
 mod services;
+mod stapling;
 mod trust;
 mod upstream_tls;
 
@@ -144,7 +146,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let table = routes::compile(compilation, &live, &scopes, &services);
     let handshakes = handshakes::compile(compilation, &live, &plugins, edges.as_ref());
     let validities = trust::validities(compilation, &authorities, edges.as_ref());
-    let table = table?;
+    let (table, (handshakes, fetching)) = (table?, handshakes?);
     Some(Snapshot {
         generation: generation.number,
         configuration_hash: generation.hash,
@@ -160,7 +162,8 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
             recursive: settings.real_ip_recursive,
         },
         owned: OwnedHeaders::with(plugins.certificate_headers()),
-        handshakes: handshakes?,
+        handshakes,
+        fetching,
         limits: RequestLimits {
             header_line: settings.large_client_header_buffers.line,
             head: settings.large_client_header_buffers.total,

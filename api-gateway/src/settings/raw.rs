@@ -17,6 +17,7 @@ pub(super) struct Node {
     pub(super) declarative_config_string: Option<String>,
     pub(super) ssl_cert: Vec<PathBuf>,
     pub(super) ssl_cert_key: Vec<PathBuf>,
+    pub(super) ssl_stapling: bool,
     pub(super) ssl_stapling_file: Vec<PathBuf>,
     pub(super) ssl_protocols: String,
     pub(super) ssl_cipher_suite: String,

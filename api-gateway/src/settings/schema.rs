@@ -37,6 +37,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::optional("declarative_config_string", One(Text)),
     Key::or("ssl_cert", List(FILE), ""),
     Key::or("ssl_cert_key", List(FILE), ""),
+    Key::or("ssl_stapling", One(Boolean), "off"),
     Key::or("ssl_stapling_file", List(FILE), ""),
     Key::or("ssl_protocols", One(Text), "TLSv1.2 TLSv1.3"),
     Key::or("ssl_cipher_suite", One(Text), "intermediate"),

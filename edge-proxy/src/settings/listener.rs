@@ -134,6 +134,7 @@ impl Build<'_> {
         let raw::ListenerTls {
             files,
             additional_certificates,
+            stapling,
             stapling_files,
             security_policy: policy,
         } = tls;
@@ -150,6 +151,7 @@ impl Build<'_> {
         Some(ListenerTls {
             certificate: both(files)?,
             additional_certificates: additional_certificates?,
+            stapling,
             stapling_files,
             security_policy: security_policy?,
         })

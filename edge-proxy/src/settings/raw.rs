@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::XffHeaderProcessing;
+use super::{Stapling, XffHeaderProcessing};
 
 #[derive(Deserialize)]
 pub(super) struct Node {
     pub(super) drain_timeout: Duration,
     pub(super) shutdown_delay: Duration,
+    pub(super) revocation_allowed_hosts: Vec<String>,
     #[serde(default)]
     pub(super) listeners: BTreeMap<String, Listener>,
     #[serde(default)]
@@ -53,6 +54,7 @@ pub(super) struct ListenerTls {
     #[serde(flatten)]
     pub(super) files: CertificateFiles,
     pub(super) additional_certificates: Vec<CertificateFiles>,
+    pub(super) stapling: Stapling,
     pub(super) stapling_files: Vec<PathBuf>,
     pub(super) security_policy: String,
 }

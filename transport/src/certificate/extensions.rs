@@ -13,11 +13,16 @@ use x509_parser::oid_registry::{
     OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
     OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME,
 };
+use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::prelude::FromDer;
 
 use super::{AlternativeName, malformed};
 use crate::certificate_error::CertificateError;
+use crate::der;
 use crate::distinguished_name::DistinguishedName;
+
+/// id-pe-tlsfeature (RFC 7633).
+const OID_TLS_FEATURE: Oid<'static> = oid!(1.3.6.1.5.5.7.1.24);
 
 /// Each is compared with those before it, at the cost of whoever is shown the certificate: 64 KiB of the shortest ones would
 /// be twenty million comparisons. Real certificates have about ten.
@@ -34,6 +39,8 @@ pub(crate) struct Extensions {
     pub(crate) revocation_list_uris: Option<Vec<String>>,
     pub(crate) ocsp_uris: Vec<String>,
     pub(crate) names_where_its_issuer_is: bool,
+    /// TLS feature (RFC 7633): `status_request` is in it.
+    pub(crate) must_be_stapled: bool,
     /// The first critical extension that is not one of ours.
     pub(crate) unknown_critical: Option<String>,
 }
@@ -65,6 +72,9 @@ impl Extensions {
     fn add(&mut self, extension: &X509Extension<'_>) -> Result<(), CertificateError> {
         let value = extension.value;
         let kind = &extension.oid;
+        if *kind == OID_TLS_FEATURE {
+            self.must_be_stapled = wants_status_request(value);
+        }
         if *kind == OID_X509_EXT_SUBJECT_ALT_NAME {
             let names = whole::<SubjectAlternativeName<'_>>(value, "its alternative names cannot be read")?;
             self.alternative_names = Some(names.general_names.iter().map(alternative_name).collect());
@@ -100,6 +110,15 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// Whether a TLS feature extension holds `status_request` (5).
+fn wants_status_request(value: &[u8]) -> bool {
+    let Some(features) = der::only(value, der::SEQUENCE) else {
+        return false;
+    };
+    let mut features = der::Reader::new(features.content);
+    std::iter::from_fn(|| features.expect(der::INTEGER)).any(|feature| feature.content == [5])
 }
 
 fn whole<'a, T: FromDer<'a, X509Error>>(
