@@ -99,11 +99,16 @@ impl Files {
         self.start(command, "openssl", &[listening])
     }
 
-    /// Starts `openssl ocsp` as a responder. It knows its port alone, and listens at every address.
-    pub fn ocsp(self, arguments: &[&str], listening: SocketAddr) -> Server {
+    /// Starts `openssl ocsp` as a responder. It answers one after the other, and a connection without a question would
+    /// hold it up, so it is not knocked at to see whether it listens.
+    pub fn ocsp(self, arguments: &[&str]) -> Server {
         let mut command = Command::new("openssl");
         command.arg("ocsp").args(arguments);
-        self.start(command, "openssl", &[listening])
+        let mut server = self.start(command, "openssl", &[]);
+        server.wait_until("it says that it waits", |server| {
+            server.read("output").contains("waiting for OCSP client connections")
+        });
+        server
     }
 
     fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
@@ -133,16 +138,18 @@ impl Server {
     }
 
     fn wait_for(&mut self, address: SocketAddr) {
+        self.wait_until(&format!("somebody listens at {address}"), |_| {
+            TcpStream::connect(address).is_ok()
+        });
+    }
+
+    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
+        while !is_so(self) {
             let ended = self.child.try_wait().unwrap();
             let said = || format!("{}{}", self.read("output"), self.read("error.log"));
             assert!(ended.is_none(), "it ended: {ended:?}\n{}", said());
-            assert!(
-                Instant::now() < deadline,
-                "nobody listens at {address}\n{}",
-                said()
-            );
+            assert!(Instant::now() < deadline, "not so: {what}\n{}", said());
             pause();
         }
     }

@@ -12,6 +12,7 @@ use harness::template::quoted;
 use http::StatusCode;
 use serde_json::Value;
 
+use crate::pair;
 use crate::stapling::status;
 
 const ANY: &str = "127.0.0.1:0";
@@ -26,8 +27,6 @@ pub(crate) fn fetching(plan: Plan, authority: &Authority, shown: &Issued) -> Pla
         .edge("LISTENERS__OFF__TLS__CERTIFICATE", "pki/own/server.pem")
         .edge("LISTENERS__OFF__TLS__PRIVATE_KEY", "pki/own/server.key")
         .edge("LISTENERS__OFF__TLS__STAPLING", "fetch")
-        .edge("TARGET_GROUPS__GATEWAY__TLS__TRUST_STORE", "pki/own/server.pem")
-        .edge("TARGET_GROUPS__GATEWAY__TLS__SERVER_NAME", "edge.test")
 }
 
 /// The same, allowed to ask the loopback network.
@@ -63,7 +62,7 @@ fn openssl_responder(authority: &Authority, shown: &Issued, standing: char, at: 
     let arguments = [
         "-index", &index, "-CA", &ca, "-rsigner", &ca, "-rkey", &key, "-port", &port, "-ndays", "7",
     ];
-    files.ocsp(&arguments, at)
+    files.ocsp(&arguments)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,6 +173,7 @@ async fn what_is_not_good_is_not_shown_and_asked_for_again() {
     }
     let stack = Stack::reading(document)
         .without_edge()
+        .without_lists()
         .gateway("ssl_stapling", "on")
         .gateway("revocation_allowed_hosts", "127.0.0.1")
         .start()
@@ -319,5 +319,55 @@ async fn failures_are_remembered_over_a_reload_and_one_question_is_enough_for_ma
     responder.say("/a", Word::Says(Standing::Good));
     for door in [stack.edge("off"), stack.edge("public"), stack.gateway()] {
         is_shown("an answer", door.address(), "good").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_killed_asks_again_when_it_is_back() {
+    let authority = Authority::root("Stapled Root").unwrap();
+    let responder = Responder::start(&authority, ANY.parse().unwrap()).await;
+    let shown = authority.issue(Leaf::server("edge.test").ocsp_url(&responder.url("/a"))).unwrap();
+    let files = pair::Files::new(pair::free_address(), pair::free_address());
+    let own = [("own.pem", shown.certificate_pem() + &authority.pem()), ("own.key", shown.key_pem())];
+    for (name, content) in own {
+        std::fs::write(files.path().join(name), content).unwrap();
+    }
+    let (chain, key) = (files.file("own.pem"), files.file("own.key"));
+    for (program, node, listener, environment) in [
+        (
+            "api-gateway",
+            "gateway.toml",
+            "ssl",
+            [
+                ("KONG_SSL_CERT", &*chain),
+                ("KONG_SSL_CERT_KEY", &*key),
+                ("KONG_SSL_STAPLING", "on"),
+                ("KONG_REVOCATION_ALLOWED_HOSTS", "127.0.0.1"),
+            ],
+        ),
+        (
+            "edge-proxy",
+            "edge.toml",
+            "off",
+            [
+                ("EDGE_PROXY_LISTENERS__OFF__TLS__CERTIFICATE", &*chain),
+                ("EDGE_PROXY_LISTENERS__OFF__TLS__PRIVATE_KEY", &*key),
+                ("EDGE_PROXY_LISTENERS__OFF__TLS__STAPLING", "fetch"),
+                ("EDGE_PROXY_REVOCATION_ALLOWED_HOSTS", "127.0.0.1"),
+            ],
+        ),
+    ] {
+        responder.say("/a", Word::Says(Standing::Good));
+        let running = files.start(program, node, &environment).unwrap();
+        is_shown(program, running.address(listener).unwrap(), "good").await;
+        running.crash();
+        responder.say("/a", Word::Under(StatusCode::BAD_GATEWAY));
+        // It starts without an answer, as it would without a network.
+        let running = files.start(program, node, &environment).unwrap();
+        let address = running.address(listener).unwrap();
+        assert_eq!(status(address, &["-tls1_3"]), "-", "{program}");
+        responder.say("/a", Word::Says(Standing::Good));
+        is_shown(program, address, "good").await;
+        assert!(!running.output().contains("panicked"), "{}", running.output());
     }
 }

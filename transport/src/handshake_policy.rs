@@ -81,7 +81,7 @@ impl ClientCertVerifier for VerifiedClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let chain =
-            PresentedChain::from_parts(end_entity, intermediates).map_err(|cause| refused(cause, None))?;
+            PresentedChain::of_client(end_entity, intermediates).map_err(|cause| refused(cause, None))?;
         match self.store.verify_once(&chain, now) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(cause) => Err(refused(cause, Some(&chain))),

@@ -85,7 +85,7 @@ impl ServerCertVerifier for Servers {
         match &self.trust {
             Trust::Anybody => {}
             Trust::Store { store, further } => {
-                let chain = PresentedChain::from_parts(end_entity, intermediates)
+                let chain = PresentedChain::of_server(end_entity, intermediates)
                     .map_err(|cause| refused(cause, None))?;
                 store
                     .verify(&chain, now)

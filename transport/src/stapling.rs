@@ -136,9 +136,9 @@ impl Shown {
         let Some(leaf) = self.leaf().filter(|leaf| !leaf.is_self_signed()) else {
             return Ok(());
         };
-        if let Ok(chain) = PresentedChain::from_handshake(&self.plain.cert)
-            && let Some(known) = wanted.iter().find(|known| known.is_of(&chain))
-        {
+        let chain = PresentedChain::of_own(&self.plain.cert).map(|chain| chain.digest());
+        let same = |known: &&Arc<FetchedStaple>| chain.as_ref().is_ok_and(|chain| chain == known.chain());
+        if let Some(known) = wanted.iter().find(same) {
             self.fetched = Some(Arc::clone(known));
             return Ok(());
         }

@@ -35,6 +35,8 @@ pub(crate) struct Extensions {
     pub(crate) path_length: Option<u32>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) extended_key_usage: Option<Purposes>,
+    pub(crate) name_constraints: bool,
+    /// Name constraints of the kinds that refuse everybody.
     pub(crate) refusing_name_constraints: bool,
     pub(crate) revocation_list_uris: Option<Vec<String>>,
     pub(crate) ocsp_uris: Vec<String>,
@@ -92,6 +94,7 @@ impl Extensions {
                 ocsp_signing: usage.ocsp_signing,
             });
         } else if *kind == OID_X509_EXT_NAME_CONSTRAINTS {
+            self.name_constraints = true;
             self.refusing_name_constraints = constraints_refuse(value);
         } else if *kind == OID_X509_EXT_CRL_DISTRIBUTION_POINTS {
             let points =

@@ -26,6 +26,7 @@ use crate::dial::{DialError, dial};
 use crate::handshake_demand::Demand;
 use crate::handshake_diagnosis::{Diagnosis, ShownBy, ShownChain, tls_error};
 use crate::pem;
+use crate::presented::MAX_PRESENTED_BY_SERVER;
 use crate::revocation::crl::RevocationLists;
 use crate::serve::names_of;
 use crate::server_verifier::verify_server;
@@ -37,8 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LAST_WORD: Duration = Duration::from_secs(3);
 /// Authorities that are told of those that a server names.
 const AUTHORITIES: usize = 64;
-/// Certificates below the root that are allowed: how deep is too deep is for whoever connects in earnest.
-const DEEPEST: usize = 10;
+/// Certificates below the root that are allowed, all that a server may present: how deep is too deep is for whoever connects
+/// in earnest.
+const DEEPEST: usize = MAX_PRESENTED_BY_SERVER;
 
 /// Whom to visit, and as whom.
 pub(super) struct Visit {

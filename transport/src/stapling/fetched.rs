@@ -100,7 +100,7 @@ impl FetchedStaple {
             return Err(Unfetchable::NoResponder);
         }
         let question = ocsp::request(&leaf, &issuer).ok_or(Unfetchable::NoIssuer)?;
-        let chain = PresentedChain::from_handshake(&plain.cert).map_err(|_| Unfetchable::NoIssuer)?;
+        let chain = PresentedChain::of_own(&plain.cert).map_err(|_| Unfetchable::NoIssuer)?;
         Ok(Self {
             plain: Arc::clone(plain),
             chain: chain.digest(),
@@ -121,9 +121,9 @@ impl FetchedStaple {
         })
     }
 
-    /// Whether it is about the very same chain.
-    pub(super) fn is_of(&self, chain: &PresentedChain) -> bool {
-        self.chain == chain.digest()
+    /// The digest of the whole chain that it is about.
+    pub(super) fn chain(&self) -> &[u8; 32] {
+        &self.chain
     }
 
     /// Whether the responder said that the certificate is revoked, and has not taken it back.

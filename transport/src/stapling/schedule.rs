@@ -16,10 +16,11 @@ const LAST_RETRY: Duration = Duration::from_mins(10);
 pub(super) fn refresh(this_update: UnixTime, next_update: UnixTime, now: UnixTime, die: f64) -> Duration {
     let (from, to, now) = (this_update.as_secs(), next_update.as_secs(), now.as_secs());
     let half = from.saturating_add(to.saturating_sub(from) / 2);
+    let left = to.saturating_sub(now);
     let aim = if now < half {
-        half - now
+        (half - now).min(left)
     } else {
-        to.saturating_sub(now) / 2
+        left / 2
     };
     Duration::from_secs(aim).mul_f64(0.9 + 0.2 * die).max(SHORTEST)
 }
