@@ -132,9 +132,10 @@ impl Files {
 }
 
 impl Server {
-    /// A file in its directory.
+    /// A file in its directory; what it was sent is in its logs, so not all of it need be text.
     pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+        let octets = fs::read(self.dir.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&octets).into_owned()
     }
 
     fn wait_for(&mut self, address: SocketAddr) {
