@@ -106,7 +106,9 @@ impl Files {
         command.arg("ocsp").args(arguments);
         let mut server = self.start(command, "openssl", &[]);
         server.wait_until("it says that it waits", |server| {
-            server.read("output").contains("waiting for OCSP client connections")
+            server
+                .read("output")
+                .contains("waiting for OCSP client connections")
         });
         server
     }

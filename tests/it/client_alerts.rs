@@ -74,7 +74,11 @@ fn rows(world: &World) -> Vec<Row> {
     } = world;
     let by = |authority: &Authority, leaf| Some(Shown::from(authority.issue(leaf).unwrap()));
     let ended = Ca::named("Old Department").validity(Validity::ended_days_ago(2));
-    let deep = root.intermediate("First").unwrap().intermediate("Second").unwrap();
+    let deep = root
+        .intermediate("First")
+        .unwrap()
+        .intermediate("Second")
+        .unwrap();
     let carol = Some("CN=carol");
     let row = |what, shown, alert, (class, remedy), marked| Row {
         what,
@@ -121,12 +125,21 @@ async fn a_refused_client_is_told_what_kind_of_refusal_it_is() {
     let (address, admin) = (stack.edge("verify").address(), stack.edge_admin());
     let files = Files::new();
     let said = |shown: Option<&Shown>, version: &str| {
-        let mut options = vec![version.to_owned(), "-cipher".to_owned(), "DEFAULT@SECLEVEL=0".to_owned()];
+        let mut options = vec![
+            version.to_owned(),
+            "-cipher".to_owned(),
+            "DEFAULT@SECLEVEL=0".to_owned(),
+        ];
         if let Some(Shown { chain, key }) = shown {
             const END: &str = "-----END CERTIFICATE-----\n";
             let (leaf, issuers) = chain.split_once(END).unwrap();
             let leaf = files.write("leaf.pem", &format!("{leaf}{END}"));
-            options.extend(["-cert".to_owned(), leaf, "-key".to_owned(), files.write("key.pem", key)]);
+            options.extend([
+                "-cert".to_owned(),
+                leaf,
+                "-key".to_owned(),
+                files.write("key.pem", key),
+            ]);
             if !issuers.is_empty() {
                 options.extend(["-cert_chain".to_owned(), files.write("issuers.pem", issuers)]);
             }
@@ -180,6 +193,9 @@ async fn a_weak_key_of_our_own_is_refused_by_check() {
     ] {
         let report = with_files(plan).refusal().map(|report| report.to_string());
         let report = report.unwrap_or_else(|| panic!("{what} is taken"));
-        assert!(report.contains("error[") && report.contains("key"), "{what}: {report}");
+        assert!(
+            report.contains("error[") && report.contains("key"),
+            "{what}: {report}"
+        );
     }
 }

@@ -104,6 +104,7 @@ async fn a_running_program_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines)] // a table
 async fn our_own_programs_are_visited() {
     let pair = Pair::start().await;
     let pki = &pair.files.pki;
@@ -143,7 +144,11 @@ async fn our_own_programs_are_visited() {
             "edge.test",
             Some("mallory"),
             1,
-            &["failed: unknown_ca: ", "the alert UnknownCA", "have the server trust the root"],
+            &[
+                "failed: unknown_ca: ",
+                "the alert UnknownCA",
+                "have the server trust the root",
+            ],
         ),
         (
             &verify,
@@ -325,7 +330,15 @@ async fn a_server_that_cuts_the_connection_off_has_not_taken_the_certificate() {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
     for (config, code, parts) in [
-        (asking, 1, &["`CN=alice`", "failed: closed: the server ended the handshake", "do:      see the log of the server"][..]),
+        (
+            asking,
+            1,
+            &[
+                "`CN=alice`",
+                "failed: closed: the server ended the handshake",
+                "do:      see the log of the server",
+            ][..],
+        ),
         (not_asking, 0, &["asks:      for no certificate", "took it"]),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -338,9 +351,22 @@ async fn a_server_that_cuts_the_connection_off_has_not_taken_the_certificate() {
             stream.set_zero_linger().unwrap();
             drop(stream);
         });
-        let (trust, cert, key) = (file("ca/internal.pem"), file("clients/alice.pem"), file("clients/alice.key"));
+        let (trust, cert, key) = (
+            file("ca/internal.pem"),
+            file("clients/alice.pem"),
+            file("clients/alice.key"),
+        );
         let arguments = [
-            "--connect", &*address, "--server-name", "upstream.test", "--trust", &*trust, "--cert", &*cert, "--key", &*key,
+            "--connect",
+            &*address,
+            "--server-name",
+            "upstream.test",
+            "--trust",
+            &*trust,
+            "--cert",
+            &*cert,
+            "--key",
+            &*key,
         ];
         assert_said(&doctor("api-gateway", &arguments, &[]), code, parts);
     }

@@ -68,6 +68,7 @@ mod silent_addresses;
 mod smuggling;
 mod stapling;
 mod stapling_fetched;
+mod stapling_responders;
 mod streams;
 mod tls_parameters;
 mod traffic_plugins;

@@ -45,9 +45,14 @@ async fn the_gateway_warns() {
             .file("own.key", shown.key_pem())
             .gateway("ssl_cert", "pki/own.pem")
             .gateway("ssl_cert_key", "pki/own.key");
-        for (where_, plan) in [("default", as_default), ("by name", Stack::reading(document).without_lists())] {
+        for (where_, plan) in [
+            ("default", as_default),
+            ("by name", Stack::reading(document).without_lists()),
+        ] {
             let warnings = node(plan).warnings();
-            let about_ours = warnings.iter().filter(|line| line.contains("CN=edge.test") && line.contains("stapl"));
+            let about_ours = warnings
+                .iter()
+                .filter(|line| line.contains("CN=edge.test") && line.contains("stapl"));
             let codes: Vec<&str> = about_ours
                 .filter_map(|line| line.split_once("warning[")?.1.split_once(']'))
                 .map(|(code, _)| code)
@@ -63,11 +68,19 @@ async fn the_edge_warns() {
     for (stapling, responder, expected) in [
         ("", Some(URL), &["warning[must-staple]"][..]),
         ("stapling = \"fetch\"\n", Some(URL), &[]),
-        ("stapling = \"fetch\"\n", None, &["warning[must-staple]", "warning[not-stapled]"]),
+        (
+            "stapling = \"fetch\"\n",
+            None,
+            &["warning[must-staple]", "warning[not-stapled]"],
+        ),
     ] {
         let files = Files::new(free_address(), free_address());
         let shown = insisting(&authority, responder);
-        std::fs::write(files.path().join("own.pem"), shown.certificate_pem() + &authority.pem()).unwrap();
+        std::fs::write(
+            files.path().join("own.pem"),
+            shown.certificate_pem() + &authority.pem(),
+        )
+        .unwrap();
         std::fs::write(files.path().join("own.key"), shown.key_pem()).unwrap();
         files.change(
             "edge.toml",

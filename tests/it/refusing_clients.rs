@@ -1,12 +1,12 @@
 //! Clients that refuse what they are shown: they say so in an alert, and the doctor of either door says what it means. The
 //! clients are `openssl s_client`, at both versions, and curl.
 
-use std::net::SocketAddr;
+use std::fmt::Write as _;
 
-use certs::{Authority, Leaf, Revocations, Usage, Validity};
+use certs::{Authority, Issued, Leaf, Revocations, Usage, Validity};
 use harness::outside::{curl, s_client};
 use harness::servers::Files;
-use harness::stack::Stack;
+use harness::stack::{Plan, Stack};
 use harness::template::quoted;
 
 use crate::handshake_failures::{assert_failure, newest};
@@ -57,56 +57,75 @@ const ROWS: [(&str, &str, &[&str], &str, &str); 6] = [
     ),
 ];
 
+/// What is shown under a name, at the edge by a listener of its own.
+struct Exhibit {
+    name: &'static str,
+    listener: &'static str,
+    issued: Issued,
+}
+
+impl Exhibit {
+    fn all(root: &Authority) -> [Self; 4] {
+        let shown = |name: &'static str, listener, change: fn(Leaf) -> Leaf| Self {
+            name,
+            listener,
+            issued: root.issue(change(Leaf::server(name))).unwrap(),
+        };
+        [
+            shown("good.test", "off", |leaf| leaf),
+            shown("old.test", "public", |leaf| {
+                leaf.validity(Validity::ended_days_ago(2))
+            }),
+            shown("purpose.test", "verify", |leaf| leaf.usages([Usage::Client])),
+            shown("revoked.test", "rfc9440", |leaf| leaf),
+        ]
+    }
+}
+
+/// Both doors show all of it.
+fn showing(exhibits: &[Exhibit]) -> Plan {
+    let mut document = "_format_version: \"3.0\"\ncertificates:\n".to_owned();
+    for Exhibit { name, issued, .. } in exhibits {
+        let (chain, key) = (quoted(&issued.chain_pem()), quoted(&issued.key_pem()));
+        writeln!(document, "- {{cert: {chain}, key: {key}, snis: [{name}]}}").unwrap();
+    }
+    let mut plan = Stack::reading(document).without_lists();
+    for Exhibit {
+        name,
+        listener,
+        issued,
+    } in exhibits
+    {
+        let keys = format!("LISTENERS__{}__TLS__", listener.to_ascii_uppercase());
+        plan = plan
+            .file(&format!("shown/{name}.pem"), issued.chain_pem())
+            .file(&format!("shown/{name}.key"), issued.key_pem())
+            .edge(&format!("{keys}CERTIFICATE"), &format!("pki/shown/{name}.pem"))
+            .edge(&format!("{keys}PRIVATE_KEY"), &format!("pki/shown/{name}.key"));
+    }
+    plan
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_clients_have_against_us_is_told_with_the_remedy() {
     let root = Authority::root("Shown Root").unwrap();
-    let leaf = |name: &str| Leaf::server(name);
-    let revoked = root.issue(leaf("revoked.test")).unwrap();
-    let list = root.revocation_list(Revocations::of([&revoked])).unwrap();
-    let shown = [
-        ("good.test", root.issue(leaf("good.test")).unwrap()),
-        (
-            "old.test",
-            root.issue(leaf("old.test").validity(Validity::ended_days_ago(2))).unwrap(),
-        ),
-        (
-            "purpose.test",
-            root.issue(leaf("purpose.test").usages([Usage::Client])).unwrap(),
-        ),
-        ("revoked.test", revoked),
-    ];
-    let mut document = "_format_version: \"3.0\"\ncertificates:\n".to_owned();
-    let mut plan_files = Vec::new();
-    for (name, issued) in &shown {
-        let (chain, key) = (issued.chain_pem(), issued.key_pem());
-        document += &format!("- {{cert: {}, key: {}, snis: [{name}]}}\n", quoted(&chain), quoted(&key));
-        plan_files.push((format!("shown/{name}.pem"), chain));
-        plan_files.push((format!("shown/{name}.key"), key));
-    }
-    let mut plan = Stack::reading(document).without_lists();
-    for (name, content) in plan_files {
-        plan = plan.file(&name, content);
-    }
-    for (listener, name) in [("OFF", "good.test"), ("PUBLIC", "old.test"), ("VERIFY", "purpose.test"), ("RFC9440", "revoked.test")] {
-        plan = plan
-            .edge(&format!("LISTENERS__{listener}__TLS__CERTIFICATE"), &format!("pki/shown/{name}.pem"))
-            .edge(&format!("LISTENERS__{listener}__TLS__PRIVATE_KEY"), &format!("pki/shown/{name}.key"));
-    }
-    let stack = plan.start().await;
+    let exhibits = Exhibit::all(&root);
+    let list = root
+        .revocation_list(Revocations::of([&exhibits[3].issued]))
+        .unwrap();
+    let stack = showing(&exhibits).start().await;
     let files = Files::new();
     let fill = [
         ("{root}", files.write("root.pem", &root.pem())),
-        ("{other}", files.write("other.pem", &Authority::root("Other Root").unwrap().pem())),
+        (
+            "{other}",
+            files.write("other.pem", &Authority::root("Other Root").unwrap().pem()),
+        ),
         ("{list}", files.write("list.pem", &list.pem())),
     ];
-    let at_the_edge = |name: &str| -> SocketAddr {
-        let listener = match name {
-            "good.test" => "off",
-            "old.test" => "public",
-            "purpose.test" => "verify",
-            _ => "rfc9440",
-        };
-        stack.edge(listener).address()
+    let at_the_edge = |name: &str| {
+        let exhibit = exhibits.iter().find(|exhibit| exhibit.name == name).unwrap();
+        stack.edge(exhibit.listener).address()
     };
     let (admin, status) = (stack.edge_admin(), stack.status());
     let mut failures = 0;
@@ -125,7 +144,12 @@ async fn what_clients_have_against_us_is_told_with_the_remedy() {
             failures += 1;
             for (door, address, asked, path) in [
                 ("edge", at_the_edge(name), &admin, "/handshakes"),
-                ("gateway", stack.gateway().address(), &status, "/status/handshakes"),
+                (
+                    "gateway",
+                    stack.gateway().address(),
+                    &status,
+                    "/status/handshakes",
+                ),
             ] {
                 let what = format!("{what} {version} at the {door}");
                 let said = s_client(address, &given, "/");
@@ -145,10 +169,18 @@ async fn what_clients_have_against_us_is_told_with_the_remedy() {
         (stack.gateway().address(), &status, "/status/handshakes"),
     ] {
         let port = address.port();
-        let (resolve, url) = (format!("good.test:{port}:127.0.0.1"), format!("https://good.test:{port}/"));
+        let (resolve, url) = (
+            format!("good.test:{port}:127.0.0.1"),
+            format!("https://good.test:{port}/"),
+        );
         let said = tokio::task::block_in_place(|| curl(&["--resolve", &resolve, &url]));
         assert_eq!(said.code, Some(60), "{said:?}");
         let found = newest(asked, path, failures + 1).await;
-        assert_failure("curl", &found, "unknown_ca", "have the client trust the root of this one");
+        assert_failure(
+            "curl",
+            &found,
+            "unknown_ca",
+            "have the client trust the root of this one",
+        );
     }
 }

@@ -38,15 +38,26 @@ async fn cost_a_moment_and_no_request() {
         let mut places = triples.map(|entry| entry.path()).chain([dir.into()]);
         places.any(|place: std::path::PathBuf| Path::new(&place).join(NAMES).exists())
     });
-    assert!(is_installed, "{NAMES} is missing; `make tools` installs it, or apt-get install libnss-wrapper");
+    assert!(
+        is_installed,
+        "{NAMES} is missing; `make tools` installs it, or apt-get install libnss-wrapper"
+    );
     let (gateway, public, passed) = (free_address(), free_address(), free_address());
     let echo = start_echo(None).await;
     let _silent = [silent(gateway.port()).await, silent(echo.http.port()).await];
     let files = Files::new(gateway, echo.http);
     let hosts = files.file("hosts");
     fs::write(&hosts, format!("{SILENT} two.test\n127.0.0.1 two.test\n")).unwrap();
-    files.change("kong.yaml", &echo.http.to_string(), &format!("two.test:{}", echo.http.port()));
-    files.change("edge.toml", &gateway.to_string(), &format!("two.test:{}", gateway.port()));
+    files.change(
+        "kong.yaml",
+        &echo.http.to_string(),
+        &format!("two.test:{}", echo.http.port()),
+    );
+    files.change(
+        "edge.toml",
+        &gateway.to_string(),
+        &format!("two.test:{}", gateway.port()),
+    );
     let (public_text, passed_text) = (public.to_string(), passed.to_string());
     let environment = [
         ("LD_PRELOAD", NAMES),
@@ -54,15 +65,24 @@ async fn cost_a_moment_and_no_request() {
         ("EDGE_PROXY_LISTENERS__PUBLIC__ADDRESS", &*public_text),
         ("EDGE_PROXY_LISTENERS__PASSED__ADDRESS", &*passed_text),
     ];
-    let _gateway = files.start("api-gateway", "gateway.toml", &environment[..2]).unwrap();
+    let _gateway = files
+        .start("api-gateway", "gateway.toml", &environment[..2])
+        .unwrap();
     let _edge = files.start("edge-proxy", "edge.toml", &environment).unwrap();
     for (what, client) in [
         ("through the edge", Client::https(public, &files.pki, "edge.test")),
-        ("passed through", Client::https(passed, &files.pki, "gateway.test")),
+        (
+            "passed through",
+            Client::https(passed, &files.pki, "gateway.test"),
+        ),
     ] {
         let start = Instant::now();
         let answer = client.get("/public").await;
         assert_eq!(answer.status, 200, "{what}: {answer:?}");
-        assert!(start.elapsed() < Duration::from_secs(5), "{what}: {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{what}: {:?}",
+            start.elapsed()
+        );
     }
 }

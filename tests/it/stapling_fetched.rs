@@ -1,24 +1,22 @@
-//! OCSP answers that both doors fetch from the responders that their certificates name: `openssl ocsp`, and one over the
-//! test authority that can be made to say anything. What clients get is read by `openssl s_client -status`.
+//! OCSP answers that both doors fetch from a responder over the test authority that can be made to say anything. What
+//! clients get is read by `openssl s_client -status`.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use certs::{Authority, Issued, Leaf, Standing, Validity};
-use harness::outside::openssl;
 use harness::responder::{Responder, Word};
-use harness::servers::{Files, Server};
 use harness::stack::{Plan, Stack, eventually};
 use harness::template::quoted;
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::pair;
 use crate::stapling::status;
 
-const ANY: &str = "127.0.0.1:0";
+pub(crate) const ANY: &str = "127.0.0.1:0";
 
 /// A plan whose two doors show this certificate, with its issuer behind it, and fetch what is said of it.
-pub(crate) fn fetching(plan: Plan, authority: &Authority, shown: &Issued) -> Plan {
+fn fetching(plan: Plan, authority: &Authority, shown: &Issued) -> Plan {
     plan.file("own/server.pem", shown.certificate_pem() + &authority.pem())
         .file("own/server.key", shown.key_pem())
         .gateway("ssl_cert", "pki/own/server.pem")
@@ -30,111 +28,24 @@ pub(crate) fn fetching(plan: Plan, authority: &Authority, shown: &Issued) -> Pla
 }
 
 /// The same, allowed to ask the loopback network.
-fn fetching_here(plan: Plan, authority: &Authority, shown: &Issued) -> Plan {
+pub(crate) fn fetching_here(plan: Plan, authority: &Authority, shown: &Issued) -> Plan {
     fetching(plan, authority, shown)
         .gateway("revocation_allowed_hosts", "127.0.0.0/8")
         .edge("REVOCATION_ALLOWED_HOSTS", "127.0.0.0/8")
 }
 
-async fn is_shown(what: &str, address: SocketAddr, expected: &str) {
-    eventually(what, async || (status(address, &["-tls1_3"]) == expected).then_some(())).await;
+pub(crate) async fn is_shown(what: &str, address: SocketAddr, expected: &str) {
+    eventually(what, async || {
+        (status(address, &["-tls1_3"]) == expected).then_some(())
+    })
+    .await;
 }
 
 /// What both doors tell of the one answer that they fetch.
-async fn told(stack: &Stack) -> [Value; 2] {
+pub(crate) async fn told(stack: &Stack) -> [Value; 2] {
     let gateway = stack.status().get("/status").await.json()["stapling"][0].clone();
     let edge = stack.edge_admin().get("/stapling").await.json()[0].clone();
     [gateway, edge]
-}
-
-/// `openssl ocsp` as a responder that knows one certificate.
-fn openssl_responder(authority: &Authority, shown: &Issued, standing: char, at: SocketAddr) -> Server {
-    let files = Files::new();
-    let ca = files.write("ca.pem", &authority.pem());
-    let key = files.write("ca.key", &authority.key_pem());
-    let leaf = files.write("leaf.pem", &shown.certificate_pem());
-    let said = openssl(&["x509", "-in", &leaf, "-noout", "-serial"], b"");
-    let serial = said.stdout.trim().strip_prefix("serial=").unwrap().to_owned();
-    let revoked = if standing == 'R' { "250101000000Z" } else { "" };
-    let index = format!("{standing}\t491231000000Z\t{revoked}\t{serial}\tunknown\t/CN=x\n");
-    let index = files.write("index.txt", &index);
-    let port = at.port().to_string();
-    let arguments = [
-        "-index", &index, "-CA", &ca, "-rsigner", &ca, "-rkey", &key, "-port", &port, "-ndays", "7",
-    ];
-    files.ocsp(&arguments)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn openssl_is_asked_and_its_end_ends_nothing() {
-    let authority = Authority::root("Stapled Root").unwrap();
-    let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let shown = Leaf::server("edge.test").ocsp_url(&format!("http://{at}/"));
-    let shown = authority.issue(shown).unwrap();
-    let running = |standing| {
-        tokio::task::block_in_place(|| openssl_responder(&authority, &shown, standing, at))
-    };
-    let stack = fetching_here(Stack::with("hop.yaml"), &authority, &shown).start().await;
-    let doors = [stack.gateway().address(), stack.edge("off").address()];
-    for door in doors {
-        assert_eq!(status(door, &["-tls1_3"]), "-", "nobody has answered yet");
-    }
-    let failed = eventually("failures that are told", async || {
-        let told = told(&stack).await;
-        told.iter().all(|one| !one["last_error"].is_null()).then_some(told)
-    })
-    .await;
-    for one in &failed {
-        assert_eq!(one["status"], "none", "{one:#}");
-        assert_eq!(one["certificate"], "CN=edge.test", "{one:#}");
-        assert!(one["failures"].as_u64().unwrap() > 0, "{one:#}");
-    }
-
-    let responder = running('V');
-    for door in doors {
-        is_shown("an answer", door, "good").await;
-        assert_eq!(status(door, &["-tls1_2"]), "good");
-    }
-    for one in told(&stack).await {
-        assert_eq!((&one["status"], &one["failures"]), (&"good".into(), &0.into()), "{one:#}");
-        assert!(one["last_error"].is_null() && one["age_seconds"].as_u64().unwrap() < 60, "{one:#}");
-        assert!(one["next_update"].as_str() > one["next_attempt"].as_str(), "{one:#}");
-        assert_eq!(one["responders"][0], format!("http://{at}/"));
-    }
-    let metrics = stack.status().get("/metrics").await.text();
-    let line = "gateway_ocsp_answer_next_update_timestamp_seconds{certificate=\"CN=edge.test\",sha256=\"";
-    assert!(metrics.contains(line), "{metrics}");
-    let metrics = stack.edge_admin().get("/metrics").await.text();
-    assert!(metrics.contains("edge_proxy_ocsp_answer_fetches_total{") && metrics.contains("outcome=\"good\"} 1\n"));
-
-    // It is gone; what it said stays, over reloads, too.
-    drop(responder);
-    for door in doors {
-        assert_eq!(status(door, &["-tls1_3"]), "good");
-    }
-    stack.reload_gateway().await;
-    stack.reload_edge();
-    for door in doors {
-        assert_eq!(status(door, &["-tls1_3"]), "good", "at once");
-    }
-    drop(stack);
-
-    let _responder = running('R');
-    let stack = fetching_here(Stack::with("hop.yaml"), &authority, &shown).start().await;
-    eventually("the word that it is revoked", async || {
-        let told = told(&stack).await;
-        told.iter().all(|one| one["status"] == "revoked").then_some(())
-    })
-    .await;
-    for door in [stack.gateway().address(), stack.edge("off").address()] {
-        assert_eq!(status(door, &["-tls1_3"]), "-");
-    }
-}
-
-/// A port that is free at the moment, for a program that does not tell which one it was given.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,18 +69,17 @@ async fn what_is_not_good_is_not_shown_and_asked_for_again() {
     };
     responder.say("/good", good.clone());
     let mut document = "_format_version: \"3.0\"\ncertificates:\n".to_owned();
-    let mut plan_files = Vec::new();
     for (row, (_, word, _)) in rows.iter().enumerate() {
         responder.say(&format!("/{row}"), word.clone());
         let leaf = Leaf::server(&format!("row-{row}.test")).ocsp_url(&responder.url(&format!("/{row}")));
         let issued = authority.issue(leaf).unwrap();
         let chain = issued.certificate_pem() + &authority.pem();
-        document += &format!(
-            "- {{cert: {}, key: {}, snis: [row-{row}.test]}}\n",
-            quoted(&chain),
-            quoted(&issued.key_pem())
-        );
-        plan_files.push(issued);
+        let (chain, key) = (quoted(&chain), quoted(&issued.key_pem()));
+        writeln!(
+            document,
+            "- {{cert: {chain}, key: {key}, snis: [row-{row}.test]}}"
+        )
+        .unwrap();
     }
     let stack = Stack::reading(document)
         .without_edge()
@@ -182,7 +92,11 @@ async fn what_is_not_good_is_not_shown_and_asked_for_again() {
     let report = async |row: usize| {
         let all = stack.status().get("/status").await.json()["stapling"].clone();
         let name = format!("CN=row-{row}.test");
-        let found = all.as_array().unwrap().iter().find(|one| one["certificate"] == name.as_str());
+        let found = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["certificate"] == name.as_str());
         found.unwrap_or_else(|| panic!("no {name} in {all:#}")).clone()
     };
     for (row, (what, _, problem)) in rows.iter().enumerate() {
@@ -215,13 +129,20 @@ async fn what_is_not_good_is_not_shown_and_asked_for_again() {
 async fn an_answer_is_replaced_in_time_and_not_shown_beyond_its_end() {
     let authority = Authority::root("Stapled Root").unwrap();
     let responder = Responder::start(&authority, ANY.parse().unwrap()).await;
-    let shown = authority.issue(Leaf::server("edge.test").ocsp_url(&responder.url("/a"))).unwrap();
+    let shown = authority
+        .issue(Leaf::server("edge.test").ocsp_url(&responder.url("/a")))
+        .unwrap();
     let brief = || {
         let seconds = Validity::seconds(6);
-        Validity { not_before: seconds.not_after - std::time::Duration::from_secs(6), ..seconds }
+        Validity {
+            not_before: seconds.not_after - std::time::Duration::from_secs(6),
+            ..seconds
+        }
     };
     responder.say("/a", Word::GoodIn(brief()));
-    let stack = fetching_here(Stack::with("hop.yaml"), &authority, &shown).start().await;
+    let stack = fetching_here(Stack::with("hop.yaml"), &authority, &shown)
+        .start()
+        .await;
     let doors = [stack.gateway().address(), stack.edge("off").address()];
     for door in doors {
         is_shown("a brief answer", door, "good").await;
@@ -229,7 +150,10 @@ async fn an_answer_is_replaced_in_time_and_not_shown_beyond_its_end() {
     // Each door asks for the next one while it still shows this one.
     let last = brief();
     responder.say("/a", Word::GoodIn(last));
-    eventually("further questions", async || (responder.asked("/a") >= 4).then_some(())).await;
+    eventually("further questions", async || {
+        (responder.asked("/a") >= 4).then_some(())
+    })
+    .await;
     for door in doors {
         assert_eq!(status(door, &["-tls1_3"]), "good");
     }
@@ -241,7 +165,11 @@ async fn an_answer_is_replaced_in_time_and_not_shown_beyond_its_end() {
     responder.say("/a", Word::GoodIn(Validity::days(7)));
     eventually("the older answer", async || {
         let told = told(&stack).await;
-        let is_older = |one: &Value| one["last_error"]["error"].as_str().is_some_and(|error| error.contains("older"));
+        let is_older = |one: &Value| {
+            one["last_error"]["error"]
+                .as_str()
+                .is_some_and(|error| error.contains("older"))
+        };
         told.iter().all(is_older).then_some(())
     })
     .await;
@@ -249,7 +177,10 @@ async fn an_answer_is_replaced_in_time_and_not_shown_beyond_its_end() {
         assert_eq!(status(door, &["-tls1_3"]), "-");
     }
     let fresh = brief();
-    let fresh = Validity { not_after: fresh.not_after + std::time::Duration::from_hours(1), ..fresh };
+    let fresh = Validity {
+        not_after: fresh.not_after + std::time::Duration::from_hours(1),
+        ..fresh
+    };
     responder.say("/a", Word::GoodIn(fresh));
     for door in doors {
         is_shown("a new answer", door, "good").await;
@@ -264,10 +195,14 @@ async fn nobody_is_asked_at_an_address_that_is_not_allowed() {
     let by_name = responder.url("/a").replace("127.0.0.1", "localhost");
     for url in [responder.url("/a"), by_name] {
         let shown = authority.issue(Leaf::server("edge.test").ocsp_url(&url)).unwrap();
-        let stack = fetching(Stack::with("hop.yaml"), &authority, &shown).start().await;
+        let stack = fetching(Stack::with("hop.yaml"), &authority, &shown)
+            .start()
+            .await;
         let refused = eventually("a refusal", async || {
             let told = told(&stack).await;
-            told.iter().all(|one| !one["last_error"].is_null()).then_some(told)
+            told.iter()
+                .all(|one| !one["last_error"].is_null())
+                .then_some(told)
         })
         .await;
         for one in refused {
@@ -293,7 +228,9 @@ async fn nobody_is_asked_at_an_address_that_is_not_allowed() {
 async fn failures_are_remembered_over_a_reload_and_one_question_is_enough_for_many_names() {
     let authority = Authority::root("Stapled Root").unwrap();
     let responder = Responder::start(&authority, ANY.parse().unwrap()).await;
-    let shown = authority.issue(Leaf::server("edge.test").ocsp_url(&responder.url("/a"))).unwrap();
+    let shown = authority
+        .issue(Leaf::server("edge.test").ocsp_url(&responder.url("/a")))
+        .unwrap();
     let stack = fetching_here(Stack::with("hop.yaml"), &authority, &shown)
         .edge("LISTENERS__PUBLIC__TLS__CERTIFICATE", "pki/own/server.pem")
         .edge("LISTENERS__PUBLIC__TLS__PRIVATE_KEY", "pki/own/server.key")
@@ -302,7 +239,9 @@ async fn failures_are_remembered_over_a_reload_and_one_question_is_enough_for_ma
         .await;
     eventually("three failures each", async || {
         let told = told(&stack).await;
-        told.iter().all(|one| one["failures"].as_u64() >= Some(3)).then_some(())
+        told.iter()
+            .all(|one| one["failures"].as_u64() >= Some(3))
+            .then_some(())
     })
     .await;
     let asked = responder.asked("/a");
@@ -314,60 +253,24 @@ async fn failures_are_remembered_over_a_reload_and_one_question_is_enough_for_ma
         assert!(one["failures"].as_u64() >= Some(3), "{one:#}");
     }
     // The wait after the third is 6 s or more, and reloads take less.
-    assert!(responder.asked("/a") <= asked + 2, "{asked}, then {}", responder.asked("/a"));
-    assert_eq!(stack.edge_admin().get("/stapling").await.json().as_array().unwrap().len(), 1);
+    assert!(
+        responder.asked("/a") <= asked + 2,
+        "{asked}, then {}",
+        responder.asked("/a")
+    );
+    assert_eq!(
+        stack
+            .edge_admin()
+            .get("/stapling")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     responder.say("/a", Word::Says(Standing::Good));
     for door in [stack.edge("off"), stack.edge("public"), stack.gateway()] {
         is_shown("an answer", door.address(), "good").await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_program_that_is_killed_asks_again_when_it_is_back() {
-    let authority = Authority::root("Stapled Root").unwrap();
-    let responder = Responder::start(&authority, ANY.parse().unwrap()).await;
-    let shown = authority.issue(Leaf::server("edge.test").ocsp_url(&responder.url("/a"))).unwrap();
-    let files = pair::Files::new(pair::free_address(), pair::free_address());
-    let own = [("own.pem", shown.certificate_pem() + &authority.pem()), ("own.key", shown.key_pem())];
-    for (name, content) in own {
-        std::fs::write(files.path().join(name), content).unwrap();
-    }
-    let (chain, key) = (files.file("own.pem"), files.file("own.key"));
-    for (program, node, listener, environment) in [
-        (
-            "api-gateway",
-            "gateway.toml",
-            "ssl",
-            [
-                ("KONG_SSL_CERT", &*chain),
-                ("KONG_SSL_CERT_KEY", &*key),
-                ("KONG_SSL_STAPLING", "on"),
-                ("KONG_REVOCATION_ALLOWED_HOSTS", "127.0.0.1"),
-            ],
-        ),
-        (
-            "edge-proxy",
-            "edge.toml",
-            "off",
-            [
-                ("EDGE_PROXY_LISTENERS__OFF__TLS__CERTIFICATE", &*chain),
-                ("EDGE_PROXY_LISTENERS__OFF__TLS__PRIVATE_KEY", &*key),
-                ("EDGE_PROXY_LISTENERS__OFF__TLS__STAPLING", "fetch"),
-                ("EDGE_PROXY_REVOCATION_ALLOWED_HOSTS", "127.0.0.1"),
-            ],
-        ),
-    ] {
-        responder.say("/a", Word::Says(Standing::Good));
-        let running = files.start(program, node, &environment).unwrap();
-        is_shown(program, running.address(listener).unwrap(), "good").await;
-        running.crash();
-        responder.say("/a", Word::Under(StatusCode::BAD_GATEWAY));
-        // It starts without an answer, as it would without a network.
-        let running = files.start(program, node, &environment).unwrap();
-        let address = running.address(listener).unwrap();
-        assert_eq!(status(address, &["-tls1_3"]), "-", "{program}");
-        responder.say("/a", Word::Says(Standing::Good));
-        is_shown(program, address, "good").await;
-        assert!(!running.output().contains("panicked"), "{}", running.output());
     }
 }

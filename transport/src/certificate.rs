@@ -18,6 +18,7 @@ use crate::signature::Signed;
 mod extensions;
 mod public_key;
 
+pub(crate) use extensions::Constraints;
 use extensions::Extensions;
 pub use public_key::PublicKey;
 
@@ -166,7 +167,7 @@ impl Certificate {
 
     /// Whether its name constraints are of kinds (e-mail, directory, URI …) that make the path builder refuse whoever has such a name.
     pub fn has_refusing_name_constraints(&self) -> bool {
-        self.extensions.refusing_name_constraints
+        self.extensions.name_constraints == Constraints::Refusing
     }
 
     /// The http(s) and other URIs of its CRL distribution points (full names without reasons or another issuer); `None` if it has none.

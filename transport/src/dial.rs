@@ -38,7 +38,10 @@ pub enum DialError {
 pub async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
     let dialled = async {
         let found = tokio::net::lookup_host((host, port)).await;
-        let addresses: Vec<_> = found.map_err(DialError::Unresolved)?.take(MOST_ADDRESSES).collect();
+        let addresses: Vec<_> = found
+            .map_err(DialError::Unresolved)?
+            .take(MOST_ADDRESSES)
+            .collect();
         if addresses.is_empty() {
             return Err(DialError::Unresolved(io::ErrorKind::NotFound.into()));
         }
@@ -163,7 +166,11 @@ mod tests {
             let stream = timeout(limit, first_of(addresses.clone(), limit)).await;
             let stream = stream.expect("in time").expect("a connection");
             assert_eq!(stream.peer_addr().expect("a peer"), good, "{addresses:?}");
-            assert!(start.elapsed() < limit / 4, "{addresses:?}: {:?}", start.elapsed());
+            assert!(
+                start.elapsed() < limit / 4,
+                "{addresses:?}: {:?}",
+                start.elapsed()
+            );
         }
     }
 

@@ -138,10 +138,10 @@ mod tests {
     }
 
     fn alert(error: &Error) -> Option<AlertDescription> {
-        match error {
-            Error::InvalidCertificate(problem) => Some(problem.clone().into()),
-            _ => None,
+        if let Error::InvalidCertificate(problem) = error {
+            return Some(problem.clone().into());
         }
+        None
     }
 
     #[tokio::test]
@@ -152,7 +152,9 @@ mod tests {
             Err::<(), _>(io::Error::new(io::ErrorKind::InvalidData, error))
         });
         let error = failed.await.expect_err("a failed handshake");
-        let told = tls_error(&error).and_then(refusal_in).map(|refusal| &refusal.cause);
+        let told = tls_error(&error)
+            .and_then(refusal_in)
+            .map(|refusal| &refusal.cause);
         assert_eq!(told, Some(&expired()));
     }
 
@@ -160,7 +162,10 @@ mod tests {
     async fn what_is_kept_to_ourselves_and_what_is_nobodys_refusal() {
         let error = refused(expired(), None);
         assert_eq!(alert(&error), Some(AlertDescription::CertificateUnknown));
-        assert!(refusal_in(&error).is_some(), "outside of a handshake that is noted");
+        assert!(
+            refusal_in(&error).is_some(),
+            "outside of a handshake that is noted"
+        );
         let failed = noting(async {
             let deep = CertificateError::ChainTooDeep {
                 length: 3,

@@ -16,7 +16,10 @@ pub(super) fn compile(compilation: &Compilation<'_>, chooser: &mut CertificateCh
         staples: Vec::new(),
         allowed: settings.revocation_allowed_hosts.clone(),
     };
-    let has_clients = settings.proxy_listen.iter().any(|listen| listen.protocol.is_tls());
+    let has_clients = settings
+        .proxy_listen
+        .iter()
+        .any(|listen| listen.protocol.is_tls());
     if !has_clients {
         return Some(fetching);
     }

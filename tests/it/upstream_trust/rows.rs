@@ -276,7 +276,8 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
         "its root and a dozen of others beside the intermediate",
         {
             let issued = intermediate.issue(leaf()).unwrap();
-            let others = (1..=12).map(|number| other.intermediate(&*format!("Other {number}")).unwrap().pem());
+            let others =
+                (1..=12).map(|number| other.intermediate(&*format!("Other {number}")).unwrap().pem());
             Shown {
                 chain: issued.chain_pem() + &root.pem() + &others.collect::<String>(),
                 key: issued.key_pem(),

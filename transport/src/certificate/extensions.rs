@@ -8,12 +8,12 @@ use x509_parser::extensions::{
     AuthorityInfoAccess, BasicConstraints, CRLDistributionPoints, DistributionPointName, ExtendedKeyUsage,
     GeneralName, KeyUsage, NameConstraints, SubjectAlternativeName, X509Extension,
 };
+use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::oid_registry::{
     OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS,
     OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
     OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME,
 };
-use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::prelude::FromDer;
 
 use super::{AlternativeName, malformed};
@@ -35,9 +35,7 @@ pub(crate) struct Extensions {
     pub(crate) path_length: Option<u32>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) extended_key_usage: Option<Purposes>,
-    pub(crate) name_constraints: bool,
-    /// Name constraints of the kinds that refuse everybody.
-    pub(crate) refusing_name_constraints: bool,
+    pub(crate) name_constraints: Constraints,
     pub(crate) revocation_list_uris: Option<Vec<String>>,
     pub(crate) ocsp_uris: Vec<String>,
     pub(crate) names_where_its_issuer_is: bool,
@@ -45,6 +43,17 @@ pub(crate) struct Extensions {
     pub(crate) must_be_stapled: bool,
     /// The first critical extension that is not one of ours.
     pub(crate) unknown_critical: Option<String>,
+}
+
+/// Name constraints, by what the path builder makes of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Constraints {
+    #[default]
+    Absent,
+    /// On DNS names and addresses.
+    Judged,
+    /// On other kinds: whoever has such a name is refused.
+    Refusing,
 }
 
 /// What the extended key usage holds.
@@ -94,8 +103,11 @@ impl Extensions {
                 ocsp_signing: usage.ocsp_signing,
             });
         } else if *kind == OID_X509_EXT_NAME_CONSTRAINTS {
-            self.name_constraints = true;
-            self.refusing_name_constraints = constraints_refuse(value);
+            self.name_constraints = if constraints_refuse(value) {
+                Constraints::Refusing
+            } else {
+                Constraints::Judged
+            };
         } else if *kind == OID_X509_EXT_CRL_DISTRIBUTION_POINTS {
             let points =
                 whole::<CRLDistributionPoints<'_>>(value, "its CRL distribution points cannot be read")?;

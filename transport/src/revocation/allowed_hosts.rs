@@ -72,10 +72,8 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let special = match address.octets() {
-        // "This network", and carriers' own addresses
-        [0, ..] | [100, 64..=127, ..] => true,
-        // Protocol assignments, benchmarks, reserved
-        [192, 0, 0, _] | [198, 18 | 19, ..] | [240..=255, ..] => true,
+        // "This network", carriers' own addresses, protocol assignments, benchmarks, reserved
+        [0 | 240..=255, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [198, 18 | 19, ..] => true,
         _ => false,
     };
     let local = address.is_loopback() || address.is_private() || address.is_link_local();

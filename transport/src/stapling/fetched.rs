@@ -176,7 +176,7 @@ impl FetchedStaple {
                 Err(no_answer) => problem = Some(format!("{url}: {no_answer}")),
             }
         }
-        self.fail(problem.unwrap_or_default(), UnixTime::now());
+        self.fail(&problem.unwrap_or_default(), UnixTime::now());
     }
 
     async fn ask_one(&self, client: &OutgoingClient, url: &Url) -> Result<(Bytes, Answer), NoAnswer> {
@@ -233,16 +233,16 @@ impl FetchedStaple {
         }
     }
 
-    fn fail(&self, problem: String, now: UnixTime) {
+    fn fail(&self, problem: &str, now: UnixTime) {
         let (failures, is_news, wait) = {
             let mut progress = self.progress();
-            let known = progress.last_error.as_ref().map(|(_, known)| known);
-            let is_news = known != Some(&problem);
+            let known = progress.last_error.as_ref().map(|(_, known)| known.as_str());
+            let is_news = known != Some(problem);
             progress.failures = progress.failures.saturating_add(1);
             progress.failed += 1;
             let wait = schedule::retry(progress.failures, fastrand::f64());
             progress.next_attempt = later(now, wait);
-            progress.last_error = Some((now, problem.clone()));
+            progress.last_error = Some((now, problem.to_owned()));
             (progress.failures, is_news, wait)
         };
         if is_news {
@@ -263,7 +263,8 @@ impl FetchedStaple {
             (false, None) => "none",
         };
         let responders: Vec<&str> = self.responders.iter().map(Url::as_str).collect();
-        let age = |(this_update, _): (UnixTime, UnixTime)| now.as_secs().saturating_sub(this_update.as_secs());
+        let age =
+            |(this_update, _): (UnixTime, UnixTime)| now.as_secs().saturating_sub(this_update.as_secs());
         json!({
             "certificate": self.leaf.subject().to_string(),
             "sha256": self.sha256(),
@@ -281,7 +282,10 @@ impl FetchedStaple {
     /// The labels of its metrics.
     pub(super) fn labels(&self) -> String {
         let subject = self.leaf.subject().to_string();
-        let subject = subject.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let subject = subject
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
         format!("certificate=\"{subject}\",sha256=\"{}\"", self.sha256())
     }
 

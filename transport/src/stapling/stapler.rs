@@ -75,7 +75,10 @@ impl Stapler {
                 Err(problem) => error!(%problem, "no OCSP answers can be fetched"),
             }
         }
-        *followed = Followed { staples, _tasks: tasks };
+        *followed = Followed {
+            staples,
+            _tasks: tasks,
+        };
     }
 
     /// How each stands: an array of `{certificate, sha256, responders, status, this_update, next_update, age_seconds,
@@ -96,10 +99,16 @@ impl Stapler {
         let name = format!("{prefix}_ocsp_answer");
         let head = |text: &mut String, metric: &str, kind: &str, help: &str| {
             // Writing to a String cannot fail.
-            let _ = write!(text, "# HELP {name}_{metric} {help}\n# TYPE {name}_{metric} {kind}\n");
+            let _ = write!(
+                text,
+                "# HELP {name}_{metric} {help}\n# TYPE {name}_{metric} {kind}\n"
+            );
         };
         for (metric, help) in [
-            ("this_update_timestamp_seconds", "When the OCSP answer that is stapled was made."),
+            (
+                "this_update_timestamp_seconds",
+                "When the OCSP answer that is stapled was made.",
+            ),
             ("next_update_timestamp_seconds", "Until when it is stapled."),
         ] {
             head(&mut text, metric, "gauge", help);
@@ -107,7 +116,11 @@ impl Stapler {
                 let Some((this_update, next_update)) = staple.window() else {
                     continue;
                 };
-                let time = if metric.starts_with("this") { this_update } else { next_update };
+                let time = if metric.starts_with("this") {
+                    this_update
+                } else {
+                    next_update
+                };
                 let _ = writeln!(text, "{name}_{metric}{{{}}} {}", staple.labels(), time.as_secs());
             }
         }
@@ -120,7 +133,10 @@ impl Stapler {
         for staple in &staples {
             for (outcome, count) in staple.counted() {
                 let labels = staple.labels();
-                let _ = writeln!(text, "{name}_fetches_total{{{labels},outcome=\"{outcome}\"}} {count}");
+                let _ = writeln!(
+                    text,
+                    "{name}_fetches_total{{{labels},outcome=\"{outcome}\"}} {count}"
+                );
             }
         }
         text
@@ -160,7 +176,11 @@ enum NoClient {
 fn client(staples: &[Arc<FetchedStaple>], allowed: Vec<AllowedHost>) -> Result<OutgoingClient, NoClient> {
     // The platform's bundle takes milliseconds to read, and responders are asked over http as a rule.
     let is_over_tls = staples.iter().any(|staple| staple.is_asked_over_tls());
-    let roots = if is_over_tls { platform_authorities() } else { Vec::new() };
+    let roots = if is_over_tls {
+        platform_authorities()
+    } else {
+        Vec::new()
+    };
     let policy = Policy {
         purpose: Purpose::Server,
         keys: KeyPolicy::Gateway,

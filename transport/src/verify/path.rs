@@ -11,7 +11,7 @@ use super::dead_end::dead_end;
 use super::refusal::refusal;
 use super::search::{End, FEW, SHORT, Search};
 use super::{Expiry, Purpose, TrustStore, VerifiedPath};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Constraints};
 use crate::certificate_error::{CertificateError, Distrust};
 use crate::signature::ALGORITHMS;
 
@@ -124,7 +124,8 @@ fn judge_long(
     now: UnixTime,
 ) -> Result<VerifiedPath, CertificateError> {
     let valid_until = store.policy.judge_path(leaf, issuers, &store.lists, now)?;
-    if issuers.iter().any(|issuer| issuer.extensions().name_constraints) {
+    let restricts = |issuer: &Arc<Certificate>| issuer.extensions().name_constraints != Constraints::Absent;
+    if issuers.iter().any(restricts) {
         return Err(Distrust::NameConstraints(leaf.subject().to_string()).into());
     }
     Ok(VerifiedPath {

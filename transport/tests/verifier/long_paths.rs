@@ -28,16 +28,26 @@ fn server(issuer: &Authority) -> Leaf {
 }
 
 /// As a handshake does it: `None` if the server is believed.
-fn refused(root: &Authority, policy: Policy, presented: &[CertificateDer<'static>]) -> Option<CertificateError> {
+fn refused(
+    root: &Authority,
+    policy: Policy,
+    presented: &[CertificateDer<'static>],
+) -> Option<CertificateError> {
     let verifier = verify_server(std::sync::Arc::new(store(&[&root.der], policy)));
     let name = ServerName::try_from("server.test").expect("a name");
     let (leaf, rest) = presented.split_first().expect("a leaf");
     let verdict = verifier.verify_server_cert(leaf, rest, &name, &[], now());
-    verdict.err().map(|error| cause_of(&error).expect("a refusal").clone())
+    verdict
+        .err()
+        .map(|error| cause_of(&error).expect("a refusal").clone())
 }
 
 /// So many intermediates below a root, and a leaf: the leaf first.
-fn line(root: &Authority, intermediates: usize, alter: impl Fn(usize) -> Alter) -> Vec<CertificateDer<'static>> {
+fn line(
+    root: &Authority,
+    intermediates: usize,
+    alter: impl Fn(usize) -> Alter,
+) -> Vec<CertificateDer<'static>> {
     let mut line = Vec::with_capacity(intermediates);
     let mut last: Option<Authority> = None;
     for level in 0..intermediates {
@@ -62,19 +72,31 @@ fn a_chain_works_up_to_the_depth_and_no_further() {
         let mut chain = line(&root, length, all_as_is);
         assert_eq!(refused(&root, servers(length), &chain), None, "{length}");
         let verdict = refused(&root, servers(length - 1), &chain);
-        let is_depth = |error: &CertificateError| {
-            matches!(error, CertificateError::ChainTooDeep { limit, .. } if *limit == length)
-        };
+        let is_depth = |error: &CertificateError| matches!(error, CertificateError::ChainTooDeep { limit, .. } if *limit == length);
         assert!(verdict.as_ref().is_some_and(is_depth), "{length}: {verdict:?}");
         chain.push(root.der.clone());
-        assert_eq!(refused(&root, servers(64), &chain), None, "{length}, with its root");
+        assert_eq!(
+            refused(&root, servers(64), &chain),
+            None,
+            "{length}, with its root"
+        );
         chain[1..].reverse();
-        assert_eq!(refused(&root, servers(64), &chain), None, "{length}, out of order");
+        assert_eq!(
+            refused(&root, servers(64), &chain),
+            None,
+            "{length}, out of order"
+        );
     }
     let longer = line(&root, 65, all_as_is);
-    assert!(matches!(refused(&root, servers(64), &longer), Some(CertificateError::ChainTooDeep { .. })));
+    assert!(matches!(
+        refused(&root, servers(64), &longer),
+        Some(CertificateError::ChainTooDeep { .. })
+    ));
     let heap = vec![longer[0].clone(); 67];
-    assert!(matches!(refused(&root, servers(64), &heap), Some(CertificateError::TooLarge { .. })));
+    assert!(matches!(
+        refused(&root, servers(64), &heap),
+        Some(CertificateError::TooLarge { .. })
+    ));
 }
 
 #[test]
@@ -118,7 +140,11 @@ fn every_certificate_of_a_long_chain_is_judged() {
     assert!(refused(&root, servers(10), &chain).is_some());
     // Constraints that webpki can judge hold on short paths, whatever is sent beside them.
     let mut chain = line(&root, 2, |at| if at == 0 { for_itself } else { as_is });
-    chain.extend((0..20).map(|other| Authority::root("Other").intermediate(&format!("Junk {other}")).der));
+    chain.extend((0..20).map(|other| {
+        Authority::root("Other")
+            .intermediate(&format!("Junk {other}"))
+            .der
+    }));
     assert_eq!(refused(&root, servers(2), &chain), None);
 }
 
@@ -159,7 +185,11 @@ fn mesh(names: &[String], most: usize) -> Vec<CertificateDer<'static>> {
 #[test]
 fn hostile_heaps_cost_little() {
     let root = Authority::root("Root");
-    let numbered = |count: usize| (0..count).map(|number| format!("Mesh {number}")).collect::<Vec<_>>();
+    let numbered = |count: usize| {
+        (0..count)
+            .map(|number| format!("Mesh {number}"))
+            .collect::<Vec<_>>()
+    };
     let of_one_name = || {
         let one = Authority::root("One");
         let mut heap = vec![server(&one).der];
