@@ -19,6 +19,7 @@ use transport::handshake_failures::{HandshakeFailures, Hello};
 use transport::lines::{Destination, Lines};
 use transport::listen::{BindError, PortSharing, accept, bind};
 use transport::serve::{self, ConnectionLimits, Protocol};
+use transport::stapling::Stapler;
 
 use crate::identity::Connection;
 use crate::load::{Inputs, Loaded};
@@ -45,6 +46,8 @@ pub struct Shared {
     pub failures: HandshakeFailures,
     /// Certificates of ACME servers.
     pub keeper: Arc<Keeper>,
+    /// Fetches OCSP answers for the certificates that clients are shown.
+    pub stapler: Stapler,
     /// Ready, reloads.
     pub lifecycle: Lifecycle,
     /// How long a tunnel may outlive the credential that opened it.
@@ -110,6 +113,7 @@ impl Gateway {
             lines,
             counters: Counters::default(),
             failures: HandshakeFailures::default(),
+            stapler: Stapler::default(),
             lifecycle: Lifecycle::new(),
             stream_close_delay: settings.stream_close_delay,
         };
@@ -158,6 +162,7 @@ impl Gateway {
         }
         // Only now could anybody look for what a challenge asks for.
         tokio::spawn(Arc::clone(&shared.keeper).run(drain.watch()));
+        shared.stapler.follow(shared.snapshots.load().fetching.clone());
         shared.lifecycle.set_ready(true);
         info!("ready");
         let mut shutdown = std::pin::pin!(shutdown);
@@ -224,6 +229,8 @@ async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
                     "proxy_listen or status_listen has changed: that takes a restart, the rest is in force"
                 );
             }
+            // First, so that no handshake of the new one lacks an answer that there was.
+            shared.stapler.follow(loaded.snapshot.fetching.clone());
             shared.snapshots.publish(loaded.snapshot);
             shared.keeper.keep(prepared);
             info!(generation, "reloaded");

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use http::StatusCode;
 use tokio::sync::watch;
 use transport::finding::Finding;
+use transport::stapling::Fetching;
 
 use crate::acme::Acme;
 use crate::balancer::Balancer;
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub handshakes: Handshakes,
     /// What is ordered of ACME servers.
     pub acme: Acme,
+    /// OCSP answers that are fetched for the certificates that are shown.
+    pub fetching: Fetching,
     /// Limits on requests.
     pub limits: RequestLimits,
     /// `headers`.

@@ -15,6 +15,7 @@ use transport::acme::{Keeper, Reports};
 use transport::drain::{Drain, Drained};
 use transport::handshake_failures::HandshakeFailures;
 use transport::listen::{self, BindError, PortSharing};
+use transport::stapling::{Fetching, Stapler};
 
 use crate::admin;
 use crate::connection;
@@ -27,6 +28,8 @@ pub struct Edge {
     doors: Vec<(TcpListener, Arc<Door>)>,
     admin: Option<TcpListener>,
     control: Control,
+    /// To be begun with.
+    fetching: Fetching,
 }
 
 /// Steers a running edge from outside. Clones steer the same one.
@@ -40,6 +43,7 @@ struct Shared {
     admin: Option<(SocketAddr, SocketAddr)>,
     failures: Arc<HandshakeFailures>,
     keeper: Arc<Keeper>,
+    stapler: Stapler,
     stop: ArcSwap<Stop>,
     phase: AtomicU8,
 }
@@ -111,6 +115,7 @@ impl Edge {
         let Plan {
             listeners,
             acme,
+            fetching,
             admin,
             connection_log,
             access_log,
@@ -151,6 +156,7 @@ impl Edge {
             admin: admin_address,
             failures,
             keeper,
+            stapler: Stapler::default(),
             stop: ArcSwap::from_pointee(stop),
             phase: AtomicU8::new(Phase::Starting as u8),
         }));
@@ -158,6 +164,7 @@ impl Edge {
             doors,
             admin,
             control,
+            fetching,
         })
     }
 
@@ -185,6 +192,7 @@ impl Edge {
             doors,
             admin,
             control,
+            fetching,
         } = self;
         let drain = Drain::new();
         // The admin listener answers until the very end: it is what tells the others that this one drains.
@@ -207,6 +215,7 @@ impl Edge {
         }
         // Only now could anybody look for what a challenge asks for.
         tokio::spawn(Arc::clone(&control.0.keeper).run(drain.watch()));
+        control.0.stapler.follow(fetching);
         control.enter(Phase::Serving);
         info!("ready");
         shutdown.await;
@@ -259,6 +268,7 @@ impl Control {
         let Plan {
             listeners,
             acme,
+            fetching,
             admin,
             connection_log,
             access_log,
@@ -267,6 +277,8 @@ impl Control {
         self.same_sockets(&listeners, admin)?;
         let logs = Arc::new(Logs::open(&connection_log, &access_log).map_err(ReloadError::Log)?);
         let prepared = self.0.keeper.prepare(&acme)?;
+        // First, so that no handshake of the new plan lacks an answer that there was.
+        self.0.stapler.follow(fetching);
         for listener in listeners {
             if let Some((_, door)) = self.0.doors.get(&listener.name) {
                 door.change(View::new(listener, &logs));
@@ -312,6 +324,11 @@ impl Control {
     /// How the certificates of ACME servers stand.
     pub(crate) fn issued(&self) -> Arc<Reports> {
         self.0.keeper.reports()
+    }
+
+    /// The OCSP answers that are fetched.
+    pub(crate) fn stapler(&self) -> &Stapler {
+        &self.0.stapler
     }
 
     /// How far it is.

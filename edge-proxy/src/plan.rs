@@ -11,6 +11,7 @@ use transport::acme::Profile;
 use transport::lines::Destination;
 use transport::serve::ConnectionLimits;
 use transport::server_tls::{CertificateChooser, ServerConfigs};
+use transport::stapling::Fetching;
 
 use crate::client_certificate::ClientCertificates;
 use crate::owned_headers::StripList;
@@ -24,6 +25,8 @@ pub struct Plan {
     pub(crate) listeners: Vec<Listener>,
     /// What is ordered of ACME servers.
     pub(crate) acme: Vec<Arc<Profile>>,
+    /// OCSP answers that are fetched for the certificates of all listeners.
+    pub(crate) fetching: Fetching,
     /// Where `/health`, `/ready` and `/metrics` are answered.
     pub(crate) admin: Option<SocketAddr>,
     /// Where ALB's connection log goes.

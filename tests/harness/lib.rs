@@ -19,6 +19,7 @@ pub mod exhibit;
 pub mod outside;
 pub mod pki;
 pub mod program;
+pub mod responder;
 pub mod servers;
 pub mod stack;
 pub mod template;

@@ -105,6 +105,20 @@ impl Files {
         self.start(command, "openssl", &[listening])
     }
 
+    /// Starts `openssl ocsp` as a responder. It answers one after the other, and a connection without a question would
+    /// hold it up, so it is not knocked at to see whether it listens.
+    pub fn ocsp(self, arguments: &[&str]) -> Server {
+        let mut command = Command::new("openssl");
+        command.arg("ocsp").args(arguments);
+        let mut server = self.start(command, "openssl", &[]);
+        server.wait_until("it says that it waits", |server| {
+            server
+                .read("output")
+                .contains("waiting for OCSP client connections")
+        });
+        server
+    }
+
     pub(crate) fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
         let output = fs::File::create(self.0.path().join("output")).unwrap();
         let child = command
@@ -126,9 +140,10 @@ impl Files {
 }
 
 impl Server {
-    /// A file in its directory.
+    /// A file in its directory; what it was sent is in its logs, so not all of it need be text.
     pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+        let octets = fs::read(self.dir.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&octets).into_owned()
     }
 
     /// Sends it a signal.
@@ -148,16 +163,18 @@ impl Server {
     }
 
     fn wait_for(&mut self, address: SocketAddr) {
+        self.wait_until(&format!("somebody listens at {address}"), |_| {
+            TcpStream::connect(address).is_ok()
+        });
+    }
+
+    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
+        while !is_so(self) {
             let ended = self.child.try_wait().unwrap();
             let said = || format!("{}{}", self.read("output"), self.read("error.log"));
             assert!(ended.is_none(), "it ended: {ended:?}\n{}", said());
-            assert!(
-                Instant::now() < deadline,
-                "nobody listens at {address}\n{}",
-                said()
-            );
+            assert!(Instant::now() < deadline, "not so: {what}\n{}", said());
             pause();
         }
     }

@@ -24,6 +24,7 @@ use crate::acme::ACME_TLS;
 use crate::activity::Activity;
 use crate::body::ResponseBody;
 use crate::drain::Draining;
+use crate::handshake_refusal::noting;
 use crate::reader_patience::ReaderPatience;
 use crate::sidelined::Sidelined;
 
@@ -111,7 +112,7 @@ where
     let handshake = async {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let config = choose(&hello.client_hello());
-        hello.into_stream(config).await
+        noting(hello.into_stream(config)).await
     };
     match timeout(HANDSHAKE_DEADLINE, handshake).await {
         Ok(Ok(stream)) => Ok(Handshaken {

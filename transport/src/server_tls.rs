@@ -13,7 +13,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use crate::acme::Issued;
 use crate::key_exchange;
-use crate::stapling::{Shown, StapleProblem};
+use crate::stapling::{FetchedStaple, Shown, StapleProblem, Unfetchable};
 
 /// The TLS versions that a listener speaks. TLS 1.2 is ECDHE with AEAD only: rustls has nothing weaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -117,8 +117,7 @@ impl CertificateChooser {
         let mut shown = keys.0.iter().map(|shown| shown.key(now));
         let fitting = shown.find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
         // If none fits, the first one lets rustls say so in its own words.
-        let shown = fitting.or_else(|| keys.0.first().map(|shown| shown.key(now)));
-        shown.map(Arc::clone)
+        fitting.or_else(|| keys.0.first().map(|shown| shown.key(now)))
     }
 
     fn issued_for(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
@@ -142,14 +141,46 @@ impl CertificateChooser {
     /// Staples an OCSP response to the certificate that it is about, wherever that is shown, if the response is good.
     pub fn staple(&mut self, response: &[u8], now: UnixTime) -> Result<(), StapleProblem> {
         let mut outcome = Err(StapleProblem::Nobodys);
-        let keys = self.by_name.values_mut().chain([&mut self.default]);
-        for shown in keys.flat_map(|keys| keys.0.iter_mut()) {
+        for shown in self.shown_mut() {
             match shown.staple(response, now) {
                 Err(StapleProblem::Nobodys) => {}
                 about => outcome = about,
             }
         }
         outcome
+    }
+
+    /// Has the OCSP answers of all certificates fetched from now on, each once. What can be fetched goes to `wanted`; the
+    /// others are told, with the subject.
+    pub fn fetch_staples(&mut self, wanted: &mut Vec<Arc<FetchedStaple>>) -> Vec<(String, Unfetchable)> {
+        let mut left_out = Vec::new();
+        for shown in self.shown_mut() {
+            if let Err(why) = shown.fetch(wanted) {
+                let about = (shown.to_string(), why);
+                if !left_out.contains(&about) {
+                    left_out.push(about);
+                }
+            }
+        }
+        left_out
+    }
+
+    /// The subjects of certificates whose clients expect a stapled answer ("must staple") and for which there is none, and
+    /// nobody who would fetch one.
+    pub fn without_their_staple(&self) -> Vec<String> {
+        let keys = self.by_name.values().chain([&self.default]);
+        let lacking = keys
+            .flat_map(|keys| &keys.0)
+            .filter(|shown| shown.lacks_its_staple());
+        let mut subjects: Vec<String> = lacking.map(ToString::to_string).collect();
+        subjects.sort();
+        subjects.dedup();
+        subjects
+    }
+
+    fn shown_mut(&mut self) -> impl Iterator<Item = &mut Shown> {
+        let keys = self.by_name.values_mut().chain([&mut self.default]);
+        keys.flat_map(|keys| keys.0.iter_mut())
     }
 }
 

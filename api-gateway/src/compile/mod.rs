@@ -24,7 +24,8 @@
 //! | `key-unusable`, `key-mismatch` | a private key, or a certificate, that the document refers to cannot be had, or they are no pair |
 //! | `key-permissions` (warning) | every user of the machine can read a key, or a token's PIN |
 //! | `pin-in-file` (warning) | a token's PIN stands in the configuration |
-//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
+//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown; a certificate for which none can be fetched |
+//! | `must-staple` (warning) | a certificate whose clients insist on a stapled response, and none is there or fetched |
 //! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
 //! | `too-many-plugins` | more plugin names than a route looks through |
 //! | `never-applies` (warning) | a plugin for no protocol that is spoken here |
@@ -57,6 +58,7 @@ mod plugins;
 mod routes;
 mod scopes;
 mod services;
+mod stapling;
 mod trust;
 mod upstream_tls;
 
@@ -155,9 +157,10 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let scopes = scopes::compile(compilation, &plugins, &consumers);
     let table = routes::compile(compilation, &live, &scopes, &services);
     let shown = handshakes::chooser(compilation, &certificates);
-    let acme = acme::compile(compilation, shown.as_ref());
-    let handshakes = handshakes::compile(compilation, &live, (&plugins, edges.as_ref()), (shown, &acme));
+    let acme = acme::compile(compilation, shown.as_ref().map(|(shown, _)| shown));
     let validities = trust::validities(compilation, (&authorities, &certificates), edges.as_ref());
+    let (shown, fetching) = shown?;
+    let handshakes = handshakes::compile(compilation, &live, (&plugins, edges.as_ref()), (shown, &acme));
     let table = table?;
     Some(Snapshot {
         generation: generation.number,
@@ -176,6 +179,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
         owned: OwnedHeaders::with(plugins.certificate_headers()),
         handshakes: handshakes?,
         acme,
+        fetching,
         limits: RequestLimits {
             header_line: settings.large_client_header_buffers.line,
             head: settings.large_client_header_buffers.total,

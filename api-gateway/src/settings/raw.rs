@@ -19,6 +19,7 @@ pub(super) struct Node {
     pub(super) acme_directory: PathBuf,
     pub(super) ssl_cert: Vec<PathBuf>,
     pub(super) ssl_cert_key: Vec<KeyReference>,
+    pub(super) ssl_stapling: bool,
     pub(super) ssl_stapling_file: Vec<PathBuf>,
     pub(super) ssl_protocols: String,
     pub(super) ssl_cipher_suite: String,

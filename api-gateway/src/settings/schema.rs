@@ -38,6 +38,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("acme_directory", One(FILE), "/var/lib/api-gateway/acme"),
     Key::or("ssl_cert", List(FILE), ""),
     Key::or("ssl_cert_key", List(PrivateKey), ""),
+    Key::or("ssl_stapling", One(Boolean), "off"),
     Key::or("ssl_stapling_file", List(FILE), ""),
     Key::or("ssl_protocols", One(Text), "TLSv1.2 TLSv1.3"),
     Key::or("ssl_cipher_suite", One(Text), "intermediate"),

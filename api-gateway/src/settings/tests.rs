@@ -61,6 +61,7 @@ fn defaults() -> Settings {
         status_listen: vec![listen("127.0.0.1:8007", "127.0.0.1:8007", ListenProtocol::Http)],
         declarative_config: None,
         ssl_cert: vec![],
+        ssl_stapling: Stapling::FromFiles,
         ssl_stapling_file: vec![],
         ssl_protocols: TlsVersions::Both,
         client_ssl: None,
@@ -126,6 +127,7 @@ declarative_config = kong.yml
 acme_directory = state/acme
 ssl_cert = a.pem, /b.pem
 ssl_cert_key = a.key, /b.key
+ssl_stapling = on
 ssl_stapling_file = a.der, /b.der
 ssl_protocols = TLSv1.3
 ssl_cipher_suite = modern
@@ -186,6 +188,7 @@ fn everything() -> Settings {
                 private_key: PathBuf::from("/b.key").into(),
             },
         ],
+        ssl_stapling: Stapling::Fetched,
         ssl_stapling_file: vec!["/etc/kong/a.der".into(), "/b.der".into()],
         ssl_protocols: TlsVersions::Tls13Only,
         client_ssl: Some(CertificateFiles {

@@ -13,7 +13,7 @@ use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revoca
 use super::Compiler;
 use crate::client_certificate::ClientCertificates;
 use crate::plan::Scheme;
-use crate::settings::{ListenerTls, MutualAuthentication, SecurityPolicy, Verify};
+use crate::settings::{ListenerTls, MutualAuthentication, SecurityPolicy, Stapling, Verify};
 
 impl Compiler<'_> {
     pub(super) fn listener_tls(
@@ -54,6 +54,7 @@ impl Compiler<'_> {
         let ListenerTls {
             certificate,
             additional_certificates,
+            stapling,
             stapling_files,
             security_policy: _,
             acme: _,
@@ -89,6 +90,7 @@ impl Compiler<'_> {
             }
         }
         self.staple(path, stapling_files, &mut chooser)?;
+        self.fetch_staples(path, *stapling, &mut chooser);
         Some(chooser)
     }
 
@@ -117,6 +119,26 @@ impl Compiler<'_> {
             }
         }
         complete.then_some(())
+    }
+
+    /// What is to be fetched goes into the plan, the same chain of several listeners once.
+    fn fetch_staples(&mut self, path: &str, stapling: Stapling, chooser: &mut CertificateChooser) {
+        let path = format!("{path}.stapling");
+        match stapling {
+            Stapling::Off => {}
+            Stapling::Fetch => {
+                for (subject, why) in chooser.fetch_staples(&mut self.fetched) {
+                    let message = format!("no OCSP answer can be fetched for `{subject}`: {why}");
+                    self.warn("not-stapled", &path, message);
+                }
+            }
+        }
+        for subject in chooser.without_their_staple() {
+            let message = format!(
+                "the certificate of `{subject}` tells clients to insist on a stapled OCSP answer (must staple), and there is none: such clients will refuse it; write stapling = \"fetch\", or name a response in stapling_files"
+            );
+            self.warn("must-staple", &path, message);
+        }
     }
 
     fn clients(

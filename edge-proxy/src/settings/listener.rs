@@ -134,6 +134,7 @@ impl Build<'_> {
         let raw::ListenerTls {
             files,
             additional_certificates,
+            stapling,
             stapling_files,
             security_policy: policy,
             acme,
@@ -160,6 +161,7 @@ impl Build<'_> {
         Some(ListenerTls {
             certificate,
             additional_certificates: additional_certificates?,
+            stapling,
             stapling_files,
             security_policy: security_policy?,
             acme: acme.map(Box::new),

@@ -41,6 +41,7 @@ use transport::finding::Report;
 use transport::private_key::KeyReference;
 
 pub use transport::layers::Loaded;
+pub use transport::revocation::allowed_hosts::AllowedHost;
 
 /// The edge's configuration. Paths are absolute, names resolved: every `target_group` exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// SIGTERM: how long the edge is not ready but still accepts, before it drains.
     pub shutdown_delay: Duration,
+    /// Which OCSP responders may be asked although their address is loopback, link-local or private.
+    pub revocation_allowed_hosts: Vec<AllowedHost>,
     /// Listeners, by name.
     pub listeners: BTreeMap<String, Listener>,
     /// Target groups, by name.
@@ -110,6 +113,8 @@ pub struct ListenerTls {
     pub certificate: Option<CertificateFiles>,
     /// Picked by SNI from their SANs.
     pub additional_certificates: Vec<CertificateFiles>,
+    /// Where further OCSP responses for the certificates come from.
+    pub stapling: Stapling,
     /// OCSP responses in DER, each for one of the certificates.
     pub stapling_files: Vec<PathBuf>,
     /// Protocol versions.
@@ -150,6 +155,16 @@ pub struct ExternalAccount {
     pub key_id: String,
     /// A file that holds the HMAC key in base64url, as the server's operator gives it.
     pub hmac_key: PathBuf,
+}
+
+/// Where stapled OCSP responses come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stapling {
+    /// From `stapling_files`, if there are any.
+    Off,
+    /// From the responders that the certificates name, too.
+    Fetch,
 }
 
 /// A certificate chain and its key.

@@ -8,12 +8,13 @@ use serde::Deserialize;
 
 use transport::private_key::KeyReference;
 
-use super::XffHeaderProcessing;
+use super::{Stapling, XffHeaderProcessing};
 
 #[derive(Deserialize)]
 pub(super) struct Node {
     pub(super) drain_timeout: Duration,
     pub(super) shutdown_delay: Duration,
+    pub(super) revocation_allowed_hosts: Vec<String>,
     #[serde(default)]
     pub(super) listeners: BTreeMap<String, Listener>,
     #[serde(default)]
@@ -55,6 +56,7 @@ pub(super) struct ListenerTls {
     #[serde(flatten)]
     pub(super) files: CertificateFiles,
     pub(super) additional_certificates: Vec<CertificateFiles>,
+    pub(super) stapling: Stapling,
     pub(super) stapling_files: Vec<PathBuf>,
     pub(super) security_policy: String,
     pub(super) acme: Option<Acme>,

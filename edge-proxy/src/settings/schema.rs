@@ -13,6 +13,7 @@ const LOG: Scalar = Path {
 pub(super) const KEYS: &[Key] = &[
     Key::or("drain_timeout", One(Duration), "30s"),
     Key::or("shutdown_delay", One(Duration), "0s"),
+    Key::or("revocation_allowed_hosts", List(Text), ""),
     Key::required("listeners", Named(LISTENER)),
     Key::required("target_groups", Named(TARGET_GROUP)),
     Key::optional("admin", Table(ADMIN)),
@@ -40,6 +41,7 @@ const LISTENER_TLS: &[Key] = &[
             Key::required("private_key", One(PrivateKey)),
         ]),
     ),
+    Key::or("stapling", One(Word(&["off", "fetch"])), "off"),
     Key::or("stapling_files", List(FILE), ""),
     Key::or("security_policy", One(Text), "1.2"),
 ];

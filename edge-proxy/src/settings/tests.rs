@@ -137,6 +137,7 @@ fn the_example_loads_clean() {
         Settings {
             drain_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::ZERO,
+            revocation_allowed_hosts: vec![],
             listeners: BTreeMap::from([(
                 "public".to_owned(),
                 Listener {
@@ -145,6 +146,7 @@ fn the_example_loads_clean() {
                         tls: ListenerTls {
                             certificate: Some(files("pki/edge/", "server")),
                             additional_certificates: vec![],
+                            stapling: Stapling::Off,
                             stapling_files: vec![],
                             security_policy: SecurityPolicy::Tls12,
                             acme: None,
@@ -191,6 +193,7 @@ fn what_nobody_writes_has_its_default() {
         tls: ListenerTls {
             certificate: Some(files("", "server")),
             additional_certificates: vec![],
+            stapling: Stapling::Off,
             stapling_files: vec![],
             security_policy: SecurityPolicy::Tls12,
             acme: None,
