@@ -5,7 +5,7 @@
 //! | as written | [`settings`] (the node), [`document`] (Kong's entities) |
 //! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
 //! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses, [`balancer`] sends |
-//! | who it is | [`identity`] (of a connection, of a certificate), [`consumer`], [`exchange`] |
+//! | who it is | [`identity`] (of a connection, of a certificate), [`token`], [`consumer`], [`exchange`] |
 //! | for operators | [`status`] |
 
 pub mod balancer;
@@ -28,3 +28,4 @@ mod self_signed;
 pub mod settings;
 pub mod snapshot;
 pub mod status;
+pub mod token;
