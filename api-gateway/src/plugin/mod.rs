@@ -7,6 +7,7 @@ pub mod acl;
 pub mod certificate_auth;
 mod chain;
 pub mod correlation_id;
+pub mod fallback;
 pub mod header_cert_auth;
 pub mod ip_restriction;
 pub mod mtls_auth;
