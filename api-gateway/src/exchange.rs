@@ -111,6 +111,10 @@ pub struct Principal {
     pub plugin: Arc<str>,
     /// Whom it found.
     pub consumer: Option<ConsumerKey>,
+    /// The credential that a consumer was found by.
+    pub credential: Option<Credential>,
+    /// Groups that this credential named; a later one's are not this one's.
+    pub groups: Option<Arc<AuthenticatedGroups>>,
     /// What it rests on.
     pub proof: Proof,
 }

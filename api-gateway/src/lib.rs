@@ -20,6 +20,7 @@ mod host;
 pub mod identity;
 pub mod load;
 pub mod networks;
+pub mod onlooker;
 pub mod plugin;
 pub mod proxy;
 pub mod query;

@@ -195,29 +195,32 @@ impl CertificateAuth {
         known: &Known,
         proof: impl FnOnce(Arc<ClientIdentity>) -> Proof,
     ) {
-        let consumer = match &known.outcome {
+        let mut principal = Principal {
+            plugin: Arc::clone(plugin),
+            consumer: None,
+            credential: None,
+            groups: None,
+            proof: proof(Arc::clone(&known.identity)),
+        };
+        // A later certificate's answer takes the place of an earlier one's.
+        exchange.withdraw(&DESCRIPTION);
+        match &known.outcome {
             Outcome::Consumer { key, credential } => {
-                // A later certificate's answer takes the place of an earlier one's.
-                exchange.withdraw(&DESCRIPTION);
                 exchange.authenticate(*key, Some(credential.clone()));
-                Some(*key)
+                principal.consumer = Some(*key);
+                principal.credential = Some(credential.clone());
             }
             Outcome::Groups(groups, subject) => {
-                exchange.withdraw(&DESCRIPTION);
                 // Also where there are none: another certificate's groups are not this one's.
                 exchange.caller.authenticated_groups = Some(Arc::clone(groups));
+                principal.groups = Some(Arc::clone(groups));
                 exchange.stamp(CLIENT_CERT_DN, subject.clone());
                 if let Some(names) = &known.identity.alternative_names_header {
                     exchange.stamp(CLIENT_CERT_SAN, names.clone());
                 }
-                None
             }
-        };
-        exchange.caller.principals.push(Principal {
-            plugin: Arc::clone(plugin),
-            consumer,
-            proof: proof(Arc::clone(&known.identity)),
-        });
+        }
+        exchange.caller.principals.push(principal);
     }
 
     /// Refuses, or lets the caller go on as the anonymous consumer.
