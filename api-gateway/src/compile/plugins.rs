@@ -15,22 +15,22 @@ use crate::document::plugin::ip_restriction::IpRestrictionConfig;
 use crate::document::plugin::name::{Owner, owner};
 use crate::document::plugin::request_termination::{RequestTerminationConfig, TerminationAnswer};
 use crate::document::{self, Located, PluginConfig};
-use crate::plugin::Plugin;
 use crate::plugin::acl::{Acl, ConsumerGroups, GroupsHeader, Precedence, Rule};
 use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 use crate::plugin::ip_restriction::IpRestriction;
 use crate::plugin::request_termination::{Answer, RequestTermination, Termination, Trigger};
+use crate::plugin::{Configured, Plugin};
 use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
 
 /// Compiled plugins by the ids of their entities. Disabled ones are not among them.
 pub(super) struct Plugins<'a> {
-    pub(super) all: Vec<(&'a document::Plugin, Arc<Plugin>)>,
+    pub(super) all: Vec<(&'a document::Plugin, Arc<Configured>)>,
 }
 
 impl Plugins<'_> {
     /// Every header that a plugin reads a certificate from.
     pub(super) fn certificate_headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.all.iter().filter_map(|(_, plugin)| match &**plugin {
+        self.all.iter().filter_map(|(_, configured)| match &configured.plugin {
             Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
             Plugin::Acl(_)
             | Plugin::CorrelationId(_)
@@ -50,10 +50,13 @@ pub(super) fn compile<'a>(
     let certificates = Builder::new(compilation, consumers, authorities);
     let plugins = compilation.document.plugins.iter();
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
+    let configured = |entity: &'a document::Plugin| {
+        let plugin = plugin(&certificates, entity)?;
+        let place = entity.place;
+        Some((entity, Arc::new(Configured { place, plugin })))
+    };
     let plugins = Plugins {
-        all: considered
-            .filter_map(|entity| Some((entity, Arc::new(plugin(&certificates, entity)?))))
-            .collect(),
+        all: considered.filter_map(configured).collect(),
     };
     check_header_names(compilation, &plugins);
     plugins

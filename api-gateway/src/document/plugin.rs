@@ -5,6 +5,7 @@ pub mod certificate_auth;
 pub mod correlation_id;
 pub mod ip_restriction;
 pub mod name;
+pub mod named_consumer;
 pub mod request_termination;
 
 use uuid::Uuid;

@@ -7,6 +7,7 @@ pub mod acl;
 pub mod certificate_auth;
 mod chain;
 pub mod correlation_id;
+pub mod fallback;
 pub mod header_cert_auth;
 pub mod ip_restriction;
 pub mod mtls_auth;
@@ -21,10 +22,20 @@ use self::header_cert_auth::HeaderCertAuth;
 use self::ip_restriction::IpRestriction;
 use self::mtls_auth::MtlsAuth;
 use self::request_termination::RequestTermination;
+use crate::document::Place;
 use crate::exchange::Exchange;
 use crate::rejection::Rejection;
 
 pub use self::chain::{Chain, Refused, Slot};
+
+/// A plugin's configuration, and where it stands: who asks why a request was refused wants the line.
+#[derive(Debug)]
+pub struct Configured {
+    /// The place of its entity in the document.
+    pub place: Place,
+    /// The configuration, compiled.
+    pub plugin: Plugin,
+}
 
 /// A plugin with its configuration compiled.
 #[derive(Debug)]
