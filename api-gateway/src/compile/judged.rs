@@ -23,6 +23,14 @@ pub(super) fn check(
         match slot.for_everybody() {
             Some(Plugin::MtlsAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
             Some(Plugin::HeaderCertAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
+            Some(Plugin::OpenIdConnect(plugin)) => {
+                if plugin.finds_consumers() {
+                    said.note(turn, true);
+                }
+                if plugin.names_groups() {
+                    said.note(turn, false);
+                }
+            }
             Some(Plugin::Acl(acl)) => {
                 if let Some((judged, accepted)) = said.overlooked(acl.precedence)
                     && let Some(entity) = scopes.in_effect(&slot.name, route.id, route.service)

@@ -7,6 +7,7 @@ use transport::finding::Finding;
 
 use super::Compilation;
 use super::certificate_auth::Builder;
+use super::openid_connect::Builder as TokenBuilder;
 use super::trust::Authorities;
 use crate::consumer::Consumers;
 use crate::document::plugin::acl::{AclConfig, AclRule};
@@ -18,6 +19,7 @@ use crate::document::{self, Located, PluginConfig};
 use crate::plugin::acl::{Acl, ConsumerGroups, GroupsHeader, Precedence, Rule};
 use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 use crate::plugin::ip_restriction::IpRestriction;
+use crate::plugin::openid_connect::provider::Provider;
 use crate::plugin::request_termination::{Answer, RequestTermination, Termination, Trigger};
 use crate::plugin::{Configured, Plugin};
 use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
@@ -25,6 +27,8 @@ use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
 /// Compiled plugins by the ids of their entities. Disabled ones are not among them.
 pub(super) struct Plugins<'a> {
     pub(super) all: Vec<(&'a document::Plugin, Arc<Configured>)>,
+    /// Whom `openid-connect` trusts.
+    pub(super) providers: Box<[Arc<Provider>]>,
 }
 
 impl Plugins<'_> {
@@ -36,6 +40,7 @@ impl Plugins<'_> {
             | Plugin::CorrelationId(_)
             | Plugin::IpRestriction(_)
             | Plugin::MtlsAuth(_)
+            | Plugin::OpenIdConnect(_)
             | Plugin::RequestTermination(_) => None,
         })
     }
@@ -48,21 +53,26 @@ pub(super) fn compile<'a>(
 ) -> Plugins<'a> {
     check_enabled(compilation);
     let certificates = Builder::new(compilation, consumers, authorities);
+    let tokens = TokenBuilder::new(compilation, consumers);
     let plugins = compilation.document.plugins.iter();
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
     let configured = |entity: &'a document::Plugin| {
-        let plugin = plugin(&certificates, entity)?;
+        let plugin = plugin((&certificates, &tokens), entity)?;
         let place = entity.place;
         Some((entity, Arc::new(Configured { place, plugin })))
     };
     let plugins = Plugins {
         all: considered.filter_map(configured).collect(),
+        providers: tokens.providers(),
     };
     check_header_names(compilation, &plugins);
     plugins
 }
 
-fn plugin(certificates: &Builder<'_, '_>, entity: &document::Plugin) -> Option<Plugin> {
+fn plugin(
+    (certificates, tokens): (&Builder<'_, '_>, &TokenBuilder<'_, '_>),
+    entity: &document::Plugin,
+) -> Option<Plugin> {
     Some(match &entity.config {
         PluginConfig::Acl(config) => Plugin::Acl(acl(config)),
         PluginConfig::CorrelationId(config) => Plugin::CorrelationId(correlation_id(config)),
@@ -71,6 +81,9 @@ fn plugin(certificates: &Builder<'_, '_>, entity: &document::Plugin) -> Option<P
         }
         PluginConfig::IpRestriction(config) => Plugin::IpRestriction(ip_restriction(config)),
         PluginConfig::MtlsAuth(config) => Plugin::MtlsAuth(certificates.mtls_auth(config, entity.place)?),
+        PluginConfig::OpenIdConnect(config) => {
+            Plugin::OpenIdConnect(Box::new(tokens.openid_connect(config, entity.place)?))
+        }
         PluginConfig::RequestTermination(config) => Plugin::RequestTermination(request_termination(config)),
     })
 }
@@ -170,29 +183,40 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
         header::UPGRADE,
     ];
     let owned = OwnedHeaders::with(plugins.certificate_headers());
+    let refuse_unless = |is_free: bool, name: &Located<HeaderName>, path: &str, what: &str| {
+        if !is_free || FRAMING.contains(&name.value) {
+            let message = format!("'{}' cannot carry {what}: the gateway decides by it", name.value);
+            let origin = compilation.at(name.place);
+            compilation.report(Finding::error("bad-value", origin, path, message));
+        }
+    };
+    let is_nobodys = |name: &Located<HeaderName>| owned.owner(&name.value).is_none();
     for (entity, _) in &plugins.all {
-        let (name, path, what, is_free) = match &entity.config {
+        match &entity.config {
             PluginConfig::CorrelationId(config) => {
                 let name = &config.header_name;
-                let is_free = owned.owner(&name.value).is_none();
-                (name, "config.header_name", "a correlation id", is_free)
+                refuse_unless(is_nobodys(name), name, "config.header_name", "a correlation id");
             }
             PluginConfig::HeaderCertAuth(config) => {
                 let name = &config.certificate_header_name;
                 // Of the gateway's own names without what plugins read certificates from.
                 let owner = OwnedHeaders::default().owner(&name.value);
                 let is_free = owner != Some(HeaderOwner::Gateway);
-                (name, "config.certificate_header_name", "a certificate", is_free)
+                refuse_unless(is_free, name, "config.certificate_header_name", "a certificate");
+            }
+            PluginConfig::OpenIdConnect(config) => {
+                for (name, _) in &config.upstream_headers {
+                    refuse_unless(is_nobodys(name), name, "config.upstream_headers_names", "a claim");
+                }
+                if let Some((name, _)) = &config.upstream_access_token_header {
+                    let path = "config.upstream_access_token_header";
+                    refuse_unless(is_nobodys(name), name, path, "a token");
+                }
             }
             PluginConfig::Acl(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
-            | PluginConfig::RequestTermination(_) => continue,
-        };
-        if !is_free || FRAMING.contains(&name.value) {
-            let message = format!("'{}' cannot carry {what}: the gateway decides by it", name.value);
-            let origin = compilation.at(name.place);
-            compilation.report(Finding::error("bad-value", origin, path, message));
+            | PluginConfig::RequestTermination(_) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod certificate_auth;
 pub mod correlation_id;
 pub mod ip_restriction;
 pub mod name;
+pub mod openid_connect;
 pub mod named_consumer;
 pub mod request_termination;
 
@@ -20,6 +21,7 @@ use acl::AclConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
+use openid_connect::OpenIdConnectConfig;
 use request_termination::RequestTerminationConfig;
 
 /// One configured plugin.
@@ -80,18 +82,21 @@ pub enum PluginKind {
     IpRestriction,
     /// `mtls-auth`.
     MtlsAuth,
+    /// `openid-connect`.
+    OpenIdConnect,
     /// `request-termination`.
     RequestTermination,
 }
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Acl,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
         Self::MtlsAuth,
+        Self::OpenIdConnect,
         Self::RequestTermination,
     ];
 
@@ -103,6 +108,7 @@ impl PluginKind {
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
             Self::MtlsAuth => "mtls-auth",
+            Self::OpenIdConnect => "openid-connect",
             Self::RequestTermination => "request-termination",
         }
     }
@@ -115,6 +121,7 @@ impl PluginKind {
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
             Self::MtlsAuth => 1600,
+            Self::OpenIdConnect => 1050,
             Self::RequestTermination => 2,
         }
     }
@@ -122,7 +129,7 @@ impl PluginKind {
     /// Whether it finds out who calls.
     pub fn authenticates(self) -> bool {
         match self {
-            Self::HeaderCertAuth | Self::MtlsAuth => true,
+            Self::HeaderCertAuth | Self::MtlsAuth | Self::OpenIdConnect => true,
             Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
         }
     }
@@ -131,7 +138,7 @@ impl PluginKind {
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
         match self {
-            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth => false,
+            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth | Self::OpenIdConnect => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -150,6 +157,8 @@ pub enum PluginConfig {
     IpRestriction(IpRestrictionConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
+    /// Of `openid-connect` and its clones.
+    OpenIdConnect(Box<OpenIdConnectConfig>),
     /// Of `request-termination` and its clones.
     RequestTermination(RequestTerminationConfig),
 }
@@ -311,6 +320,9 @@ impl PluginKind {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
+            Self::OpenIdConnect => openid_connect::read(at)
+                .map(Box::new)
+                .map(PluginConfig::OpenIdConnect),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
                 .map(Box::new)

@@ -7,10 +7,12 @@ pub mod acl;
 pub mod certificate_auth;
 mod chain;
 pub mod correlation_id;
+pub mod errand;
 pub mod fallback;
 pub mod header_cert_auth;
 pub mod ip_restriction;
 pub mod mtls_auth;
+pub mod openid_connect;
 pub mod request_termination;
 pub mod scope;
 
@@ -21,6 +23,7 @@ use self::correlation_id::CorrelationId;
 use self::header_cert_auth::HeaderCertAuth;
 use self::ip_restriction::IpRestriction;
 use self::mtls_auth::MtlsAuth;
+use self::openid_connect::OpenIdConnect;
 use self::request_termination::RequestTermination;
 use crate::document::Place;
 use crate::exchange::Exchange;
@@ -50,6 +53,8 @@ pub enum Plugin {
     IpRestriction(IpRestriction),
     /// Authenticates by the certificate of the connection.
     MtlsAuth(MtlsAuth),
+    /// Authenticates by an access token.
+    OpenIdConnect(Box<OpenIdConnect>),
     /// Answers in the upstream's place.
     RequestTermination(RequestTermination),
 }
@@ -65,6 +70,7 @@ impl Plugin {
             Self::HeaderCertAuth(plugin) => plugin.access(name, exchange),
             Self::IpRestriction(plugin) => plugin.access(exchange),
             Self::MtlsAuth(plugin) => plugin.access(name, exchange),
+            Self::OpenIdConnect(plugin) => plugin.access(name, exchange),
             Self::RequestTermination(plugin) => plugin.access(exchange),
         }
     }
@@ -72,7 +78,11 @@ impl Plugin {
     /// Whether letting a request pass is a judgement of it, and the log should name this plugin for it.
     fn decides(&self) -> bool {
         match self {
-            Self::Acl(_) | Self::HeaderCertAuth(_) | Self::IpRestriction(_) | Self::MtlsAuth(_) => true,
+            Self::Acl(_)
+            | Self::HeaderCertAuth(_)
+            | Self::IpRestriction(_)
+            | Self::MtlsAuth(_)
+            | Self::OpenIdConnect(_) => true,
             Self::CorrelationId(_) | Self::RequestTermination(_) => false,
         }
     }

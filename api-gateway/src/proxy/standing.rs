@@ -1,8 +1,8 @@
 //! Answers that outlive their request's decision, and may not outlive the credential that it rested on.
 //!
 //! Before each piece of an upstream's body goes on, it is asked whether anything has changed: another configuration is in
-//! force, or a certificate or revocation list has run out. Only then are the certificates judged again, by the plugins
-//! that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
+//! force, a certificate, a token or a revocation list has run out, or the key of a token was taken back. Only then are
+//! certificates and tokens judged again, by the plugins that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,8 @@ impl Record {
             .standing
             .judged
             .unwrap_or_else(|| (self.snapshot.generation, earliest(&self.trace.principals)));
-        if generation == snapshot.generation && now <= until {
+        let withdrawn = self.trace.principals.iter().any(|one| one.proof.is_withdrawn());
+        if generation == snapshot.generation && now <= until && !withdrawn {
             self.standing.judged = Some((generation, until));
             return true;
         }
@@ -57,7 +58,7 @@ impl Record {
         !delay.is_zero()
     }
 
-    /// Whether the plugin that admitted a certificate still would, for the same consumer, from the same carrier.
+    /// Whether the plugin that admitted somebody still would, for the same consumer; a certificate from the same carrier.
     fn is_good(&self, principal: &Principal, snapshot: &Snapshot, now: UnixTime) -> bool {
         let Some(admitted_on) = self.matched_route() else {
             return false;
@@ -68,17 +69,22 @@ impl Record {
             .find(|route| route.name == admitted_on.name);
         let slot = route.and_then(|route| route.chain.slot(&principal.plugin));
         let plugin = slot.and_then(Slot::for_everybody);
-        let (auth, identity, carried_by_right) = match (&principal.proof, plugin) {
-            (Proof::Socket(identity), Some(Plugin::MtlsAuth(plugin))) => (&plugin.auth, identity, true),
+        let consumers = &snapshot.consumers;
+        let (found, carried_by_right) = match (&principal.proof, plugin) {
+            (Proof::Socket(identity), Some(Plugin::MtlsAuth(plugin))) => {
+                (plugin.auth.find_again(identity, consumers, now).ok(), true)
+            }
             (Proof::Header(identity), Some(Plugin::HeaderCertAuth(plugin))) => {
+                let connection = &self.client.connection;
                 let carrier = snapshot
                     .sources
-                    .carrier(&self.client.connection, snapshot.generation, now);
-                (
-                    &plugin.auth,
-                    identity,
-                    snapshot.sources.admits(&carrier, plugin.source),
-                )
+                    .carrier(connection, snapshot.generation, now);
+                let found = plugin.auth.find_again(identity, consumers, now).ok();
+                (found, snapshot.sources.admits(&carrier, plugin.source))
+            }
+            (Proof::Bearer(identity), Some(Plugin::OpenIdConnect(plugin))) => {
+                let again = |token| plugin.find_again(token, consumers, now).ok();
+                (identity.token.as_ref().and_then(again), true)
             }
             // Another kind of plugin has the name now, or none has.
             (Proof::Socket(_) | Proof::Header(_) | Proof::Bearer(_), Some(_) | None) => return false,
@@ -87,9 +93,8 @@ impl Record {
             .consumer
             .and_then(|key| self.snapshot.consumers.get(key))
             .map(|consumer| consumer.id);
-        let found = auth.find_again(identity, &snapshot.consumers, now);
-        let same = found
-            .is_ok_and(|key| key.and_then(|key| snapshot.consumers.get(key)).map(|now| now.id) == id_then);
+        let id_now = |key| snapshot.consumers.get(key).map(|consumer| consumer.id);
+        let same = found.is_some_and(|key| key.and_then(id_now) == id_then);
         carried_by_right && same
     }
 }
