@@ -12,8 +12,8 @@ use rustls::pki_types::UnixTime;
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
 use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
 use crate::plugin::errand::Errand;
-use crate::plugin::openid_connect::possession::Binding;
 use crate::plugin::openid_connect::TokenEvidence;
+use crate::plugin::openid_connect::possession::Binding;
 use crate::proxy::owned_headers as name;
 use crate::query;
 
@@ -306,7 +306,10 @@ impl<'r> Exchange<'r> {
             hidden.iter().any(|hidden| hidden.as_bytes() == name.trim_ascii())
         };
         let pairs = line.as_bytes().split(|octet| *octet == b';');
-        let left: Vec<&[u8]> = pairs.filter(|pair| !is_hidden(pair)).map(<[u8]>::trim_ascii).collect();
+        let left: Vec<&[u8]> = pairs
+            .filter(|pair| !is_hidden(pair))
+            .map(<[u8]>::trim_ascii)
+            .collect();
         match HeaderValue::from_bytes(&left.join(&b"; "[..])) {
             Ok(left) if !left.is_empty() => drop(self.head.headers.insert(COOKIE, left)),
             Ok(_) | Err(_) => drop(self.head.headers.remove(COOKIE)),

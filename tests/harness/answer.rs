@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 /// What either door and the echo may send to a client. Anything else is a leak: of an identity header, of a stack.
-const ALLOWED: [&str; 16] = [
+const ALLOWED: [&str; 17] = [
     "connection",
     "content-length",
     "content-type",
@@ -37,6 +37,7 @@ const ALLOWED: [&str; 16] = [
     "x-kong-upstream-latency",
     "x-kong-upstream-status",
     "retry-after",
+    "www-authenticate",
 ];
 
 impl Answer {

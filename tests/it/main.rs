@@ -17,6 +17,7 @@ mod answer_forms;
 mod asked_for_a_certificate;
 mod attacks;
 mod bad_input;
+mod bearer_tokens;
 mod behind_an_alb;
 mod carried_headers;
 mod certificate_auth_fields;

@@ -65,7 +65,10 @@ impl<'c, 'a> Builder<'c, 'a> {
     /// Every provider that an instance trusts.
     pub(super) fn providers(&self) -> Box<[Arc<Provider>]> {
         let providers = self.providers.borrow();
-        providers.iter().map(|(_, provider)| Arc::clone(provider)).collect()
+        providers
+            .iter()
+            .map(|(_, provider)| Arc::clone(provider))
+            .collect()
     }
 
     pub(super) fn openid_connect(&self, config: &OpenIdConnectConfig, place: Place) -> Option<OpenIdConnect> {
@@ -87,7 +90,9 @@ impl<'c, 'a> Builder<'c, 'a> {
                 .is_some_and(|introspection| introspection.signed_tokens),
             introspector,
             provider,
-            secret: secret.filter(|_| config.enable_hs_signatures).and_then(shared_secret),
+            secret: secret
+                .filter(|_| config.enable_hs_signatures)
+                .and_then(shared_secret),
             sources: Sources {
                 headers: config.from_header,
                 query: config.from_query,
@@ -185,7 +190,11 @@ impl<'c, 'a> Builder<'c, 'a> {
         let paths: Box<[ClaimPath]> = config.consumer_claims.iter().filter_map(path).collect();
         Rules {
             demands: config.demands.iter().filter_map(demand).collect(),
-            forbidden: config.claims_forbidden.iter().map(|name| name.as_str().into()).collect(),
+            forbidden: config
+                .claims_forbidden
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
             consumer: (!paths.is_empty()).then(|| ConsumerRule {
                 paths,
                 by: config

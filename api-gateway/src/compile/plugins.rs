@@ -34,15 +34,17 @@ pub(super) struct Plugins<'a> {
 impl Plugins<'_> {
     /// Every header that a plugin reads a certificate from.
     pub(super) fn certificate_headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.all.iter().filter_map(|(_, configured)| match &configured.plugin {
-            Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
-            Plugin::Acl(_)
-            | Plugin::CorrelationId(_)
-            | Plugin::IpRestriction(_)
-            | Plugin::MtlsAuth(_)
-            | Plugin::OpenIdConnect(_)
-            | Plugin::RequestTermination(_) => None,
-        })
+        self.all
+            .iter()
+            .filter_map(|(_, configured)| match &configured.plugin {
+                Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
+                Plugin::Acl(_)
+                | Plugin::CorrelationId(_)
+                | Plugin::IpRestriction(_)
+                | Plugin::MtlsAuth(_)
+                | Plugin::OpenIdConnect(_)
+                | Plugin::RequestTermination(_) => None,
+            })
     }
 }
 

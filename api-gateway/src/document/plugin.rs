@@ -5,8 +5,8 @@ pub mod certificate_auth;
 pub mod correlation_id;
 pub mod ip_restriction;
 pub mod name;
-pub mod openid_connect;
 pub mod named_consumer;
+pub mod openid_connect;
 pub mod request_termination;
 
 use uuid::Uuid;

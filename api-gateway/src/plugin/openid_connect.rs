@@ -126,7 +126,10 @@ struct Known {
 
 impl Known {
     fn is_withdrawn(&self) -> bool {
-        self.identity.token.as_ref().is_some_and(TokenEvidence::is_withdrawn)
+        self.identity
+            .token
+            .as_ref()
+            .is_some_and(TokenEvidence::is_withdrawn)
     }
 }
 
@@ -203,7 +206,9 @@ impl OpenIdConnect {
         };
         let passed_on = self.passed_on(&token, place);
         let refusals = (name, &self.parts.refusals);
-        self.parts.possession.judge(known.confirmation, exchange, refusals)?;
+        self.parts
+            .possession
+            .judge(known.confirmation, exchange, refusals)?;
         if self.parts.hides_token {
             self.parts.sources.hide(place, exchange);
         }
@@ -286,7 +291,9 @@ impl OpenIdConnect {
             // An introspection endpoint speaks for its own issuer (RFC 7662 §2.2).
             None if by_provider => {}
             Some(serde_json::Value::String(issuer)) => {
-                return Err(TokenFault::Issuer(issuer.chars().take(200).collect::<String>().into()));
+                return Err(TokenFault::Issuer(
+                    issuer.chars().take(200).collect::<String>().into(),
+                ));
             }
             Some(_) | None => return Err(TokenFault::Issuer("the token has no 'iss'".into())),
         }
@@ -302,7 +309,10 @@ impl OpenIdConnect {
         let unverified = UnverifiedToken::parse(token, TypeRule::AccessToken)?;
         if unverified.algorithm().is_symmetric() {
             let secret = self.parts.secret.as_ref().ok_or_else(|| {
-                TokenFault::NoKey("the token is signed with a shared secret, which enable_hs_signatures does not allow".into())
+                TokenFault::NoKey(
+                    "the token is signed with a shared secret, which enable_hs_signatures does not allow"
+                        .into(),
+                )
             })?;
             return Ok(TokenEvidence {
                 claims: Arc::new(unverified.verify(&secret.key)?),
@@ -345,9 +355,7 @@ impl OpenIdConnect {
     ) -> Result<Option<ConsumerKey>, TokenFault> {
         let still_vouched = match &evidence.voucher {
             Voucher::Key(key) => {
-                self.parts.bearer
-                    && !key.is_withdrawn()
-                    && self.parts.provider.known().keys.holds(key)
+                self.parts.bearer && !key.is_withdrawn() && self.parts.provider.known().keys.holds(key)
             }
             Voucher::Secret(digest) => {
                 let own = self.parts.secret.as_ref();
@@ -356,7 +364,9 @@ impl OpenIdConnect {
             Voucher::Provider(until) => self.parts.introspector.is_some() && now <= *until,
         };
         if !still_vouched {
-            return Err(TokenFault::NoKey("the key of the token is no longer the provider's".into()));
+            return Err(TokenFault::NoKey(
+                "the key of the token is no longer the provider's".into(),
+            ));
         }
         self.judge_standing(evidence, now)?;
         let outcome = self.parts.rules.judge(evidence.claims.claims(), consumers)?;

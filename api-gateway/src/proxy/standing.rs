@@ -76,9 +76,7 @@ impl Record {
             }
             (Proof::Header(identity), Some(Plugin::HeaderCertAuth(plugin))) => {
                 let connection = &self.client.connection;
-                let carrier = snapshot
-                    .sources
-                    .carrier(connection, snapshot.generation, now);
+                let carrier = snapshot.sources.carrier(connection, snapshot.generation, now);
                 let found = plugin.auth.find_again(identity, consumers, now).ok();
                 (found, snapshot.sources.admits(&carrier, plugin.source))
             }

@@ -108,7 +108,11 @@ impl Opening {
             .filter_map(|principal| principal.proof.valid_until());
         // Nobody tells a tunnel that a key was taken back, so it asks.
         let has_token = |principal: &Principal| matches!(principal.proof, Proof::Bearer(_));
-        let of_keys = trace.principals.iter().any(has_token).then(|| later(now, KEYS_ASKED_EVERY));
+        let of_keys = trace
+            .principals
+            .iter()
+            .any(has_token)
+            .then(|| later(now, KEYS_ASKED_EVERY));
         Ok(of_principals.chain(of_edge).chain(of_keys).min())
     }
 

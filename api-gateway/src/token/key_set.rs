@@ -69,7 +69,9 @@ impl KeySet {
             return Err(KeySetError::TooMany(listed.len()));
         }
         let keys = listed.iter().filter_map(Value::as_object);
-        Ok(Self(keys.filter_map(|jwk| published(jwk).map(Arc::new)).collect()))
+        Ok(Self(
+            keys.filter_map(|jwk| published(jwk).map(Arc::new)).collect(),
+        ))
     }
 
     /// The keys of several sets.

@@ -39,7 +39,9 @@ impl Builder<'_, '_> {
         let unusable = |error: &dyn std::fmt::Display| {
             self.compilation.error_at(place, "config", &error.to_string());
         };
-        let tls = client_config(identity, verifier).map_err(|error| unusable(&error)).ok()?;
+        let tls = client_config(identity, verifier)
+            .map_err(|error| unusable(&error))
+            .ok()?;
         let limits = Limits {
             timeout: calls.timeout,
             largest_answer: LARGEST_ANSWER,
@@ -60,7 +62,10 @@ impl Builder<'_, '_> {
         let settings = compilation.settings();
         let sources = (settings.lua_ssl_trusted_certificate.as_slice(), KEY);
         let anchors = trusted(compilation, sources, "an OAuth2 provider")?;
-        let digests = anchors.iter().map(|anchor: &CertificateDer<'_>| Digest::of(anchor).0).collect();
+        let digests = anchors
+            .iter()
+            .map(|anchor: &CertificateDer<'_>| Digest::of(anchor).0)
+            .collect();
         let policy = Policy {
             purpose: Purpose::Server,
             keys: KeyPolicy::Gateway,
@@ -98,8 +103,11 @@ impl Builder<'_, '_> {
         };
         let proxies = read(&calls.http_proxy).zip(read(&calls.https_proxy));
         if proxies.is_none() {
-            self.compilation
-                .error_at(place, "config.http_proxy", "the proxy cannot be used as it is written");
+            self.compilation.error_at(
+                place,
+                "config.http_proxy",
+                "the proxy cannot be used as it is written",
+            );
         }
         let (http, https) = proxies?;
         Some(Proxies {
@@ -134,8 +142,7 @@ impl Builder<'_, '_> {
 
     pub(super) fn check_verified(&self, verify: Located<bool>, path: &str) {
         if !verify.value {
-            let message =
-                "the provider's certificate is not verified: whoever answers in its place can write the keys that tokens are verified by";
+            let message = "the provider's certificate is not verified: whoever answers in its place can write the keys that tokens are verified by";
             let fix = "put the provider's CA into lua_ssl_trusted_certificate";
             self.warn("unverified-provider", verify.place, path, message, fix);
         }

@@ -24,14 +24,17 @@ impl Builder<'_, '_> {
     ) -> Option<Introspector> {
         let calls = &config.calls;
         let by_certificate = calls.certificate.is_some();
-        let method = introspection.authentication.unwrap_or(match (&calls.client_secret, by_certificate) {
-            (_, true) => ClientAuthenticationMethod::Certificate,
-            (Some(_), false) => ClientAuthenticationMethod::Basic,
-            (None, false) => ClientAuthenticationMethod::Nothing,
-        });
+        let method = introspection
+            .authentication
+            .unwrap_or(match (&calls.client_secret, by_certificate) {
+                (_, true) => ClientAuthenticationMethod::Certificate,
+                (Some(_), false) => ClientAuthenticationMethod::Basic,
+                (None, false) => ClientAuthenticationMethod::Nothing,
+            });
         let lacks = |field: &str| {
             let message = format!("required field missing: introspection needs {field}");
-            self.compilation.error_at(place, &format!("config.{field}"), &message);
+            self.compilation
+                .error_at(place, &format!("config.{field}"), &message);
         };
         let id = calls.client_id.as_deref();
         let secret = calls.client_secret.as_ref();
@@ -118,8 +121,11 @@ fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
     use base64::Engine as _;
     let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(id), encoded(secret.expose()));
-    let mut value =
-        HeaderValue::try_from(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))).ok()?;
+    let mut value = HeaderValue::try_from(format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(pair)
+    ))
+    .ok()?;
     value.set_sensitive(true);
     Some(value)
 }

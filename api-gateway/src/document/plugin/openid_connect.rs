@@ -201,7 +201,8 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
     let introspection = calls::read_introspection(&mut fields);
     let introspects = methods.contains(&Method::Introspection);
     if introspects && using_pseudo_issuer && introspection.endpoint.is_none() {
-        let message = "required field missing: with using_pseudo_issuer no provider says where tokens are introspected";
+        let message =
+            "required field missing: with using_pseudo_issuer no provider says where tokens are introspected";
         fields.refuse::<()>("introspection_endpoint", "required-field-missing", message);
     }
     let enable_hs_signatures = fields.or("enable_hs_signatures", false, rule::boolean);
@@ -222,7 +223,9 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
         fields.refuse::<()>("bearer_token_cookie_name", "required-field-missing", message);
     }
     let cache_ttl = fields.or("cache_ttl", Duration::from_hours(1), seconds);
-    let most = fields.optional("cache_ttl_max", seconds).filter(|most| !most.is_zero());
+    let most = fields
+        .optional("cache_ttl_max", seconds)
+        .filter(|most| !most.is_zero());
     let demands = read_demands(&mut fields);
     let config = OpenIdConnectConfig {
         using_pseudo_issuer,

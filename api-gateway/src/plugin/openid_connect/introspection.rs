@@ -176,11 +176,16 @@ impl Introspector {
             Some(endpoint) => endpoint,
             None => {
                 self.provider.ask_for_keys().await;
-                self.endpoint().ok_or("the provider names no introspection endpoint")?
+                self.endpoint()
+                    .ok_or("the provider names no introspection endpoint")?
             }
         };
         let request = self.request(endpoint, token);
-        let answer = self.client.call(request).await.map_err(|error| error.to_string())?;
+        let answer = self
+            .client
+            .call(request)
+            .await
+            .map_err(|error| error.to_string())?;
         if answer.status() != StatusCode::OK {
             return Err(format!("the endpoint answers {}", answer.status()));
         }
@@ -208,7 +213,10 @@ impl Introspector {
         }
         let known = self.provider.known();
         let by_certificate = matches!(self.authentication, ClientAuthentication::Certificate { .. });
-        let alias = known.introspection_endpoint_mtls.as_ref().filter(|_| by_certificate);
+        let alias = known
+            .introspection_endpoint_mtls
+            .as_ref()
+            .filter(|_| by_certificate);
         alias.or(known.introspection_endpoint.as_ref()).cloned()
     }
 

@@ -79,7 +79,9 @@ impl PossessionRule {
                 return Err(TokenFault::NotBound("the token names no certificate"));
             }
             (Self::Optional | Self::Strict, Confirmation::Unreadable) => {
-                return Err(TokenFault::NotBound("the token names a certificate in an unknown way"));
+                return Err(TokenFault::NotBound(
+                    "the token names a certificate in an unknown way",
+                ));
             }
             (Self::Optional | Self::Strict, Confirmation::Certificate(thumbprint)) => thumbprint,
         };
@@ -118,12 +120,15 @@ fn shown(exchange: &Exchange<'_>) -> Shown {
             Some(Err(_)) | None => Shown::Nothing,
         };
     }
-    let carried = exchange.caller.principals.iter().rev().find_map(|principal| {
-        match &principal.proof {
+    let carried = exchange
+        .caller
+        .principals
+        .iter()
+        .rev()
+        .find_map(|principal| match &principal.proof {
             Proof::Header(identity) => Some(Digest::of(identity.chain.leaf()).0),
             Proof::Socket(_) | Proof::Bearer(_) => None,
-        }
-    });
+        });
     carried.map_or(Shown::NotYet, Shown::Certificate)
 }
 

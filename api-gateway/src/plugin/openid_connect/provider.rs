@@ -144,7 +144,10 @@ impl Provider {
             return false;
         }
         let is_being_asked = self.asked.try_lock().is_err();
-        is_being_asked || self.asked_at().is_none_or(|at| at.elapsed() >= self.least_pause())
+        is_being_asked
+            || self
+                .asked_at()
+                .is_none_or(|at| at.elapsed() >= self.least_pause())
     }
 
     fn asked_at(&self) -> Option<Instant> {
@@ -225,7 +228,9 @@ impl Provider {
         tokio::spawn(async move {
             let mut pause = FIRST_RETRY;
             loop {
-                let Some(provider) = provider.upgrade() else { return };
+                let Some(provider) = provider.upgrade() else {
+                    return;
+                };
                 let next = {
                     let mut asked = provider.asked.lock().await;
                     provider.note(&mut asked);

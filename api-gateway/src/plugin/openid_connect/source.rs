@@ -73,7 +73,11 @@ impl Sources {
         }
         if let Some(name) = &self.cookie {
             for line in head.headers.get_all(COOKIE) {
-                for value in line.as_bytes().split(|octet| *octet == b';').filter_map(|pair| value_of(pair, name)) {
+                for value in line
+                    .as_bytes()
+                    .split(|octet| *octet == b';')
+                    .filter_map(|pair| value_of(pair, name))
+                {
                     note(Cow::Borrowed(value), Place::Cookie)?;
                 }
             }
@@ -113,7 +117,10 @@ fn in_headers<'h>(
     for (index, name) in TOKEN_HEADERS.iter().enumerate() {
         for line in headers.get_all(name) {
             let value = line.as_bytes();
-            note(Cow::Borrowed(bearer(value).unwrap_or(value)), Place::Header(index))?;
+            note(
+                Cow::Borrowed(bearer(value).unwrap_or(value)),
+                Place::Header(index),
+            )?;
         }
     }
     Ok(())
@@ -154,7 +161,11 @@ mod tests {
         }
     }
 
-    fn found(sources: &Sources, uri: &str, headers: &[(&str, &str)]) -> Result<(String, Place), &'static str> {
+    fn found(
+        sources: &Sources,
+        uri: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<(String, Place), &'static str> {
         let mut request = Request::get(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -171,8 +182,16 @@ mod tests {
         const MISSING: Result<(&str, Place), &str> = Err("token_missing");
         const SEVERAL: Result<(&str, Place), &str> = Err("token_malformed");
         for (uri, headers, expected) in [
-            ("/", &[("authorization", "Bearer t")][..], Ok(("t", Place::Authorization))),
-            ("/", &[("authorization", "bEARER   t  ")], Ok(("t", Place::Authorization))),
+            (
+                "/",
+                &[("authorization", "Bearer t")][..],
+                Ok(("t", Place::Authorization)),
+            ),
+            (
+                "/",
+                &[("authorization", "bEARER   t  ")],
+                Ok(("t", Place::Authorization)),
+            ),
             ("/", &[("authorization", "Bearer")], MISSING),
             ("/", &[("authorization", "Bearer ")], MISSING),
             ("/", &[("authorization", "Bearert")], MISSING),
@@ -180,15 +199,35 @@ mod tests {
             ("/", &[("authorization", "DPoP t")], MISSING),
             ("/", &[], MISSING),
             ("/", &[("access-token", "t")], Ok(("t", Place::Header(0)))),
-            ("/", &[("x-access-token", "Bearer t")], Ok(("t", Place::Header(1)))),
+            (
+                "/",
+                &[("x-access-token", "Bearer t")],
+                Ok(("t", Place::Header(1))),
+            ),
             ("/?access_token=t", &[], Ok(("t", Place::Query))),
             ("/?a=1&access%5Ftoken=t%2E", &[], Ok(("t.", Place::Query))),
             ("/?Access_Token=t", &[], MISSING),
-            ("/", &[("cookie", "a=b; session=t; c=d")], Ok(("t", Place::Cookie))),
+            (
+                "/",
+                &[("cookie", "a=b; session=t; c=d")],
+                Ok(("t", Place::Cookie)),
+            ),
             ("/", &[("cookie", "a=session=t")], MISSING),
-            ("/", &[("authorization", "Bearer t"), ("authorization", "Bearer t")], SEVERAL),
-            ("/", &[("authorization", "Bearer t"), ("authorization", "Basic b")], Ok(("t", Place::Authorization))),
-            ("/", &[("authorization", "Bearer t"), ("access-token", "t")], SEVERAL),
+            (
+                "/",
+                &[("authorization", "Bearer t"), ("authorization", "Bearer t")],
+                SEVERAL,
+            ),
+            (
+                "/",
+                &[("authorization", "Bearer t"), ("authorization", "Basic b")],
+                Ok(("t", Place::Authorization)),
+            ),
+            (
+                "/",
+                &[("authorization", "Bearer t"), ("access-token", "t")],
+                SEVERAL,
+            ),
             ("/?access_token=t", &[("authorization", "Bearer t")], SEVERAL),
             ("/?access_token=t&access_token=u", &[], SEVERAL),
             ("/?access_token=", &[("authorization", "Bearer t")], SEVERAL),

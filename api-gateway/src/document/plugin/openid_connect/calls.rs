@@ -126,11 +126,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Calls {
             "tls_client_auth_cert_id",
             entity::id_of(Collection::Certificates, "tls_client_auth_cert_id"),
         ),
-        certificate_ssl_verify: fields.or(
-            "tls_client_auth_ssl_verify",
-            unset,
-            rule::located(rule::boolean),
-        ),
+        certificate_ssl_verify: fields.or("tls_client_auth_ssl_verify", unset, rule::located(rule::boolean)),
     }
 }
 
@@ -194,7 +190,10 @@ fn authentication(at: At<'_>) -> Option<ClientAuthenticationMethod> {
 
 fn accept(at: At<'_>) -> Option<HeaderValue> {
     if !rule::one_of(ACCEPT)(at)? {
-        return at.refuse("not-yet", "signed introspection answers are not built: expected application/json");
+        return at.refuse(
+            "not-yet",
+            "signed introspection answers are not built: expected application/json",
+        );
     }
     Some(HeaderValue::from_static("application/json"))
 }

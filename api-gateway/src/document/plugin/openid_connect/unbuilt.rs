@@ -170,39 +170,105 @@ const OF_OTHER_METHODS: &[&str] = &[
 
 /// What would decide or be written, with what there is instead; the default is null, or an empty list.
 const MUST_BE_ABSENT: &[(&str, &str)] = &[
-    ("bearer_token_header_name", "tokens are looked for in authorization, access-token and x-access-token"),
-    ("consumer_groups_claim", "consumer groups come from the document alone"),
-    ("discovery_headers_names", "the discovery call has no further headers"),
-    ("discovery_headers_values", "the discovery call has no further headers"),
-    ("domains", "the claim hd is not looked at: use issuers_allowed or a *_required field"),
-    ("downstream_access_token_header", "nothing of a token is written into answers"),
-    ("downstream_access_token_jwk_header", "nothing of a token is written into answers"),
+    (
+        "bearer_token_header_name",
+        "tokens are looked for in authorization, access-token and x-access-token",
+    ),
+    (
+        "consumer_groups_claim",
+        "consumer groups come from the document alone",
+    ),
+    (
+        "discovery_headers_names",
+        "the discovery call has no further headers",
+    ),
+    (
+        "discovery_headers_values",
+        "the discovery call has no further headers",
+    ),
+    (
+        "domains",
+        "the claim hd is not looked at: use issuers_allowed or a *_required field",
+    ),
+    (
+        "downstream_access_token_header",
+        "nothing of a token is written into answers",
+    ),
+    (
+        "downstream_access_token_jwk_header",
+        "nothing of a token is written into answers",
+    ),
     ("downstream_headers", "nothing of a token is written into answers"),
-    ("downstream_headers_claims", "nothing of a token is written into answers"),
-    ("downstream_headers_names", "nothing of a token is written into answers"),
-    ("downstream_introspection_header", "nothing of a token is written into answers"),
-    ("downstream_introspection_jwt_header", "nothing of a token is written into answers"),
+    (
+        "downstream_headers_claims",
+        "nothing of a token is written into answers",
+    ),
+    (
+        "downstream_headers_names",
+        "nothing of a token is written into answers",
+    ),
+    (
+        "downstream_introspection_header",
+        "nothing of a token is written into answers",
+    ),
+    (
+        "downstream_introspection_jwt_header",
+        "nothing of a token is written into answers",
+    ),
     ("forbidden_redirect_uri", "an API's client is not redirected"),
-    ("introspection_headers_client", "what a client sends does not go to the provider"),
-    ("introspection_post_args_client", "what a client sends does not go to the provider"),
-    ("introspection_post_args_client_headers", "what a client sends does not go to the provider"),
+    (
+        "introspection_headers_client",
+        "what a client sends does not go to the provider",
+    ),
+    (
+        "introspection_post_args_client",
+        "what a client sends does not go to the provider",
+    ),
+    (
+        "introspection_post_args_client_headers",
+        "what a client sends does not go to the provider",
+    ),
     ("jwt_session_cookie", "a token is not compared with a cookie"),
     ("max_age", "the claim auth_time is not looked at"),
     ("principals", "Konnect's directories are not asked"),
-    ("proof_of_possession_mtls_from_header", "configure header-cert-auth on the route: the certificate that it accepts is compared"),
+    (
+        "proof_of_possession_mtls_from_header",
+        "configure header-cert-auth on the route: the certificate that it accepts is compared",
+    ),
     ("token_exchange", "tokens are not exchanged"),
     ("unauthorized_redirect_uri", "an API's client is not redirected"),
     ("unexpected_redirect_uri", "an API's client is not redirected"),
-    ("upstream_access_token_jwk_header", "the key of a token is not sent upstream"),
-    ("upstream_introspection_header", "introspection answers are not sent upstream: use upstream_headers_claims"),
-    ("upstream_introspection_jwt_header", "introspection answers are not sent upstream: use upstream_headers_claims"),
+    (
+        "upstream_access_token_jwk_header",
+        "the key of a token is not sent upstream",
+    ),
+    (
+        "upstream_introspection_header",
+        "introspection answers are not sent upstream: use upstream_headers_claims",
+    ),
+    (
+        "upstream_introspection_jwt_header",
+        "introspection answers are not sent upstream: use upstream_headers_claims",
+    ),
 ];
 
 /// What has another default.
 const MUST_BE: &[(&str, bool, &str)] = &[
-    ("introspection_check_active", true, "a token that is not active is never accepted"),
-    ("resolve_distributed_claims", false, "claims that stand elsewhere are not fetched"),
-    ("search_user_info", false, "the userinfo endpoint is not asked: use claims of the token"),
+    (
+        "introspection_check_active",
+        true,
+        "a token that is not active is never accepted",
+    ),
+    (
+        "resolve_distributed_claims",
+        false,
+        "claims that stand elsewhere are not fetched",
+    ),
+    (
+        "search_user_info",
+        false,
+        "the userinfo endpoint is not asked: use claims of the token",
+    ),
 ];
 
 pub(super) fn read(fields: &mut Fields<'_>) {
@@ -248,4 +314,3 @@ fn must_be(at: At<'_>, default: bool, why: &str) -> Option<()> {
     }
     at.refuse("not-yet", format!("expected {default}: {why}"))
 }
-

@@ -89,7 +89,10 @@ pub(super) fn header_and_prefix(at: At<'_>) -> Option<(Located<HeaderName>, Stri
         Some(scheme) if scheme.eq_ignore_ascii_case("bearer") => "Bearer ".to_owned(),
         Some(scheme) if scheme.eq_ignore_ascii_case("basic") => "Basic ".to_owned(),
         Some(_) => {
-            return at.refuse("invalid-value", "expected a header name, or a header name and ':bearer'");
+            return at.refuse(
+                "invalid-value",
+                "expected a header name, or a header name and ':bearer'",
+            );
         }
     };
     match HeaderName::from_bytes(name.as_bytes()) {

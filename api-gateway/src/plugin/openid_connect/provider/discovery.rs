@@ -36,7 +36,9 @@ pub enum DiscoveryError {
         error: JsonError,
     },
     /// It is somebody else's document.
-    #[error("the discovery document is of the issuer '{found}', not of '{expected}': correct 'issuer', or list what is accepted in 'issuers_allowed'")]
+    #[error(
+        "the discovery document is of the issuer '{found}', not of '{expected}': correct 'issuer', or list what is accepted in 'issuers_allowed'"
+    )]
     Issuer {
         /// What it says.
         found: Box<str>,
