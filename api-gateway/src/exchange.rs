@@ -10,6 +10,7 @@ use http::uri::PathAndQuery;
 use rustls::pki_types::UnixTime;
 
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
+use crate::credential::Fingerprint;
 use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
 use crate::proxy::owned_headers as name;
 use crate::query;
@@ -137,6 +138,8 @@ pub struct BearerIdentity {
     pub subject: Box<str>,
     /// Until when it is good.
     pub valid_until: Option<UnixTime>,
+    /// What finds the credential again, if it stands in the document.
+    pub mark: Option<Fingerprint>,
 }
 
 impl Proof {

@@ -97,6 +97,9 @@ pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Respon
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, content_type);
     }
+    if let Some(challenge) = rejection.challenge() {
+        headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
+    }
     record.write_answer_headers(headers);
     let wanted = record.snapshot.response_headers;
     if wanted.response_latency {
