@@ -5,7 +5,7 @@
 //! | as written | [`settings`] (the node), [`document`] (Kong's entities) |
 //! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
 //! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses, [`balancer`] sends |
-//! | who it is | [`identity`] (of a connection, of a certificate), [`credential`] (of keys and passwords), [`consumer`], [`exchange`] |
+//! | who it is | [`identity`] (of a connection, of a certificate), [`credential`] (of keys and passwords), [`token`], [`consumer`], [`exchange`] |
 //! | for operators | [`status`] |
 
 pub mod balancer;
@@ -32,3 +32,4 @@ mod self_signed;
 pub mod settings;
 pub mod snapshot;
 pub mod status;
+pub mod token;
