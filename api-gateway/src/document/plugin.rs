@@ -3,8 +3,10 @@
 pub mod acl;
 pub mod basic_auth;
 pub mod certificate_auth;
+mod challenge;
 pub mod correlation_id;
 pub mod ip_restriction;
+pub mod jwt;
 pub mod key_auth;
 pub mod name;
 pub mod named_consumer;
@@ -23,6 +25,7 @@ use basic_auth::BasicAuthConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
+use jwt::JwtConfig;
 use key_auth::KeyAuthConfig;
 use request_termination::RequestTerminationConfig;
 
@@ -84,6 +87,8 @@ pub enum PluginKind {
     HeaderCertAuth,
     /// `ip-restriction`.
     IpRestriction,
+    /// `jwt`.
+    Jwt,
     /// `key-auth`.
     KeyAuth,
     /// `mtls-auth`.
@@ -94,12 +99,13 @@ pub enum PluginKind {
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Acl,
         Self::BasicAuth,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
+        Self::Jwt,
         Self::KeyAuth,
         Self::MtlsAuth,
         Self::RequestTermination,
@@ -113,6 +119,7 @@ impl PluginKind {
             Self::CorrelationId => "correlation-id",
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
+            Self::Jwt => "jwt",
             Self::KeyAuth => "key-auth",
             Self::MtlsAuth => "mtls-auth",
             Self::RequestTermination => "request-termination",
@@ -127,6 +134,7 @@ impl PluginKind {
             Self::CorrelationId => 100_001,
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
+            Self::Jwt => 1450,
             Self::KeyAuth => 1250,
             Self::MtlsAuth => 1600,
             Self::RequestTermination => 2,
@@ -136,7 +144,7 @@ impl PluginKind {
     /// Whether it finds out who calls.
     pub fn authenticates(self) -> bool {
         match self {
-            Self::BasicAuth | Self::HeaderCertAuth | Self::KeyAuth | Self::MtlsAuth => true,
+            Self::BasicAuth | Self::HeaderCertAuth | Self::Jwt | Self::KeyAuth | Self::MtlsAuth => true,
             Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
         }
     }
@@ -145,7 +153,12 @@ impl PluginKind {
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
         match self {
-            Self::Acl | Self::BasicAuth | Self::HeaderCertAuth | Self::KeyAuth | Self::MtlsAuth => false,
+            Self::Acl
+            | Self::BasicAuth
+            | Self::HeaderCertAuth
+            | Self::Jwt
+            | Self::KeyAuth
+            | Self::MtlsAuth => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -164,6 +177,8 @@ pub enum PluginConfig {
     HeaderCertAuth(Box<HeaderCertAuthConfig>),
     /// Of `ip-restriction` and its clones.
     IpRestriction(IpRestrictionConfig),
+    /// Of `jwt` and its clones.
+    Jwt(Box<JwtConfig>),
     /// Of `key-auth` and its clones.
     KeyAuth(KeyAuthConfig),
     /// Of `mtls-auth` and its clones.
@@ -328,6 +343,7 @@ impl PluginKind {
         match self {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
             Self::BasicAuth => basic_auth::read(at).map(PluginConfig::BasicAuth),
+            Self::Jwt => jwt::read(at).map(Box::new).map(PluginConfig::Jwt),
             Self::KeyAuth => key_auth::read(at).map(PluginConfig::KeyAuth),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
