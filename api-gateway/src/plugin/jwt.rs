@@ -69,7 +69,8 @@ impl Jwt {
                 wanted: credential.algorithm,
             });
         }
-        let verified = token.verify(&credential.key).map_err(|_| JwtFault::Signature)?;
+        let key = credential.key.as_ref().ok_or(JwtFault::Unusable)?;
+        let verified = token.verify(key).map_err(|_| JwtFault::Signature)?;
         let claims = verified.claims();
         let valid_until = self.rules.check(claims, now)?;
         let owner = &credential.owner;
