@@ -10,6 +10,7 @@ use http::uri::PathAndQuery;
 use rustls::pki_types::UnixTime;
 
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
+use crate::credential::Fingerprint;
 use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
 use crate::plugin::errand::Errand;
 use crate::plugin::openid_connect::TokenEvidence;
@@ -145,6 +146,8 @@ pub struct BearerIdentity {
     pub subject: Box<str>,
     /// Until when it is good.
     pub valid_until: Option<UnixTime>,
+    /// What finds the credential again, if it stands in the document.
+    pub mark: Option<Fingerprint>,
     /// What it rests on, if it is a token that a provider vouched for: to be judged again.
     pub token: Option<TokenEvidence>,
 }

@@ -5,12 +5,13 @@
 //! | as written | [`settings`] (the node), [`document`] (Kong's entities) |
 //! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
 //! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses, [`balancer`] sends |
-//! | who it is | [`identity`] (of a connection, of a certificate), [`token`], [`consumer`], [`exchange`] |
+//! | who it is | [`identity`] (of a connection, of a certificate), [`credential`] (of keys and passwords), [`token`], [`consumer`], [`exchange`] |
 //! | for operators | [`status`] |
 
 pub mod balancer;
 pub mod compile;
 pub mod consumer;
+pub mod credential;
 pub mod document;
 pub mod error_body;
 pub mod exchange;

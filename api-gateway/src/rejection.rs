@@ -2,6 +2,8 @@
 //!
 //! The texts are Kong's, word for word. Reasons never reach the client.
 
+mod credential;
+mod jwt;
 mod token;
 
 use std::borrow::Cow;
@@ -14,6 +16,8 @@ use transport::upstream::UpstreamError;
 use crate::identity::IdentityError;
 use crate::plugin::request_termination::Termination;
 
+pub use self::credential::{CredentialFault, CredentialRefused};
+pub use self::jwt::{ClaimFault, JwtFault};
 pub use self::token::{TokenFault, TokenRefused};
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
@@ -73,6 +77,9 @@ pub enum Rejection {
         /// As configured.
         name: Box<str>,
     },
+    /// A key, a password or a token of a consumer is not there, or not good.
+    #[error("{0}")]
+    Credential(Box<CredentialRefused>),
     /// A token is missing, or is not believed, or does not say what it should.
     #[error("{0}")]
     Token(Box<TokenRefused>),
@@ -196,6 +203,7 @@ impl Rejection {
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::Token(refused) => refused.fault.status(),
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -224,6 +232,7 @@ impl Rejection {
             Self::CertificateRefused(error) => error.reason(),
             Self::IdentityAmbiguous(_) => "identity_ambiguous",
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
+            Self::Credential(refused) => refused.fault.reason(),
             Self::Token(refused) => refused.fault.reason(),
             Self::AclUnauthenticated => "acl_unauthenticated",
             Self::AclDenied => "acl_denied",
@@ -237,6 +246,7 @@ impl Rejection {
     /// `WWW-Authenticate`: how to do better.
     pub fn challenge(&self) -> Option<&http::HeaderValue> {
         match self {
+            Self::Credential(refused) => Some(&refused.challenge),
             Self::Token(refused) => refused.challenge.as_ref(),
             _ => None,
         }
@@ -252,11 +262,13 @@ impl Rejection {
             | Self::ConsumerNotFound { .. }
             | Self::Token(_)
             | Self::Terminated(_) => Form::Message,
+            Self::Credential(refused) if refused.fault.is_of_jwt() => Form::Message,
             Self::NoRoute
             | Self::NoService
             | Self::NoTarget
             | Self::HttpsRequired(_)
             | Self::AnonymousMissing { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated
             | Self::AclDenied
             | Self::AddressDenied { .. } => Form::Negotiated,
@@ -280,7 +292,8 @@ impl Rejection {
             | Self::HeaderUntrustedSource
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
-            | Self::ConsumerNotFound { .. } => true,
+            | Self::ConsumerNotFound { .. }
+            | Self::Credential(_) => true,
             Self::Token(refused) => refused.fault.may_be_anonymous(),
             Self::BadRequest(_)
             | Self::MethodNotAllowed
@@ -310,6 +323,9 @@ impl Rejection {
         }
         if let Self::Token(refused) = self {
             return Some(refused.fault.to_string());
+        }
+        if let Self::Credential(refused) = self {
+            return refused.fault.cause();
         }
         if let Self::ConsumerNotFound { subject } = self {
             return Some(format!("no consumer matches the certificate of {subject}"));

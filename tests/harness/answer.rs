@@ -31,6 +31,7 @@ const ALLOWED: [&str; 17] = [
     "transfer-encoding",
     "upgrade",
     "via",
+    "www-authenticate",
     "x-kong-proxy-latency",
     "x-kong-request-id",
     "x-kong-response-latency",

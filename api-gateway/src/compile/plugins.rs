@@ -7,6 +7,7 @@ use transport::finding::Finding;
 
 use super::Compilation;
 use super::certificate_auth::Builder;
+use super::credentials::Credentials;
 use super::openid_connect::Builder as TokenBuilder;
 use super::trust::Authorities;
 use crate::consumer::Consumers;
@@ -15,7 +16,7 @@ use crate::document::plugin::correlation_id::{CorrelationIdConfig, CorrelationId
 use crate::document::plugin::ip_restriction::IpRestrictionConfig;
 use crate::document::plugin::name::{Owner, owner};
 use crate::document::plugin::request_termination::{RequestTerminationConfig, TerminationAnswer};
-use crate::document::{self, Located, PluginConfig};
+use crate::document::{self, Located, Place, PluginConfig};
 use crate::plugin::acl::{Acl, ConsumerGroups, GroupsHeader, Precedence, Rule};
 use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 use crate::plugin::ip_restriction::IpRestriction;
@@ -39,8 +40,11 @@ impl Plugins<'_> {
             .filter_map(|(_, configured)| match &configured.plugin {
                 Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
                 Plugin::Acl(_)
+                | Plugin::BasicAuth(_)
                 | Plugin::CorrelationId(_)
                 | Plugin::IpRestriction(_)
+                | Plugin::Jwt(_)
+                | Plugin::KeyAuth(_)
                 | Plugin::MtlsAuth(_)
                 | Plugin::OpenIdConnect(_)
                 | Plugin::RequestTermination(_) => None,
@@ -55,11 +59,12 @@ pub(super) fn compile<'a>(
 ) -> Plugins<'a> {
     check_enabled(compilation);
     let certificates = Builder::new(compilation, consumers, authorities);
+    let credentials = Credentials::new(compilation, consumers);
     let tokens = TokenBuilder::new(compilation, consumers);
     let plugins = compilation.document.plugins.iter();
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
     let configured = |entity: &'a document::Plugin| {
-        let plugin = plugin((&certificates, &tokens), entity)?;
+        let plugin = plugin((&certificates, &credentials, &tokens), entity)?;
         let place = entity.place;
         Some((entity, Arc::new(Configured { place, plugin })))
     };
@@ -67,21 +72,25 @@ pub(super) fn compile<'a>(
         all: considered.filter_map(configured).collect(),
         providers: tokens.providers(),
     };
+    credentials.check();
     check_header_names(compilation, &plugins);
     plugins
 }
 
 fn plugin(
-    (certificates, tokens): (&Builder<'_, '_>, &TokenBuilder<'_, '_>),
+    (certificates, credentials, tokens): (&Builder<'_, '_>, &Credentials<'_, '_>, &TokenBuilder<'_, '_>),
     entity: &document::Plugin,
 ) -> Option<Plugin> {
     Some(match &entity.config {
         PluginConfig::Acl(config) => Plugin::Acl(acl(config)),
+        PluginConfig::BasicAuth(config) => Plugin::BasicAuth(credentials.basic_auth(config)),
         PluginConfig::CorrelationId(config) => Plugin::CorrelationId(correlation_id(config)),
         PluginConfig::HeaderCertAuth(config) => {
             Plugin::HeaderCertAuth(certificates.header_cert_auth(config, entity.place)?)
         }
         PluginConfig::IpRestriction(config) => Plugin::IpRestriction(ip_restriction(config)),
+        PluginConfig::Jwt(config) => Plugin::Jwt(credentials.jwt(config)),
+        PluginConfig::KeyAuth(config) => Plugin::KeyAuth(credentials.key_auth(config)),
         PluginConfig::MtlsAuth(config) => Plugin::MtlsAuth(certificates.mtls_auth(config, entity.place)?),
         PluginConfig::OpenIdConnect(config) => {
             Plugin::OpenIdConnect(Box::new(tokens.openid_connect(config, entity.place)?))
@@ -185,40 +194,57 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
         header::UPGRADE,
     ];
     let owned = OwnedHeaders::with(plugins.certificate_headers());
-    let refuse_unless = |is_free: bool, name: &Located<HeaderName>, path: &str, what: &str| {
-        if !is_free || FRAMING.contains(&name.value) {
-            let message = format!("'{}' cannot carry {what}: the gateway decides by it", name.value);
-            let origin = compilation.at(name.place);
-            compilation.report(Finding::error("bad-value", origin, path, message));
-        }
-    };
-    let is_nobodys = |name: &Located<HeaderName>| owned.owner(&name.value).is_none();
+    let decides = |name: &HeaderName, is_free: bool| !is_free || FRAMING.contains(name);
     for (entity, _) in &plugins.all {
-        match &entity.config {
+        // Of the gateway's own names without what plugins read certificates from.
+        let is_not_ours =
+            |name: &HeaderName| OwnedHeaders::default().owner(name) != Some(HeaderOwner::Gateway);
+        let is_nobodys = |name: &HeaderName| owned.owner(name).is_none();
+        let (names, path, what): (Vec<(Place, &HeaderName, bool)>, _, _) = match &entity.config {
             PluginConfig::CorrelationId(config) => {
-                let name = &config.header_name;
-                refuse_unless(is_nobodys(name), name, "config.header_name", "a correlation id");
+                let Located { value, place } = &config.header_name;
+                let names = vec![(*place, value, is_nobodys(value))];
+                (names, "config.header_name", "a correlation id")
             }
             PluginConfig::HeaderCertAuth(config) => {
-                let name = &config.certificate_header_name;
-                // Of the gateway's own names without what plugins read certificates from.
-                let owner = OwnedHeaders::default().owner(&name.value);
-                let is_free = owner != Some(HeaderOwner::Gateway);
-                refuse_unless(is_free, name, "config.certificate_header_name", "a certificate");
+                let Located { value, place } = &config.certificate_header_name;
+                let names = vec![(*place, value, is_not_ours(value))];
+                (names, "config.certificate_header_name", "a certificate")
+            }
+            PluginConfig::KeyAuth(config) => {
+                let names = config.key_names.iter().map(|located| {
+                    let (_, name) = &located.value;
+                    (located.place, name, is_nobodys(name))
+                });
+                (names.collect(), "config.key_names", "a key")
+            }
+            PluginConfig::Jwt(config) => {
+                let names = config.header_names.iter();
+                let names = names.map(|name| (name.place, &name.value, is_nobodys(&name.value)));
+                (names.collect(), "config.header_names", "a token")
             }
             PluginConfig::OpenIdConnect(config) => {
-                for (name, _) in &config.upstream_headers {
-                    refuse_unless(is_nobodys(name), name, "config.upstream_headers_names", "a claim");
-                }
-                if let Some((name, _)) = &config.upstream_access_token_header {
-                    let path = "config.upstream_access_token_header";
-                    refuse_unless(is_nobodys(name), name, path, "a token");
-                }
+                let claims = config.upstream_headers.iter().map(|(name, _)| name);
+                let token = config.upstream_access_token_header.iter().map(|(name, _)| name);
+                let names = claims.chain(token);
+                let names = names.map(|name| (name.place, &name.value, is_nobodys(&name.value)));
+                (
+                    names.collect(),
+                    "config.upstream_headers_names",
+                    "what a token says",
+                )
             }
             PluginConfig::Acl(_)
+            | PluginConfig::BasicAuth(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
-            | PluginConfig::RequestTermination(_) => {}
+            | PluginConfig::RequestTermination(_) => continue,
+        };
+        for (place, name, is_free) in names {
+            if decides(name, is_free) {
+                let message = format!("'{name}' cannot carry {what}: the gateway decides by it");
+                compilation.report(Finding::error("bad-value", compilation.at(place), path, message));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! the configuration; and what binds a token to a certificate is compared with every request.
 
 pub mod claims;
+mod evidence;
 pub mod introspection;
 pub mod possession;
 pub mod provider;
@@ -19,6 +20,7 @@ use rustls::pki_types::UnixTime;
 use transport::remembered::{Digest, Remembered};
 
 use self::claims::{Outcome, Rules};
+use self::evidence::Voucher;
 use self::introspection::{Answer, Introspector};
 use self::possession::{Confirmation, PossessionRule};
 use self::provider::Provider;
@@ -29,11 +31,9 @@ use crate::consumer::{ConsumerKey, Consumers};
 use crate::exchange::{BearerIdentity, Exchange, Principal, Proof};
 use crate::identity::later;
 use crate::rejection::{Rejection, TokenFault};
-use crate::token::{
-    PublishedKey, TimeError, TypeRule, UnverifiedToken, Validity, VerificationKey, VerifiedClaims,
-    looks_like_jws,
-};
+use crate::token::{TimeError, TypeRule, UnverifiedToken, Validity, looks_like_jws};
 
+pub use self::evidence::{SharedSecret, TokenEvidence};
 pub use self::refusals::TokenRefusals;
 
 /// Verified tokens that an instance remembers.
@@ -79,41 +79,6 @@ pub struct Parts {
     pub remember_for: Duration,
     /// What clients read.
     pub refusals: Arc<TokenRefusals>,
-}
-
-/// A secret that both ends know, with what tells it from another.
-#[derive(Debug)]
-pub struct SharedSecret {
-    /// For HMAC.
-    pub key: VerificationKey,
-    /// Its digest.
-    pub digest: Digest,
-}
-
-/// A token that was accepted, kept so that what it says can be judged again. Not the token itself.
-#[derive(Debug, Clone)]
-pub struct TokenEvidence {
-    claims: Arc<VerifiedClaims>,
-    voucher: Voucher,
-}
-
-/// Whose word it is.
-#[derive(Debug, Clone)]
-enum Voucher {
-    Key(Arc<PublishedKey>),
-    Secret(Digest),
-    /// Good for as long as what the provider said may be believed.
-    Provider(UnixTime),
-}
-
-impl TokenEvidence {
-    /// Whether the key that it was signed with has been taken back.
-    pub fn is_withdrawn(&self) -> bool {
-        match &self.voucher {
-            Voucher::Key(key) => key.is_withdrawn(),
-            Voucher::Secret(_) | Voucher::Provider(_) => false,
-        }
-    }
 }
 
 /// What is known of a token that passed.
@@ -267,6 +232,7 @@ impl OpenIdConnect {
             identity: Arc::new(BearerIdentity {
                 subject: subject.unwrap_or_default().into(),
                 valid_until: end,
+                mark: None,
                 token: Some(evidence),
             }),
         });
@@ -434,6 +400,3 @@ fn admit(exchange: &mut Exchange<'_>, plugin: &Arc<str>, known: &Known) {
         proof: Proof::Bearer(Arc::clone(&known.identity)),
     });
 }
-
-#[cfg(test)]
-mod tests;

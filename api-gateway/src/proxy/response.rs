@@ -80,6 +80,14 @@ fn body_of(rejection: &Rejection, record: &Record) -> (Option<HeaderValue>, Stri
     {
         return (None, String::new());
     }
+    if let Rejection::Credential(refused) = rejection
+        && let Some(body) = refused.fault.own_body()
+    {
+        return (
+            Some(HeaderValue::from_static("application/json; charset=utf-8")),
+            body,
+        );
+    }
     let id = record.request_id.to_string();
     let body = record
         .preference
