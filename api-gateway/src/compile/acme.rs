@@ -33,10 +33,14 @@ pub(super) fn compile(compilation: &Compilation<'_>, shown: Option<&CertificateC
         .filter_map(|plugin| match &plugin.config {
             PluginConfig::Acme(config) => Some((plugin, &**config)),
             PluginConfig::Acl(_)
+            | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::HeaderCertAuth(_)
             | PluginConfig::IpRestriction(_)
+            | PluginConfig::Jwt(_)
+            | PluginConfig::KeyAuth(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::OpenIdConnect(_)
             | PluginConfig::RequestTermination(_) => None,
         })
         .collect();

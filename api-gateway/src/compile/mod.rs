@@ -33,6 +33,9 @@
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
 //! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |
+//! | `plain-provider` (warning) | an OAuth2 provider that is asked without TLS |
+//! | `unverified-provider` (warning) | an OAuth2 provider whose certificate is not verified |
+//! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
 //! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
@@ -46,13 +49,16 @@
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
 mod acme;
+mod bound;
 mod certificate_auth;
 mod certificates;
 mod consumers;
+mod credentials;
 mod edges;
 mod handshakes;
 mod judged;
 mod live_routes;
+mod openid_connect;
 mod order;
 mod plugins;
 mod routes;
@@ -150,8 +156,8 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let authorities = trust::Authorities::compile(compilation);
     let edges = edges::compile(compilation);
     edges::check(compilation);
-    let plugins = plugins::compile(compilation, &consumers, &authorities);
     let certificates = Certificates::compile(compilation);
+    let plugins = plugins::compile(compilation, &consumers, (&authorities, &certificates));
     let services = services::compile(compilation, &authorities, &certificates);
     let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
@@ -187,6 +193,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
         },
         response_headers: settings.headers,
         upstream_headers: settings.headers_upstream,
+        providers: plugins.providers.clone(),
         warnings: Box::default(),
         validities,
     })

@@ -2,6 +2,7 @@
 
 mod acme;
 mod certificates;
+mod credentials;
 mod entities;
 mod plugins;
 mod references;
