@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::answer::Answer;
 use harness::client::Call;
+use harness::document::AUTHORITIES;
 use harness::stack::Stack;
 use http::Method;
 
@@ -130,7 +131,7 @@ async fn refusals_are_kongs_to_the_byte() {
             ("base64url", with("Basic YWxpY2U6_-8"), "token_malformed"),
             ("no colon", with(&basic("alice")), "token_malformed"),
             ("no name", with(&basic(":open: sesame")), "token_malformed"),
-            ("nothing in it", with(&basic("")), "token_malformed"),
+            ("nothing in it", with(&basic("")), "token_missing"),
             ("NUL", with(&basic("alice:open: sesame\0")), "token_malformed"),
             (
                 "line break",
@@ -305,7 +306,7 @@ async fn passwords_may_be_as_kong_stores_them() {
         format!(
             "_format_version: '3.0'\n_transform: false\nconsumers:\n- {{username: alice, id: {ALICE}, \
              basicauth_credentials: [{{username: alice, password: {password}}}]}}\nservices:\n- {{name: echo, url: \
-             'http://{{echo}}', routes: [{{name: all, paths: [/]}}], plugins: [{{name: basic-auth}}]}}\n"
+             'http://{{echo}}', routes: [{{name: all, paths: [/]}}], plugins: [{{name: basic-auth}}]}}\n{AUTHORITIES}"
         )
     };
     let stored = hash(format!("open sesame{ALICE}"));

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use harness::answer::Answer;
 use harness::client::Call;
+use harness::document::AUTHORITIES;
 use harness::stack::Stack;
 use http::Method;
 use serde_json::{Value, json};
@@ -229,8 +230,8 @@ async fn refusals_are_kongs_to_the_byte() {
         (
             "cut off",
             good[..good.len() - 2].to_owned(),
-            "Invalid signature",
-            "token_untrusted",
+            "Bad token; invalid signature",
+            "token_malformed",
         ),
         (
             "no signature",
@@ -522,7 +523,7 @@ async fn secrets_may_be_written_in_base64() {
     let document = format!(
         "_format_version: '3.0'\nconsumers:\n- {{username: alice, jwt_secrets: [{}]}}\nservices:\n- name: echo\n  url: \
          http://{{echo}}\n  routes:\n  - {{name: base64, paths: [/base64], plugins: [{{name: jwt, config: \
-         {{secret_is_base64: true}}}}]}}\n  - {{name: plain, paths: [/plain], plugins: [{{name: jwt}}]}}\n",
+         {{secret_is_base64: true}}}}]}}\n  - {{name: plain, paths: [/plain], plugins: [{{name: jwt}}]}}\n{AUTHORITIES}",
         list.join(", ")
     );
     let warnings = Stack::reading(document.clone()).warnings();

@@ -4,6 +4,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use harness::document::AUTHORITIES;
 use harness::stack::Stack;
 use harness::template::quoted;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ fn document(pem: &str) -> String {
         "_format_version: '3.0'\nconsumers:\n- {{username: rsa, jwt_secrets: [{{key: rsa-key, algorithm: RS256, secret: \
          {SECRET}, rsa_public_key: {}}}]}}\n- {{username: alice, jwt_secrets: [{{key: alice-key, secret: {SECRET}}}]}}\n\
          services:\n- {{name: echo, url: 'http://{{echo}}', routes: [{{name: all, paths: [/token]}}], plugins: [{{name: \
-         jwt}}]}}\n",
+         jwt}}]}}\n{AUTHORITIES}",
         quoted(pem)
     )
 }
