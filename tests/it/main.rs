@@ -43,6 +43,7 @@ mod http2_attacks;
 mod jwt;
 mod jwt_algorithms;
 mod jwt_attacks;
+mod jwt_places;
 mod key_auth;
 mod kong_answers;
 mod kong_headers;
