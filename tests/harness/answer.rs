@@ -38,6 +38,7 @@ const ALLOWED: [&str; 17] = [
     "x-kong-upstream-latency",
     "x-kong-upstream-status",
     "retry-after",
+    "www-authenticate",
 ];
 
 impl Answer {

@@ -18,6 +18,7 @@ mod asked_for_a_certificate;
 mod attacks;
 mod bad_input;
 mod basic_auth;
+mod bearer_tokens;
 mod behind_an_alb;
 mod carried_headers;
 mod certificate_auth_fields;

@@ -10,6 +10,7 @@ pub mod jwt;
 pub mod key_auth;
 pub mod name;
 pub mod named_consumer;
+pub mod openid_connect;
 pub mod request_termination;
 
 use uuid::Uuid;
@@ -27,6 +28,7 @@ use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
 use jwt::JwtConfig;
 use key_auth::KeyAuthConfig;
+use openid_connect::OpenIdConnectConfig;
 use request_termination::RequestTerminationConfig;
 
 /// One configured plugin.
@@ -93,13 +95,15 @@ pub enum PluginKind {
     KeyAuth,
     /// `mtls-auth`.
     MtlsAuth,
+    /// `openid-connect`.
+    OpenIdConnect,
     /// `request-termination`.
     RequestTermination,
 }
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Acl,
         Self::BasicAuth,
         Self::CorrelationId,
@@ -108,6 +112,7 @@ impl PluginKind {
         Self::Jwt,
         Self::KeyAuth,
         Self::MtlsAuth,
+        Self::OpenIdConnect,
         Self::RequestTermination,
     ];
 
@@ -122,6 +127,7 @@ impl PluginKind {
             Self::Jwt => "jwt",
             Self::KeyAuth => "key-auth",
             Self::MtlsAuth => "mtls-auth",
+            Self::OpenIdConnect => "openid-connect",
             Self::RequestTermination => "request-termination",
         }
     }
@@ -137,6 +143,7 @@ impl PluginKind {
             Self::Jwt => 1450,
             Self::KeyAuth => 1250,
             Self::MtlsAuth => 1600,
+            Self::OpenIdConnect => 1050,
             Self::RequestTermination => 2,
         }
     }
@@ -144,7 +151,12 @@ impl PluginKind {
     /// Whether it finds out who calls.
     pub fn authenticates(self) -> bool {
         match self {
-            Self::BasicAuth | Self::HeaderCertAuth | Self::Jwt | Self::KeyAuth | Self::MtlsAuth => true,
+            Self::BasicAuth
+            | Self::HeaderCertAuth
+            | Self::Jwt
+            | Self::KeyAuth
+            | Self::MtlsAuth
+            | Self::OpenIdConnect => true,
             Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
         }
     }
@@ -158,7 +170,8 @@ impl PluginKind {
             | Self::HeaderCertAuth
             | Self::Jwt
             | Self::KeyAuth
-            | Self::MtlsAuth => false,
+            | Self::MtlsAuth
+            | Self::OpenIdConnect => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -183,6 +196,8 @@ pub enum PluginConfig {
     KeyAuth(KeyAuthConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
+    /// Of `openid-connect` and its clones.
+    OpenIdConnect(Box<OpenIdConnectConfig>),
     /// Of `request-termination` and its clones.
     RequestTermination(RequestTerminationConfig),
 }
@@ -347,6 +362,9 @@ impl PluginKind {
             Self::KeyAuth => key_auth::read(at).map(PluginConfig::KeyAuth),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
+            Self::OpenIdConnect => openid_connect::read(at)
+                .map(Box::new)
+                .map(PluginConfig::OpenIdConnect),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
                 .map(Box::new)

@@ -76,6 +76,7 @@ impl Jwt {
         let owner = &credential.owner;
         let subject = claims.get("sub").and_then(Value::as_str);
         let identity = BearerIdentity {
+            token: None,
             subject: subject.map_or_else(|| owner.identity.subject.clone(), Into::into),
             valid_until,
             mark: owner.identity.mark,

@@ -9,12 +9,14 @@ pub mod certificate_auth;
 mod chain;
 pub mod correlation_id;
 pub mod credential_auth;
+pub mod errand;
 pub mod fallback;
 pub mod header_cert_auth;
 pub mod ip_restriction;
 pub mod jwt;
 pub mod key_auth;
 pub mod mtls_auth;
+pub mod openid_connect;
 pub mod request_termination;
 pub mod scope;
 
@@ -30,6 +32,7 @@ use self::ip_restriction::IpRestriction;
 use self::jwt::Jwt;
 use self::key_auth::KeyAuth;
 use self::mtls_auth::MtlsAuth;
+use self::openid_connect::OpenIdConnect;
 use self::request_termination::RequestTermination;
 use crate::consumer::ConsumerKey;
 use crate::document::Place;
@@ -66,6 +69,8 @@ pub enum Plugin {
     KeyAuth(KeyAuth),
     /// Authenticates by the certificate of the connection.
     MtlsAuth(MtlsAuth),
+    /// Authenticates by an access token.
+    OpenIdConnect(Box<OpenIdConnect>),
     /// Answers in the upstream's place.
     RequestTermination(RequestTermination),
 }
@@ -84,6 +89,7 @@ impl Plugin {
             Self::Jwt(plugin) => plugin.access(name, exchange),
             Self::KeyAuth(plugin) => plugin.access(name, exchange),
             Self::MtlsAuth(plugin) => plugin.access(name, exchange),
+            Self::OpenIdConnect(plugin) => plugin.access(name, exchange),
             Self::RequestTermination(plugin) => plugin.access(exchange),
         }
     }
@@ -97,7 +103,8 @@ impl Plugin {
             | Self::IpRestriction(_)
             | Self::Jwt(_)
             | Self::KeyAuth(_)
-            | Self::MtlsAuth(_) => true,
+            | Self::MtlsAuth(_)
+            | Self::OpenIdConnect(_) => true,
             Self::CorrelationId(_) | Self::RequestTermination(_) => false,
         }
     }
@@ -116,6 +123,7 @@ impl Plugin {
             | Self::HeaderCertAuth(_)
             | Self::IpRestriction(_)
             | Self::MtlsAuth(_)
+            | Self::OpenIdConnect(_)
             | Self::RequestTermination(_) => None,
         };
         owner.map(|owner| owner.consumer)
