@@ -50,7 +50,7 @@ keyauth_credentials:
 }
 
 #[test]
-fn what_is_wrong_with_a_credential_is_told_without_it() {
+fn what_is_wrong_with_a_key_is_told_without_it() {
     check(&[
         (
             "consumers: [{username: a, keyauth_credentials: [{}]}]",
@@ -99,6 +99,12 @@ fn what_is_wrong_with_a_credential_is_told_without_it() {
                 "k.yaml:2:83: error[uniqueness-violation]: uniqueness violation: 'keyauth_credentials' entity with the same key already declared (line 2, column 49)",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_a_password_is_told_without_it() {
+    check(&[
         (
             "consumers: [{username: a, basicauth_credentials: [{username: u}]}]",
             &["k.yaml:2:51: error[required-field-missing]: password: required field missing"],
@@ -117,6 +123,12 @@ fn what_is_wrong_with_a_credential_is_told_without_it() {
                 "k.yaml:2:79: error[uniqueness-violation]: uniqueness violation: 'basicauth_credentials' entity with username set to 'u' already declared (line 2, column 51)",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_told_without_it() {
+    check(&[
         (
             "consumers: [{username: a, jwt_secrets: [{}]}]",
             &[
