@@ -46,6 +46,7 @@ mod http2_attacks;
 mod jwt;
 mod jwt_algorithms;
 mod jwt_attacks;
+mod jwt_places;
 mod key_auth;
 mod keys_elsewhere;
 mod kong_answers;

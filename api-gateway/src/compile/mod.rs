@@ -36,6 +36,8 @@
 //! | `plain-provider` (warning) | an OAuth2 provider that is asked without TLS |
 //! | `unverified-provider` (warning) | an OAuth2 provider whose certificate is not verified |
 //! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
+//! | `weak-credential` (warning) | a secret that is shorter than its digest |
+//! | `unusable-credential` (warning) | a secret that is no base64, where a plugin says that it is |
 //! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
