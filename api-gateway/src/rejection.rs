@@ -3,6 +3,7 @@
 //! The texts are Kong's, word for word. Reasons never reach the client.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::StatusCode;
 use transport::certificate_error::CertificateError;
@@ -10,6 +11,7 @@ use transport::forwarded_cert::DecodeError;
 use transport::upstream::UpstreamError;
 
 use crate::identity::IdentityError;
+use crate::plugin::principals::PrincipalsDiffer;
 use crate::plugin::request_termination::Termination;
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
@@ -75,6 +77,21 @@ pub enum Rejection {
     /// `acl`: the wrong groups.
     #[error("You cannot consume this service")]
     AclDenied,
+    /// `principals`: one of those that it requires was not authenticated.
+    #[error("You cannot consume this service")]
+    PrincipalMissing {
+        /// The plugin that should have.
+        plugin: Arc<str>,
+    },
+    /// `principals`: those that it requires do not belong together.
+    #[error("You cannot consume this service")]
+    PrincipalsDiffer(#[source] PrincipalsDiffer),
+    /// `principals`: one of them is in the wrong groups.
+    #[error("You cannot consume this service")]
+    PrincipalDenied {
+        /// The plugin that authenticated it.
+        plugin: Arc<str>,
+    },
     /// `ip-restriction`: the wrong address.
     #[error("{message}")]
     AddressDenied {
@@ -191,7 +208,10 @@ impl Rejection {
             | Self::ConsumerNotFound { .. }
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::AclDenied => StatusCode::FORBIDDEN,
+            Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. } => StatusCode::FORBIDDEN,
             Self::AddressDenied { status, .. } => *status,
             Self::Terminated(answer) => answer.status,
             Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
@@ -217,7 +237,9 @@ impl Rejection {
             Self::IdentityAmbiguous(_) => "identity_ambiguous",
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
             Self::AclUnauthenticated => "acl_unauthenticated",
-            Self::AclDenied => "acl_denied",
+            Self::AclDenied | Self::PrincipalDenied { .. } => "acl_denied",
+            Self::PrincipalMissing { .. } => "principal_missing",
+            Self::PrincipalsDiffer(_) => "principals_differ",
             Self::AddressDenied { .. } => "address_denied",
             Self::Terminated(_) => "request_terminated",
             Self::NoTarget | Self::UnaskedUpgrade => "upstream_unreachable",
@@ -241,6 +263,9 @@ impl Rejection {
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. } => Form::Negotiated,
             Self::BadRequest(_)
             | Self::MethodNotAllowed
@@ -277,6 +302,9 @@ impl Rejection {
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. }
             | Self::Terminated(_)
             | Self::UnaskedUpgrade
@@ -295,6 +323,14 @@ impl Rejection {
         if let Self::AnonymousMissing { name } = self {
             return Some(format!(
                 "anonymous consumer {name} is configured but does not exist"
+            ));
+        }
+        if let Self::PrincipalMissing { plugin } = self {
+            return Some(format!("'{plugin}' has authenticated nobody"));
+        }
+        if let Self::PrincipalDenied { plugin } = self {
+            return Some(format!(
+                "whom '{plugin}' authenticated is in none of the groups that may pass"
             ));
         }
         std::error::Error::source(self).map(ToString::to_string)

@@ -83,6 +83,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
             PluginConfig::Acl(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
         }
     }

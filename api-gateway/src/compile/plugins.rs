@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::{HeaderName, header};
 use transport::finding::Finding;
 
-use super::Compilation;
 use super::certificate_auth::Builder;
 use super::trust::Authorities;
+use super::{Compilation, principals};
 use crate::consumer::Consumers;
 use crate::document::plugin::acl::{AclConfig, AclRule};
 use crate::document::plugin::correlation_id::{CorrelationIdConfig, CorrelationIdGenerator};
@@ -30,14 +30,17 @@ pub(super) struct Plugins<'a> {
 impl Plugins<'_> {
     /// Every header that a plugin reads a certificate from.
     pub(super) fn certificate_headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.all.iter().filter_map(|(_, configured)| match &configured.plugin {
-            Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
-            Plugin::Acl(_)
-            | Plugin::CorrelationId(_)
-            | Plugin::IpRestriction(_)
-            | Plugin::MtlsAuth(_)
-            | Plugin::RequestTermination(_) => None,
-        })
+        self.all
+            .iter()
+            .filter_map(|(_, configured)| match &configured.plugin {
+                Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
+                Plugin::Acl(_)
+                | Plugin::CorrelationId(_)
+                | Plugin::IpRestriction(_)
+                | Plugin::MtlsAuth(_)
+                | Plugin::Principals(_)
+                | Plugin::RequestTermination(_) => None,
+            })
     }
 }
 
@@ -49,9 +52,10 @@ pub(super) fn compile<'a>(
     check_enabled(compilation);
     let certificates = Builder::new(compilation, consumers, authorities);
     let plugins = compilation.document.plugins.iter();
+    let mut principals = principals::Builder::new(compilation, consumers);
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
     let configured = |entity: &'a document::Plugin| {
-        let plugin = plugin(&certificates, entity)?;
+        let plugin = plugin((&certificates, &mut principals), entity)?;
         let place = entity.place;
         Some((entity, Arc::new(Configured { place, plugin })))
     };
@@ -62,7 +66,10 @@ pub(super) fn compile<'a>(
     plugins
 }
 
-fn plugin(certificates: &Builder<'_, '_>, entity: &document::Plugin) -> Option<Plugin> {
+fn plugin(
+    (certificates, principals): (&Builder<'_, '_>, &mut principals::Builder<'_, '_>),
+    entity: &document::Plugin,
+) -> Option<Plugin> {
     Some(match &entity.config {
         PluginConfig::Acl(config) => Plugin::Acl(acl(config)),
         PluginConfig::CorrelationId(config) => Plugin::CorrelationId(correlation_id(config)),
@@ -71,6 +78,7 @@ fn plugin(certificates: &Builder<'_, '_>, entity: &document::Plugin) -> Option<P
         }
         PluginConfig::IpRestriction(config) => Plugin::IpRestriction(ip_restriction(config)),
         PluginConfig::MtlsAuth(config) => Plugin::MtlsAuth(certificates.mtls_auth(config, entity.place)?),
+        PluginConfig::Principals(config) => Plugin::Principals(principals.principals(config)?),
         PluginConfig::RequestTermination(config) => Plugin::RequestTermination(request_termination(config)),
     })
 }
@@ -187,6 +195,7 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
             PluginConfig::Acl(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => continue,
         };
         if !is_free || FRAMING.contains(&name.value) {

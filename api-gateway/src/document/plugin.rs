@@ -5,6 +5,7 @@ pub mod certificate_auth;
 pub mod correlation_id;
 pub mod ip_restriction;
 pub mod name;
+pub mod principals;
 pub mod request_termination;
 
 use uuid::Uuid;
@@ -19,6 +20,7 @@ use acl::AclConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
+use principals::PrincipalsConfig;
 use request_termination::RequestTerminationConfig;
 
 /// One configured plugin.
@@ -79,22 +81,25 @@ pub enum PluginKind {
     IpRestriction,
     /// `mtls-auth`.
     MtlsAuth,
+    /// `principals`.
+    Principals,
     /// `request-termination`.
     RequestTermination,
 }
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Acl,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
         Self::MtlsAuth,
+        Self::Principals,
         Self::RequestTermination,
     ];
 
-    /// Kong's name.
+    /// Kong's name, or ours.
     pub fn name(self) -> &'static str {
         match self {
             Self::Acl => "acl",
@@ -102,11 +107,12 @@ impl PluginKind {
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
             Self::MtlsAuth => "mtls-auth",
+            Self::Principals => "principals",
             Self::RequestTermination => "request-termination",
         }
     }
 
-    /// Kong's priority for the original under its own name.
+    /// Kong's priority for the original under its own name; decided where Kong has none.
     pub fn priority(self) -> i32 {
         match self {
             Self::Acl => 950,
@@ -114,6 +120,7 @@ impl PluginKind {
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
             Self::MtlsAuth => 1600,
+            Self::Principals => 960,
             Self::RequestTermination => 2,
         }
     }
@@ -122,7 +129,11 @@ impl PluginKind {
     pub fn authenticates(self) -> bool {
         match self {
             Self::HeaderCertAuth | Self::MtlsAuth => true,
-            Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
+            Self::Acl
+            | Self::CorrelationId
+            | Self::IpRestriction
+            | Self::Principals
+            | Self::RequestTermination => false,
         }
     }
 
@@ -130,7 +141,7 @@ impl PluginKind {
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
         match self {
-            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth => false,
+            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth | Self::Principals => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -149,8 +160,25 @@ pub enum PluginConfig {
     IpRestriction(IpRestrictionConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
+    /// Of `principals` and its clones.
+    Principals(Box<PrincipalsConfig>),
     /// Of `request-termination` and its clones.
     RequestTermination(RequestTerminationConfig),
+}
+
+impl PluginConfig {
+    /// Whether it has an `anonymous` consumer: then it stands back where another plugin has authenticated somebody.
+    pub fn stands_back(&self) -> bool {
+        match self {
+            Self::HeaderCertAuth(config) => config.auth.anonymous.is_some(),
+            Self::MtlsAuth(config) => config.auth.anonymous.is_some(),
+            Self::Acl(_)
+            | Self::CorrelationId(_)
+            | Self::IpRestriction(_)
+            | Self::Principals(_)
+            | Self::RequestTermination(_) => false,
+        }
+    }
 }
 
 /// Kong Enterprise's `ordering`: names of plugins, in the access phase.
@@ -310,6 +338,7 @@ impl PluginKind {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
+            Self::Principals => principals::read(at).map(Box::new).map(PluginConfig::Principals),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
                 .map(Box::new)

@@ -10,6 +10,7 @@ pub mod correlation_id;
 pub mod header_cert_auth;
 pub mod ip_restriction;
 pub mod mtls_auth;
+pub mod principals;
 pub mod request_termination;
 pub mod scope;
 
@@ -20,6 +21,7 @@ use self::correlation_id::CorrelationId;
 use self::header_cert_auth::HeaderCertAuth;
 use self::ip_restriction::IpRestriction;
 use self::mtls_auth::MtlsAuth;
+use self::principals::Principals;
 use self::request_termination::RequestTermination;
 use crate::document::Place;
 use crate::exchange::Exchange;
@@ -49,6 +51,8 @@ pub enum Plugin {
     IpRestriction(IpRestriction),
     /// Authenticates by the certificate of the connection.
     MtlsAuth(MtlsAuth),
+    /// Judges everybody who was authenticated, and how they belong together.
+    Principals(Principals),
     /// Answers in the upstream's place.
     RequestTermination(RequestTermination),
 }
@@ -64,6 +68,7 @@ impl Plugin {
             Self::HeaderCertAuth(plugin) => plugin.access(name, exchange),
             Self::IpRestriction(plugin) => plugin.access(exchange),
             Self::MtlsAuth(plugin) => plugin.access(name, exchange),
+            Self::Principals(plugin) => plugin.access(exchange),
             Self::RequestTermination(plugin) => plugin.access(exchange),
         }
     }
@@ -71,7 +76,11 @@ impl Plugin {
     /// Whether letting a request pass is a judgement of it, and the log should name this plugin for it.
     fn decides(&self) -> bool {
         match self {
-            Self::Acl(_) | Self::HeaderCertAuth(_) | Self::IpRestriction(_) | Self::MtlsAuth(_) => true,
+            Self::Acl(_)
+            | Self::HeaderCertAuth(_)
+            | Self::IpRestriction(_)
+            | Self::MtlsAuth(_)
+            | Self::Principals(_) => true,
             Self::CorrelationId(_) | Self::RequestTermination(_) => false,
         }
     }

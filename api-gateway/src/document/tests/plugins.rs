@@ -349,6 +349,7 @@ fn header_cert_auth_says_where_the_certificate_is() {
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => panic!("not header-cert-auth"),
         })
         .collect();
