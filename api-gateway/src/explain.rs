@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "socket|header")]
     pub via: Option<Via>,
     /// The certificate of the edge that carries the request: PEM, leaf first
-    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    #[arg(long, value_name = "FILE")]
     pub edge: Option<PathBuf>,
     /// The address that the connection comes from; without it, one that nobody trusts (192.0.2.1)
     #[arg(long, value_name = "IP")]

@@ -128,9 +128,13 @@ fn principal_in_words(principal: &Principal, exchange: &Exchange<'_>) -> String 
 /// What is different after a plugin's turn.
 pub(super) fn change(
     exchange: &Exchange<'_>,
-    before: Option<ConsumerKey>,
-    principals_before: usize,
+    (before, principals_before): (Option<ConsumerKey>, usize),
+    place: &dyn Fn(ConsumerKey) -> Option<String>,
 ) -> Vec<String> {
+    let at = |key: Option<ConsumerKey>| {
+        let place = key.and_then(place);
+        place.map(|place| format!(" ({place})")).unwrap_or_default()
+    };
     let caller = &exchange.caller;
     let mut changes = Vec::new();
     for principal in caller.principals.iter().skip(principals_before) {
@@ -152,7 +156,8 @@ pub(super) fn change(
     {
         let name = describe::consumer(consumer);
         if is_anonymous {
-            changes.push(format!("goes on as the anonymous consumer {name}"));
+            let place = at(caller.consumer);
+            changes.push(format!("goes on as the anonymous consumer {name}{place}"));
         } else if let Some(earlier) = before.and_then(|key| exchange.consumers.get(key)) {
             let earlier = describe::consumer(earlier);
             changes.push(format!("the consumer is now {name}, and no longer {earlier}"));

@@ -189,23 +189,27 @@ impl Routing {
 
 impl Turn {
     fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Said::Allow => "allow",
+            Said::Deny => "deny",
+            Said::DoesNotApply => "skipped",
+            Said::NotReached => "not reached",
+        };
         let scope = self
             .scope
             .as_ref()
-            .map(|scope| format!(" {scope}"))
+            .map(|scope| format!(", {scope}"))
             .unwrap_or_default();
-        let verdict = match (self.verdict, self.reason) {
-            (Said::Allow, _) => "allow".to_owned(),
-            (Said::Deny, Some(reason)) => format!("deny: {reason}"),
-            (Said::Deny, None) => "deny".to_owned(),
-            (Said::DoesNotApply, _) => "does not apply to whoever calls".to_owned(),
-            (Said::NotReached, _) => "not reached".to_owned(),
+        let reason = match (self.verdict, self.reason) {
+            (Said::DoesNotApply, _) => ": no configuration of it is for whoever calls".to_owned(),
+            (_, Some(reason)) => format!(": {reason}"),
+            (_, None) => String::new(),
         };
         row(
             f,
-            "plugin",
+            verdict,
             format_args!(
-                "{} {}{scope}{} -> {verdict}",
+                "{} {}{scope}{}{reason}",
                 self.priority,
                 self.plugin,
                 at(self.line.as_ref())

@@ -140,8 +140,10 @@ impl<'d> Watcher<'d> {
     pub(super) fn finish(mut self, taken: Option<usize>) -> (Routing, Vec<Turn>) {
         if let Some(route) = taken.and_then(|route| self.snapshot.routes.get(route)) {
             let left = route.chain.slots().get(self.turns.len()..).unwrap_or_default();
+            let entity = self.entity(&route.name);
             for slot in left {
-                self.turns.push(silent(slot, Said::NotReached));
+                let turn = self.turn_of(slot, slot.configured_for_everybody(), entity, Said::NotReached);
+                self.turns.push(turn);
             }
         }
         let name = |route: usize| {
@@ -186,23 +188,30 @@ impl<'d> Watcher<'d> {
         (routing, self.turns)
     }
 
+    fn turn_of(
+        &self,
+        slot: &Slot,
+        chosen: Option<&Configured>,
+        route: Option<&document::Route>,
+        verdict: Said,
+    ) -> Turn {
+        let entity = chosen.and_then(|chosen| lines::plugin(self.document, &slot.name, chosen.place, route));
+        Turn {
+            plugin: slot.name.to_string(),
+            priority: slot.priority,
+            scope: entity.map(|entity| lines::scope(self.document, entity)),
+            line: chosen.map(|chosen| Line::of(self.document, chosen.place)),
+            verdict,
+            reason: None,
+            cause: None,
+            saw: Vec::new(),
+            decided: Vec::new(),
+            because: None,
+        }
+    }
+
     fn entity(&self, name: &str) -> Option<&'d document::Route> {
         lines::route(self.document, name)
-    }
-}
-
-fn silent(slot: &Slot, verdict: Said) -> Turn {
-    Turn {
-        plugin: slot.name.to_string(),
-        priority: slot.priority,
-        scope: None,
-        line: None,
-        verdict,
-        reason: None,
-        cause: None,
-        saw: Vec::new(),
-        decided: Vec::new(),
-        because: None,
     }
 }
 
@@ -223,12 +232,9 @@ impl Onlooker for Watcher<'_> {
     fn turn(&mut self, slot: &Slot, chosen: Option<&Configured>, exchange: &Exchange<'_>) {
         self.before = exchange.caller.consumer;
         self.principals_before = exchange.caller.principals.len();
-        let mut turn = silent(slot, Said::DoesNotApply);
+        let route = self.entity(exchange.matched.route);
+        let mut turn = self.turn_of(slot, chosen, route, Said::DoesNotApply);
         if let Some(chosen) = chosen {
-            let route = self.entity(exchange.matched.route);
-            let entity = lines::plugin(self.document, &slot.name, chosen.place, route);
-            turn.scope = entity.map(|entity| lines::scope(self.document, entity));
-            turn.line = Some(Line::of(self.document, chosen.place));
             turn.saw = sight::of(&chosen.plugin, exchange);
         }
         self.turns.push(turn);
@@ -243,7 +249,10 @@ impl Onlooker for Watcher<'_> {
     ) {
         let route = self.entity(exchange.matched.route);
         let entity = lines::plugin(self.document, &slot.name, chosen.place, route);
-        let decided = sight::change(exchange, self.before, self.principals_before);
+        let decided = {
+            let place = |key| self.whom(key)?.line.map(|line| line.to_string());
+            sight::change(exchange, (self.before, self.principals_before), &place)
+        };
         let because =
             entity.and_then(|entity| sight::because(&chosen.plugin, &entity.config, exchange, verdict));
         let because = because.map(|(place, field)| Because {
