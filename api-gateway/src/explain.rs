@@ -11,6 +11,7 @@ mod account;
 mod describe;
 mod lines;
 mod question;
+mod secrets;
 mod sight;
 mod text;
 mod watcher;
@@ -145,7 +146,7 @@ impl Arguments {
             account.to_string()
         };
         Ok(Explanation {
-            text: question.without_secrets(text),
+            text: question.secrets.taken_out(text),
             is_as_expected,
         })
     }

@@ -2,6 +2,8 @@
 //!
 //! The texts are Kong's, word for word. Reasons never reach the client.
 
+mod credential;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ use transport::upstream::UpstreamError;
 use crate::identity::IdentityError;
 use crate::plugin::principals::PrincipalsDiffer;
 use crate::plugin::request_termination::Termination;
+
+pub use self::credential::{CredentialFault, CredentialRefused};
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,9 @@ pub enum Rejection {
         /// As configured.
         name: Box<str>,
     },
+    /// A key, a password or a token of a consumer is not there, or not good.
+    #[error("{0}")]
+    Credential(Box<CredentialRefused>),
     /// `acl`: nobody is authenticated.
     #[error("Unauthorized")]
     AclUnauthenticated,
@@ -206,6 +213,7 @@ impl Rejection {
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AclDenied
@@ -236,6 +244,7 @@ impl Rejection {
             Self::CertificateRefused(error) => error.reason(),
             Self::IdentityAmbiguous(_) => "identity_ambiguous",
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
+            Self::Credential(refused) => refused.fault.reason(),
             Self::AclUnauthenticated => "acl_unauthenticated",
             Self::AclDenied | Self::PrincipalDenied { .. } => "acl_denied",
             Self::PrincipalMissing { .. } => "principal_missing",
@@ -244,6 +253,14 @@ impl Rejection {
             Self::Terminated(_) => "request_terminated",
             Self::NoTarget | Self::UnaskedUpgrade => "upstream_unreachable",
             Self::Upstream(error) => upstream_reason(error),
+        }
+    }
+
+    /// `WWW-Authenticate`: how to do better.
+    pub fn challenge(&self) -> Option<&http::HeaderValue> {
+        match self {
+            Self::Credential(refused) => Some(&refused.challenge),
+            _ => None,
         }
     }
 
@@ -261,6 +278,7 @@ impl Rejection {
             | Self::NoTarget
             | Self::HttpsRequired(_)
             | Self::AnonymousMissing { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated
             | Self::AclDenied
             | Self::PrincipalMissing { .. }
@@ -287,7 +305,8 @@ impl Rejection {
             | Self::HeaderUntrustedSource
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
-            | Self::ConsumerNotFound { .. } => true,
+            | Self::ConsumerNotFound { .. }
+            | Self::Credential(_) => true,
             Self::BadRequest(_)
             | Self::MethodNotAllowed
             | Self::HeaderTooLarge
@@ -316,6 +335,9 @@ impl Rejection {
     pub fn cause(&self) -> Option<String> {
         if let Self::BadRequest(what) = self {
             return Some(what.to_string());
+        }
+        if let Self::Credential(refused) = self {
+            return refused.fault.cause();
         }
         if let Self::ConsumerNotFound { subject } = self {
             return Some(format!("no consumer matches the certificate of {subject}"));

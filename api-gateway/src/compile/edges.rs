@@ -81,8 +81,10 @@ pub(super) fn check(compilation: &Compilation<'_>) {
                 }
             }
             PluginConfig::Acl(_)
+            | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
+            | PluginConfig::KeyAuth(_)
             | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
         }

@@ -42,6 +42,7 @@
 
 mod certificate_auth;
 mod consumers;
+mod credentials;
 mod edges;
 mod handshakes;
 mod judged;

@@ -6,6 +6,7 @@ use http::{HeaderName, header};
 use transport::finding::Finding;
 
 use super::certificate_auth::Builder;
+use super::credentials::Credentials;
 use super::trust::Authorities;
 use super::{Compilation, principals};
 use crate::consumer::Consumers;
@@ -14,7 +15,7 @@ use crate::document::plugin::correlation_id::{CorrelationIdConfig, CorrelationId
 use crate::document::plugin::ip_restriction::IpRestrictionConfig;
 use crate::document::plugin::name::{Owner, owner};
 use crate::document::plugin::request_termination::{RequestTerminationConfig, TerminationAnswer};
-use crate::document::{self, Located, PluginConfig};
+use crate::document::{self, Located, Place, PluginConfig};
 use crate::plugin::acl::{Acl, ConsumerGroups, GroupsHeader, Precedence, Rule};
 use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 use crate::plugin::ip_restriction::IpRestriction;
@@ -35,8 +36,10 @@ impl Plugins<'_> {
             .filter_map(|(_, configured)| match &configured.plugin {
                 Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
                 Plugin::Acl(_)
+                | Plugin::BasicAuth(_)
                 | Plugin::CorrelationId(_)
                 | Plugin::IpRestriction(_)
+                | Plugin::KeyAuth(_)
                 | Plugin::MtlsAuth(_)
                 | Plugin::Principals(_)
                 | Plugin::RequestTermination(_) => None,
@@ -51,11 +54,12 @@ pub(super) fn compile<'a>(
 ) -> Plugins<'a> {
     check_enabled(compilation);
     let certificates = Builder::new(compilation, consumers, authorities);
+    let credentials = Credentials::new(compilation, consumers);
     let plugins = compilation.document.plugins.iter();
     let mut principals = principals::Builder::new(compilation, consumers);
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
     let configured = |entity: &'a document::Plugin| {
-        let plugin = plugin((&certificates, &mut principals), entity)?;
+        let plugin = plugin((&certificates, &credentials, &mut principals), entity)?;
         let place = entity.place;
         Some((entity, Arc::new(Configured { place, plugin })))
     };
@@ -67,16 +71,22 @@ pub(super) fn compile<'a>(
 }
 
 fn plugin(
-    (certificates, principals): (&Builder<'_, '_>, &mut principals::Builder<'_, '_>),
+    (certificates, credentials, principals): (
+        &Builder<'_, '_>,
+        &Credentials<'_, '_>,
+        &mut principals::Builder<'_, '_>,
+    ),
     entity: &document::Plugin,
 ) -> Option<Plugin> {
     Some(match &entity.config {
         PluginConfig::Acl(config) => Plugin::Acl(acl(config)),
+        PluginConfig::BasicAuth(config) => Plugin::BasicAuth(credentials.basic_auth(config)),
         PluginConfig::CorrelationId(config) => Plugin::CorrelationId(correlation_id(config)),
         PluginConfig::HeaderCertAuth(config) => {
             Plugin::HeaderCertAuth(certificates.header_cert_auth(config, entity.place)?)
         }
         PluginConfig::IpRestriction(config) => Plugin::IpRestriction(ip_restriction(config)),
+        PluginConfig::KeyAuth(config) => Plugin::KeyAuth(credentials.key_auth(config)),
         PluginConfig::MtlsAuth(config) => Plugin::MtlsAuth(certificates.mtls_auth(config, entity.place)?),
         PluginConfig::Principals(config) => Plugin::Principals(principals.principals(config)?),
         PluginConfig::RequestTermination(config) => Plugin::RequestTermination(request_termination(config)),
@@ -178,30 +188,42 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
         header::UPGRADE,
     ];
     let owned = OwnedHeaders::with(plugins.certificate_headers());
+    let decides = |name: &HeaderName, is_free: bool| !is_free || FRAMING.contains(name);
     for (entity, _) in &plugins.all {
-        let (name, path, what, is_free) = match &entity.config {
+        // Of the gateway's own names without what plugins read certificates from.
+        let is_not_ours =
+            |name: &HeaderName| OwnedHeaders::default().owner(name) != Some(HeaderOwner::Gateway);
+        let is_nobodys = |name: &HeaderName| owned.owner(name).is_none();
+        let (names, path, what): (Vec<(Place, &HeaderName, bool)>, _, _) = match &entity.config {
             PluginConfig::CorrelationId(config) => {
-                let name = &config.header_name;
-                let is_free = owned.owner(&name.value).is_none();
-                (name, "config.header_name", "a correlation id", is_free)
+                let Located { value, place } = &config.header_name;
+                let names = vec![(*place, value, is_nobodys(value))];
+                (names, "config.header_name", "a correlation id")
             }
             PluginConfig::HeaderCertAuth(config) => {
-                let name = &config.certificate_header_name;
-                // Of the gateway's own names without what plugins read certificates from.
-                let owner = OwnedHeaders::default().owner(&name.value);
-                let is_free = owner != Some(HeaderOwner::Gateway);
-                (name, "config.certificate_header_name", "a certificate", is_free)
+                let Located { value, place } = &config.certificate_header_name;
+                let names = vec![(*place, value, is_not_ours(value))];
+                (names, "config.certificate_header_name", "a certificate")
+            }
+            PluginConfig::KeyAuth(config) => {
+                let names = config.key_names.iter().map(|located| {
+                    let (_, name) = &located.value;
+                    (located.place, name, is_nobodys(name))
+                });
+                (names.collect(), "config.key_names", "a key")
             }
             PluginConfig::Acl(_)
+            | PluginConfig::BasicAuth(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
             | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => continue,
         };
-        if !is_free || FRAMING.contains(&name.value) {
-            let message = format!("'{}' cannot carry {what}: the gateway decides by it", name.value);
-            let origin = compilation.at(name.place);
-            compilation.report(Finding::error("bad-value", origin, path, message));
+        for (place, name, is_free) in names {
+            if decides(name, is_free) {
+                let message = format!("'{name}' cannot carry {what}: the gateway decides by it");
+                compilation.report(Finding::error("bad-value", compilation.at(place), path, message));
+            }
         }
     }
 }

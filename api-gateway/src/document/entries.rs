@@ -29,12 +29,14 @@ pub(super) enum Collection {
     Snis,
     MtlsAuthCredentials,
     HeaderCertAuthCredentials,
+    KeyauthCredentials,
+    BasicauthCredentials,
     ClonedPlugins,
     Plugins,
 }
 
 impl Collection {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Services,
         Self::Upstreams,
         Self::Targets,
@@ -48,6 +50,8 @@ impl Collection {
         Self::Snis,
         Self::MtlsAuthCredentials,
         Self::HeaderCertAuthCredentials,
+        Self::KeyauthCredentials,
+        Self::BasicauthCredentials,
         Self::ClonedPlugins,
         Self::Plugins,
     ];
@@ -68,6 +72,8 @@ impl Collection {
             Self::Snis => "snis",
             Self::MtlsAuthCredentials => "mtls_auth_credentials",
             Self::HeaderCertAuthCredentials => "header_cert_auth_credentials",
+            Self::KeyauthCredentials => "keyauth_credentials",
+            Self::BasicauthCredentials => "basicauth_credentials",
             Self::ClonedPlugins => "cloned_plugins",
             Self::Plugins => "plugins",
         }
@@ -84,6 +90,8 @@ impl Collection {
                 Self::Plugins,
                 Self::MtlsAuthCredentials,
                 Self::HeaderCertAuthCredentials,
+                Self::KeyauthCredentials,
+                Self::BasicauthCredentials,
                 Self::ConsumerGroupConsumers,
             ],
             Self::ConsumerGroups => &[Self::Plugins, Self::ConsumerGroupConsumers],
@@ -95,6 +103,8 @@ impl Collection {
             | Self::Snis
             | Self::MtlsAuthCredentials
             | Self::HeaderCertAuthCredentials
+            | Self::KeyauthCredentials
+            | Self::BasicauthCredentials
             | Self::ClonedPlugins
             | Self::Plugins => &[],
         }
@@ -117,6 +127,8 @@ impl Collection {
             | Self::Snis
             | Self::MtlsAuthCredentials
             | Self::HeaderCertAuthCredentials
+            | Self::KeyauthCredentials
+            | Self::BasicauthCredentials
             | Self::ClonedPlugins
             | Self::Plugins => "",
         }
@@ -139,7 +151,10 @@ impl Collection {
             | Self::CaCertificates
             | Self::Certificates
             | Self::MtlsAuthCredentials
-            | Self::HeaderCertAuthCredentials => None,
+            | Self::HeaderCertAuthCredentials
+            // Theirs are secret, or are told of where they are read: no finding may repeat them.
+            | Self::KeyauthCredentials
+            | Self::BasicauthCredentials => None,
         }
     }
 
@@ -147,7 +162,12 @@ impl Collection {
     fn is_named_by_parts(self) -> bool {
         matches!(
             self,
-            Self::Targets | Self::Acls | Self::Plugins | Self::ConsumerGroupConsumers
+            Self::Targets
+                | Self::Acls
+                | Self::Plugins
+                | Self::ConsumerGroupConsumers
+                | Self::KeyauthCredentials
+                | Self::BasicauthCredentials
         )
     }
 }

@@ -12,7 +12,6 @@ use super::tree::{Key, Located, Node, Value};
 /// Kong's collections that are not built yet; an empty one says nothing and is passed over.
 const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "acme_storage",
-    "basicauth_credentials",
     "clustering_data_planes",
     "consumer_group_overrides",
     "consumer_group_plugins",
@@ -23,7 +22,6 @@ const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "jwt_secrets",
     "jwt_signer_jwks",
     "key_sets",
-    "keyauth_credentials",
     "keyauth_enc_credentials",
     "keys",
     "licenses",

@@ -1,10 +1,13 @@
 //! `plugins`: which plugin applies where, with which configuration.
 
 pub mod acl;
+pub mod basic_auth;
 pub mod certificate_auth;
 pub mod correlation_id;
 pub mod ip_restriction;
+pub mod key_auth;
 pub mod name;
+pub mod named_consumer;
 pub mod principals;
 pub mod request_termination;
 
@@ -17,9 +20,11 @@ use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
+use basic_auth::BasicAuthConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
+use key_auth::KeyAuthConfig;
 use principals::PrincipalsConfig;
 use request_termination::RequestTerminationConfig;
 
@@ -73,12 +78,16 @@ pub struct PluginName {
 pub enum PluginKind {
     /// `acl`.
     Acl,
+    /// `basic-auth`.
+    BasicAuth,
     /// `correlation-id`.
     CorrelationId,
     /// `header-cert-auth`.
     HeaderCertAuth,
     /// `ip-restriction`.
     IpRestriction,
+    /// `key-auth`.
+    KeyAuth,
     /// `mtls-auth`.
     MtlsAuth,
     /// `principals`.
@@ -89,11 +98,13 @@ pub enum PluginKind {
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Acl,
+        Self::BasicAuth,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
+        Self::KeyAuth,
         Self::MtlsAuth,
         Self::Principals,
         Self::RequestTermination,
@@ -103,9 +114,11 @@ impl PluginKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Acl => "acl",
+            Self::BasicAuth => "basic-auth",
             Self::CorrelationId => "correlation-id",
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
+            Self::KeyAuth => "key-auth",
             Self::MtlsAuth => "mtls-auth",
             Self::Principals => "principals",
             Self::RequestTermination => "request-termination",
@@ -116,9 +129,11 @@ impl PluginKind {
     pub fn priority(self) -> i32 {
         match self {
             Self::Acl => 950,
+            Self::BasicAuth => 1100,
             Self::CorrelationId => 100_001,
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
+            Self::KeyAuth => 1250,
             Self::MtlsAuth => 1600,
             Self::Principals => 960,
             Self::RequestTermination => 2,
@@ -128,7 +143,7 @@ impl PluginKind {
     /// Whether it finds out who calls.
     pub fn authenticates(self) -> bool {
         match self {
-            Self::HeaderCertAuth | Self::MtlsAuth => true,
+            Self::BasicAuth | Self::HeaderCertAuth | Self::KeyAuth | Self::MtlsAuth => true,
             Self::Acl
             | Self::CorrelationId
             | Self::IpRestriction
@@ -141,7 +156,12 @@ impl PluginKind {
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
         match self {
-            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth | Self::Principals => false,
+            Self::Acl
+            | Self::BasicAuth
+            | Self::HeaderCertAuth
+            | Self::KeyAuth
+            | Self::MtlsAuth
+            | Self::Principals => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -152,12 +172,16 @@ impl PluginKind {
 pub enum PluginConfig {
     /// Of `acl` and its clones.
     Acl(AclConfig),
+    /// Of `basic-auth` and its clones.
+    BasicAuth(BasicAuthConfig),
     /// Of `correlation-id` and its clones.
     CorrelationId(CorrelationIdConfig),
     /// Of `header-cert-auth` and its clones.
     HeaderCertAuth(Box<HeaderCertAuthConfig>),
     /// Of `ip-restriction` and its clones.
     IpRestriction(IpRestrictionConfig),
+    /// Of `key-auth` and its clones.
+    KeyAuth(KeyAuthConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
     /// Of `principals` and its clones.
@@ -170,7 +194,9 @@ impl PluginConfig {
     /// Whether it has an `anonymous` consumer: then it stands back where another plugin has authenticated somebody.
     pub fn stands_back(&self) -> bool {
         match self {
+            Self::BasicAuth(config) => config.anonymous.is_some(),
             Self::HeaderCertAuth(config) => config.auth.anonymous.is_some(),
+            Self::KeyAuth(config) => config.anonymous.is_some(),
             Self::MtlsAuth(config) => config.auth.anonymous.is_some(),
             Self::Acl(_)
             | Self::CorrelationId(_)
@@ -336,6 +362,8 @@ impl PluginKind {
     fn read_config(self, at: At<'_>) -> Option<PluginConfig> {
         match self {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
+            Self::BasicAuth => basic_auth::read(at).map(PluginConfig::BasicAuth),
+            Self::KeyAuth => key_auth::read(at).map(PluginConfig::KeyAuth),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
             Self::Principals => principals::read(at).map(Box::new).map(PluginConfig::Principals),

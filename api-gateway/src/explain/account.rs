@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::describe;
 use super::lines::Line;
 use super::question::Question;
+use super::secrets::Secrets;
 use super::watcher::{Routing, Turn, Watcher};
 use crate::proxy::rehearsal::{Rehearsal, Sent};
-use crate::snapshot::Snapshot;
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -98,8 +98,8 @@ pub(super) struct Answer {
 }
 
 impl Account {
-    pub(super) fn new(question: &Question, rehearsal: Rehearsal, watcher: Watcher<'_>) -> Self {
-        let snapshot = watcher.snapshot;
+    pub(super) fn new(question: &Question<'_>, rehearsal: Rehearsal, watcher: Watcher<'_>) -> Self {
+        let secrets = &question.secrets;
         let whom = |key| watcher.whom(key);
         let consumer = rehearsal.consumer.and_then(whom);
         let principals = rehearsal
@@ -124,7 +124,7 @@ impl Account {
         let connection = arrived(question, &watcher);
         let (routing, plugins) = watcher.finish(rehearsal.route);
         let (rejection, upstream) = match rehearsal.outcome {
-            Ok(sent) => (None, Some(upstream(snapshot, sent))),
+            Ok(sent) => (None, Some(upstream(secrets, sent))),
             Err(rejection) => (Some(rejection), None),
         };
         Self {
@@ -135,7 +135,7 @@ impl Account {
             status: rejection.as_ref().map(|rejection| rejection.status().as_u16()),
             request: Asked {
                 method: question.head.method.to_string(),
-                url: question.url.to_string(),
+                url: secrets.uri(&question.url),
                 at: transport::certificate::iso8601(question.now),
             },
             connection,
@@ -146,14 +146,14 @@ impl Account {
             upstream,
             answer: rehearsal.answer.map(|answer| Answer {
                 status: answer.status().as_u16(),
-                headers: headers(answer.headers(), snapshot),
+                headers: headers(answer.headers(), secrets),
                 body: answer.into_body(),
             }),
         }
     }
 }
 
-fn arrived(question: &Question, watcher: &Watcher<'_>) -> Arrived {
+fn arrived(question: &Question<'_>, watcher: &Watcher<'_>) -> Arrived {
     let connection = &question.connection;
     Arrived {
         listener: question.listener.clone(),
@@ -171,19 +171,19 @@ fn arrived(question: &Question, watcher: &Watcher<'_>) -> Arrived {
     }
 }
 
-fn upstream(snapshot: &Snapshot, sent: Sent) -> Upstream {
+fn upstream(secrets: &Secrets<'_>, sent: Sent) -> Upstream {
     Upstream {
         service: sent.service.to_string(),
         targets: sent.targets,
         method: sent.head.method.to_string(),
-        uri: sent.head.uri.to_string(),
-        headers: headers(&sent.head.headers, snapshot),
+        uri: secrets.uri(&sent.head.uri),
+        headers: headers(&sent.head.headers, secrets),
     }
 }
 
-fn headers(map: &HeaderMap, snapshot: &Snapshot) -> Vec<(String, String)> {
+fn headers(map: &HeaderMap, secrets: &Secrets<'_>) -> Vec<(String, String)> {
     let shown = map.iter();
     shown
-        .map(|(name, value)| (name.to_string(), describe::header_value(name, value, snapshot)))
+        .map(|(name, value)| (name.to_string(), secrets.header(name, value)))
         .collect()
 }

@@ -1,12 +1,10 @@
 //! Certificates, consumers and header values in a few words.
 
-use http::{HeaderName, HeaderValue, header};
 use transport::certificate_error::CertificateError;
 use transport::presented::PresentedChain;
 
 use crate::consumer::Consumer;
 use crate::identity::{Carrier, Digest};
-use crate::snapshot::Snapshot;
 
 /// What a peer showed.
 pub(super) fn presented(presented: Result<(Digest, &PresentedChain), &CertificateError>) -> String {
@@ -55,28 +53,3 @@ pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     format!("[{}]", names.join(", "))
 }
-
-/// A value as it may be shown: no credential, and no more of a certificate than that there is one.
-pub(super) fn header_value(name: &HeaderName, value: &HeaderValue, snapshot: &Snapshot) -> String {
-    let octets = value.len();
-    let is_secret = value.is_sensitive()
-        || [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(name);
-    if is_secret {
-        let scheme = value.to_str().ok().and_then(|text| text.split_once(' '));
-        let scheme = scheme
-            .filter(|_| *name != header::COOKIE)
-            .map(|(scheme, _)| scheme);
-        return match scheme {
-            Some(scheme) => format!("{scheme} … ({octets} octets)"),
-            None => format!("… ({octets} octets)"),
-        };
-    }
-    let text = String::from_utf8_lossy(value.as_bytes());
-    if snapshot.owned.owner(name).is_some() && octets > LONGEST_SHOWN {
-        let begin: String = text.chars().take(LONGEST_SHOWN).collect();
-        return format!("{begin}… ({octets} octets)");
-    }
-    text.into_owned()
-}
-
-const LONGEST_SHOWN: usize = 120;

@@ -18,6 +18,7 @@ use transport::pem;
 use transport::presented::PresentedChain;
 use transport::serve::{Negotiated, Protocol};
 
+use super::secrets::Secrets;
 use super::{Arguments, Via};
 use crate::identity::Connection;
 use crate::plugin::Plugin;
@@ -31,12 +32,9 @@ const SOME_PORT: u16 = 50_000;
 /// No token is longer; a header line is not either.
 const LONGEST_TOKEN: u64 = 16 * 1024;
 
-/// A shorter one may be a part of any word.
-const SHORTEST_SECRET: usize = 8;
-
 /// A request, and how it comes.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct Question<'s> {
     pub(super) connection: Connection,
     pub(super) head: Parts,
     pub(super) url: Uri,
@@ -44,20 +42,20 @@ pub(super) struct Question {
     pub(super) now: UnixTime,
     /// What is to be known of the certificates that were given.
     pub(super) notes: Vec<String>,
-    secrets: Vec<String>,
+    pub(super) secrets: Secrets<'s>,
 }
 
-impl Question {
+impl<'s> Question<'s> {
     pub(super) fn new(
         arguments: &Arguments,
         settings: &Settings,
-        snapshot: &Snapshot,
+        snapshot: &'s Snapshot,
     ) -> Result<Self, String> {
         let (method, url) = method_and_url(&arguments.request)?;
         let is_tls = url.scheme() == Some(&Scheme::HTTPS);
         let listen = listener(arguments, settings, &url, is_tls)?;
         let now = time(arguments.at.as_deref())?;
-        let mut secrets = Vec::new();
+        let mut secrets = Secrets::of(snapshot);
         let headers = headers(arguments, &url, &mut secrets)?;
         let protocol = if arguments.http2 {
             Protocol::Http2
@@ -149,15 +147,6 @@ impl Question {
         }
         Ok(())
     }
-
-    /// A text in which nothing that was given as a secret stands any more.
-    pub(super) fn without_secrets(&self, text: String) -> String {
-        let long = self
-            .secrets
-            .iter()
-            .filter(|secret| secret.len() >= SHORTEST_SECRET);
-        long.fold(text, |text, secret| text.replace(secret.as_str(), "…"))
-    }
 }
 
 fn method_and_url(request: &[String]) -> Result<(Method, Uri), String> {
@@ -245,7 +234,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 /// Those of the command line, `Host` among them as the URL has it unless they say otherwise.
-fn headers(arguments: &Arguments, url: &Uri, secrets: &mut Vec<String>) -> Result<HeaderMap, String> {
+fn headers(arguments: &Arguments, url: &Uri, secrets: &mut Secrets<'_>) -> Result<HeaderMap, String> {
     let bad = |text: &str, error: &dyn Display| format!("`{text}` is no header `NAME: VALUE`: {error}");
     let mut headers = HeaderMap::new();
     for text in &arguments.headers {
@@ -262,7 +251,7 @@ fn headers(arguments: &Arguments, url: &Uri, secrets: &mut Vec<String>) -> Resul
             .map_err(|_| "the token holds what no header can".to_owned())?;
         value.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, value);
-        secrets.push(token);
+        secrets.add(token);
     }
     if !headers.contains_key(header::HOST)
         && !arguments.http2

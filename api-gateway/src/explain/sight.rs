@@ -1,11 +1,14 @@
 //! What a plugin looks at, what it changed, and which field of its configuration made it so.
 
+use http::HeaderName;
+use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
 use transport::forwarded_cert::decode;
 
 use super::describe;
 use crate::consumer::ConsumerKey;
 use crate::document::plugin::acl::AclRule;
 use crate::document::plugin::certificate_auth::CertificateAuth as CertificateConfig;
+use crate::document::plugin::named_consumer::NamedConsumer;
 use crate::document::plugin::principals::PrincipalsConfig;
 use crate::document::{Located, Place, PluginConfig};
 use crate::exchange::{Exchange, Principal};
@@ -13,19 +16,25 @@ use crate::identity::Claim;
 use crate::plugin::Plugin;
 use crate::plugin::acl::{Acl, Groups, Subject};
 use crate::plugin::header_cert_auth::HeaderCertAuth;
+use crate::plugin::key_auth::KeyAuth;
 use crate::plugin::mtls_auth::MtlsAuth;
 use crate::plugin::principals::Principals;
+use crate::query;
 use crate::rejection::Rejection;
 
 /// What a plugin sees at its turn.
 pub(super) fn of(plugin: &Plugin, exchange: &Exchange<'_>) -> Vec<String> {
     match plugin {
         Plugin::Acl(acl) => of_acl(acl, exchange),
+        Plugin::BasicAuth(plugin) if plugin.auth.stands_back(exchange) => vec![STANDS_BACK.to_owned()],
+        Plugin::BasicAuth(_) => vec![in_headers([PROXY_AUTHORIZATION, AUTHORIZATION].iter(), exchange)],
         Plugin::HeaderCertAuth(plugin) => of_header(plugin, exchange),
         Plugin::IpRestriction(_) => vec![match exchange.arrival.client_ip {
             Some(address) => format!("the client's address is {address}"),
             None => "the client's address is not one".to_owned(),
         }],
+        Plugin::KeyAuth(plugin) if plugin.auth.stands_back(exchange) => vec![STANDS_BACK.to_owned()],
+        Plugin::KeyAuth(plugin) => of_key(plugin, exchange),
         Plugin::MtlsAuth(plugin) => of_socket(plugin, exchange),
         Plugin::Principals(plugin) => of_principals(plugin, exchange),
         Plugin::CorrelationId(_) | Plugin::RequestTermination(_) => Vec::new(),
@@ -72,6 +81,38 @@ fn of_header(plugin: &HeaderCertAuth, exchange: &Exchange<'_>) -> Vec<String> {
         format!("it does not count: the peer is `{carrier}`, who may not carry certificates")
     };
     vec![value, source]
+}
+
+/// Which of these headers there are. What is in them is nobody's to see.
+fn in_headers<'n>(names: impl Iterator<Item = &'n HeaderName>, exchange: &Exchange<'_>) -> String {
+    let seen = names.map(|name| {
+        let lines = exchange.head.headers.get_all(name).iter().count();
+        match lines {
+            0 => format!("no header `{name}`"),
+            1 => format!("a header `{name}`"),
+            more => format!("{more} headers `{name}`"),
+        }
+    });
+    seen.collect::<Vec<_>>().join(", ")
+}
+
+fn of_key(plugin: &KeyAuth, exchange: &Exchange<'_>) -> Vec<String> {
+    let mut seen = Vec::new();
+    if plugin.places.header {
+        let names = plugin.names.iter().map(|name| &name.header);
+        seen.push(in_headers(names, exchange));
+    }
+    if plugin.places.query {
+        let query = exchange.head.uri.query().unwrap_or_default();
+        let arguments = plugin.names.iter().map(|name| {
+            let is_there =
+                query::arguments(query).any(|argument| *argument.name == *name.argument.as_bytes());
+            let article = if is_there { "an" } else { "no" };
+            format!("{article} argument `{}`", name.argument)
+        });
+        seen.push(arguments.collect::<Vec<_>>().join(", "));
+    }
+    seen
 }
 
 fn of_acl(acl: &Acl, exchange: &Exchange<'_>) -> Vec<String> {
@@ -183,6 +224,8 @@ pub(super) fn because(
             let own = Subject::caller(exchange).groups(acl.precedence, acl.consumer_groups);
             group(field, groups, own)
         }
+        PluginConfig::BasicAuth(config) => anonymous_used(config.anonymous.as_ref(), exchange, verdict),
+        PluginConfig::KeyAuth(config) => anonymous_used(config.anonymous.as_ref(), exchange, verdict),
         PluginConfig::HeaderCertAuth(config) => of_certificate(&config.auth, exchange, verdict),
         PluginConfig::MtlsAuth(config) => of_certificate(&config.auth, exchange, verdict),
         PluginConfig::Principals(config) => of_principal(config, verdict.as_ref().err()?),
@@ -215,16 +258,21 @@ fn of_certificate(
             let first = config.ca_certificates.first()?;
             Some((first.place, "ca_certificates".to_owned()))
         }
-        Err(Rejection::AnonymousMissing { .. }) => anonymous(config),
-        Ok(()) if exchange.caller.consumer.is_some() && exchange.caller.credential.is_none() => {
-            anonymous(config)
-        }
-        Ok(()) | Err(_) => None,
+        Ok(()) | Err(_) => anonymous_used(config.anonymous.as_ref(), exchange, verdict),
     }
 }
 
-fn anonymous(config: &CertificateConfig) -> Option<(Place, String)> {
-    let anonymous = config.anonymous.as_ref()?;
+/// `anonymous`, if it is why the request goes on, or why it cannot.
+fn anonymous_used(
+    anonymous: Option<&Located<NamedConsumer>>,
+    exchange: &Exchange<'_>,
+    verdict: &Result<(), Rejection>,
+) -> Option<(Place, String)> {
+    let is_used = match verdict {
+        Ok(()) => exchange.caller.consumer.is_some() && exchange.caller.credential.is_none(),
+        Err(rejection) => matches!(rejection, Rejection::AnonymousMissing { .. }),
+    };
+    let anonymous = anonymous.filter(|_| is_used)?;
     Some((anonymous.place, format!("anonymous: {}", anonymous.value.text)))
 }
 

@@ -4,11 +4,15 @@
 //! alphabetically greater name first; then moved by `ordering`.
 
 pub mod acl;
+pub mod basic_auth;
 pub mod certificate_auth;
 mod chain;
 pub mod correlation_id;
+pub mod credential_auth;
+pub mod fallback;
 pub mod header_cert_auth;
 pub mod ip_restriction;
+pub mod key_auth;
 pub mod mtls_auth;
 pub mod principals;
 pub mod request_termination;
@@ -16,15 +20,20 @@ pub mod scope;
 
 use std::sync::Arc;
 
+use rustls::pki_types::UnixTime;
+
 use self::acl::Acl;
+use self::basic_auth::BasicAuth;
 use self::correlation_id::CorrelationId;
 use self::header_cert_auth::HeaderCertAuth;
 use self::ip_restriction::IpRestriction;
+use self::key_auth::KeyAuth;
 use self::mtls_auth::MtlsAuth;
 use self::principals::Principals;
 use self::request_termination::RequestTermination;
+use crate::consumer::ConsumerKey;
 use crate::document::Place;
-use crate::exchange::Exchange;
+use crate::exchange::{BearerIdentity, Exchange};
 use crate::rejection::Rejection;
 
 pub use self::chain::{Chain, Refused, Slot};
@@ -43,12 +52,16 @@ pub struct Configured {
 pub enum Plugin {
     /// Judges the caller's groups.
     Acl(Acl),
+    /// Authenticates by user name and password.
+    BasicAuth(BasicAuth),
     /// Names the request.
     CorrelationId(CorrelationId),
     /// Authenticates by a certificate in a header.
     HeaderCertAuth(HeaderCertAuth),
     /// Judges the client's address.
     IpRestriction(IpRestriction),
+    /// Authenticates by a key.
+    KeyAuth(KeyAuth),
     /// Authenticates by the certificate of the connection.
     MtlsAuth(MtlsAuth),
     /// Judges everybody who was authenticated, and how they belong together.
@@ -61,12 +74,14 @@ impl Plugin {
     fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
         match self {
             Self::Acl(plugin) => plugin.access(exchange),
+            Self::BasicAuth(plugin) => plugin.access(name, exchange),
             Self::CorrelationId(plugin) => {
                 plugin.access(exchange);
                 Ok(())
             }
             Self::HeaderCertAuth(plugin) => plugin.access(name, exchange),
             Self::IpRestriction(plugin) => plugin.access(exchange),
+            Self::KeyAuth(plugin) => plugin.access(name, exchange),
             Self::MtlsAuth(plugin) => plugin.access(name, exchange),
             Self::Principals(plugin) => plugin.access(exchange),
             Self::RequestTermination(plugin) => plugin.access(exchange),
@@ -77,11 +92,29 @@ impl Plugin {
     fn decides(&self) -> bool {
         match self {
             Self::Acl(_)
+            | Self::BasicAuth(_)
             | Self::HeaderCertAuth(_)
             | Self::IpRestriction(_)
+            | Self::KeyAuth(_)
             | Self::MtlsAuth(_)
             | Self::Principals(_) => true,
             Self::CorrelationId(_) | Self::RequestTermination(_) => false,
         }
+    }
+
+    /// Whom a bearer credential that this plugin admitted before leads to by what is in force now, if it still does.
+    pub fn still_admits(&self, identity: &BearerIdentity, now: UnixTime) -> Option<ConsumerKey> {
+        let owner = match self {
+            Self::BasicAuth(plugin) => plugin.find_again(identity, now),
+            Self::KeyAuth(plugin) => plugin.find_again(identity, now),
+            Self::Acl(_)
+            | Self::CorrelationId(_)
+            | Self::HeaderCertAuth(_)
+            | Self::IpRestriction(_)
+            | Self::MtlsAuth(_)
+            | Self::Principals(_)
+            | Self::RequestTermination(_) => None,
+        };
+        owner.map(|owner| owner.consumer)
     }
 }

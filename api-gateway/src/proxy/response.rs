@@ -112,6 +112,9 @@ pub(super) fn refusal(
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, content_type);
     }
+    if let Some(challenge) = rejection.challenge() {
+        headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
+    }
     for (name, value) in addressee.answer_headers {
         headers.insert(name, value.clone());
     }

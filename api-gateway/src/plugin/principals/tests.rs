@@ -123,6 +123,7 @@ fn judge(plugin: &Principals, found: &[Found]) -> Result<HeaderMap, &'static str
             proof: Proof::Bearer(Arc::new(BearerIdentity {
                 subject: format!("of {plugin}").into(),
                 valid_until: None,
+                mark: None,
             })),
         });
     }
