@@ -1,4 +1,4 @@
-//! Credentials that stand in the document: API keys and passwords, and whom they lead to.
+//! Credentials that stand in the document: API keys, passwords, keys of tokens, and whom they lead to.
 //!
 //! The threat is whoever finds out from how long an answer takes, or from a dump of the memory, what he should not know.
 //! So neither a key nor a password is kept, nor compared as text: each is turned into a keyed digest, with a key that this
@@ -8,6 +8,7 @@
 //! because Kong's document holds it as it is.
 
 mod fingerprint;
+mod jwt_secrets;
 mod passwords;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::consumer::ConsumerKey;
 use crate::exchange::{BearerIdentity, Credential};
 
 pub use self::fingerprint::Fingerprint;
+pub use self::jwt_secrets::{JwtCredential, JwtSecrets};
 pub use self::passwords::{PasswordHash, Passwords};
 
 /// Whom a credential leads to: all that a request needs is made when the document is compiled.

@@ -3,6 +3,7 @@
 //! The texts are Kong's, word for word. Reasons never reach the client.
 
 mod credential;
+mod jwt;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::plugin::principals::PrincipalsDiffer;
 use crate::plugin::request_termination::Termination;
 
 pub use self::credential::{CredentialFault, CredentialRefused};
+pub use self::jwt::{ClaimFault, JwtFault};
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -273,6 +275,7 @@ impl Rejection {
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
             | Self::Terminated(_) => Form::Message,
+            Self::Credential(refused) if refused.fault.is_of_jwt() => Form::Message,
             Self::NoRoute
             | Self::NoService
             | Self::NoTarget

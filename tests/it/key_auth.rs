@@ -35,19 +35,59 @@ async fn a_good_key_leads_to_its_consumer() {
     let stack = start().await;
     for client in both(stack.gateway()) {
         for (row, call, username) in [
-            ("header", client.get("/key").header("apikey", ALICE), "alice@example.com"),
-            ("case of the header", client.get("/key").header("ApiKey", ALICE), "alice@example.com"),
-            ("query", client.get(&format!("/key?apikey={ALICE}")), "alice@example.com"),
-            ("encoded", client.get("/key?x&%61pikey=key+of%20alice:+%C3%BC%2b%26=%25"), "alice@example.com"),
-            ("header before query", client.get("/key?apikey=wrong").header("apikey", ALICE), "alice@example.com"),
-            ("top level", client.get("/key").header("apikey", "key-of-bob-elsewhere"), "bob@example.com"),
-            ("no ttl", client.get("/key").header("apikey", "key-of-bob-that-lasts"), "bob@example.com"),
-            ("ttl to come", client.get("/key").header("apikey", "key-of-bob-for-an-age"), "bob@example.com"),
-            ("with a body", client.post("/key", "apikey=wrong").header("apikey", ALICE), "alice@example.com"),
+            (
+                "header",
+                client.get("/key").header("apikey", ALICE),
+                "alice@example.com",
+            ),
+            (
+                "case of the header",
+                client.get("/key").header("ApiKey", ALICE),
+                "alice@example.com",
+            ),
+            (
+                "query",
+                client.get(&format!("/key?apikey={ALICE}")),
+                "alice@example.com",
+            ),
+            (
+                "encoded",
+                client.get("/key?x&%61pikey=key+of%20alice:+%C3%BC%2b%26=%25"),
+                "alice@example.com",
+            ),
+            (
+                "header before query",
+                client.get("/key?apikey=wrong").header("apikey", ALICE),
+                "alice@example.com",
+            ),
+            (
+                "top level",
+                client.get("/key").header("apikey", "key-of-bob-elsewhere"),
+                "bob@example.com",
+            ),
+            (
+                "no ttl",
+                client.get("/key").header("apikey", "key-of-bob-that-lasts"),
+                "bob@example.com",
+            ),
+            (
+                "ttl to come",
+                client.get("/key").header("apikey", "key-of-bob-for-an-age"),
+                "bob@example.com",
+            ),
+            (
+                "with a body",
+                client.post("/key", "apikey=wrong").header("apikey", ALICE),
+                "alice@example.com",
+            ),
         ] {
             let answer = call.await;
             assert_eq!(answer.status, 200, "{row}: {answer:?}");
-            assert_eq!(answer.received("x-consumer-username").as_deref(), Some(username), "{row}");
+            assert_eq!(
+                answer.received("x-consumer-username").as_deref(),
+                Some(username),
+                "{row}"
+            );
             assert_eq!(answer.received("x-anonymous-consumer"), None, "{row}");
             assert_eq!(answer.header("www-authenticate"), None, "{row}");
         }
@@ -87,27 +127,71 @@ async fn refusals_are_kongs_to_the_byte() {
             ("nothing", get("/key"), MISSING),
             ("preflight", client.request(Method::OPTIONS, "/key"), MISSING),
             ("empty header", get("/key").header("apikey", ""), MISSING),
-            ("empty header hides the query", get(&format!("/key?apikey={ALICE}")).header("apikey", ""), MISSING),
+            (
+                "empty header hides the query",
+                get(&format!("/key?apikey={ALICE}")).header("apikey", ""),
+                MISSING,
+            ),
             ("no value", get("/key?apikey"), MISSING),
             ("empty argument", get("/key?apikey="), MISSING),
             ("another case", get(&format!("/key?ApiKey={ALICE}")), MISSING),
-            ("another separator", get(&format!("/key?a=b;apikey={ALICE}")), MISSING),
-            ("in the body", client.post("/key", format!("apikey={ALICE}")), MISSING),
+            (
+                "another separator",
+                get(&format!("/key?a=b;apikey={ALICE}")),
+                MISSING,
+            ),
+            (
+                "in the body",
+                client.post("/key", format!("apikey={ALICE}")),
+                MISSING,
+            ),
             ("as an array", get(&format!("/key?apikey[]={ALICE}")), MISSING),
-            ("another scheme", get("/key").header("authorization", &format!("Key {ALICE}")), MISSING),
+            (
+                "another scheme",
+                get("/key").header("authorization", &format!("Key {ALICE}")),
+                MISSING,
+            ),
             ("folded otherwise", get("/key").header("api-key", ALICE), MISSING),
             ("wrong", get("/key").header("apikey", "wrong"), UNKNOWN),
-            ("case of the key", get("/key").header("apikey", &ALICE.to_uppercase()), UNKNOWN),
+            (
+                "case of the key",
+                get("/key").header("apikey", &ALICE.to_uppercase()),
+                UNKNOWN,
+            ),
             ("a part", get("/key").header("apikey", &ALICE[..22]), UNKNOWN),
-            ("more", get("/key").header("apikey", &format!("{ALICE}0")), UNKNOWN),
-            ("two in one", get("/key").header("apikey", &format!("{ALICE},{ALICE}")), UNKNOWN),
+            (
+                "more",
+                get("/key").header("apikey", &format!("{ALICE}0")),
+                UNKNOWN,
+            ),
+            (
+                "two in one",
+                get("/key").header("apikey", &format!("{ALICE},{ALICE}")),
+                UNKNOWN,
+            ),
             ("NUL", get(&format!("/key?apikey={ALICE}%00")), UNKNOWN),
             ("not UTF-8", get("/key?apikey=%ff%fe"), UNKNOWN),
             ("very long", get("/key").header("apikey", &long), UNKNOWN),
-            ("wrong header before a good argument", get(&format!("/key?apikey={ALICE}")).header("apikey", "wrong"), UNKNOWN),
-            ("twice in headers", get("/key").header("apikey", ALICE).header("apikey", ALICE), DUPLICATE),
-            ("twice in the query", get(&format!("/key?apikey={ALICE}&%61pikey={ALICE}")), DUPLICATE),
-            ("over", get("/key").header("apikey", "key-of-bob-0123456789"), (WRONG, "token_expired")),
+            (
+                "wrong header before a good argument",
+                get(&format!("/key?apikey={ALICE}")).header("apikey", "wrong"),
+                UNKNOWN,
+            ),
+            (
+                "twice in headers",
+                get("/key").header("apikey", ALICE).header("apikey", ALICE),
+                DUPLICATE,
+            ),
+            (
+                "twice in the query",
+                get(&format!("/key?apikey={ALICE}&%61pikey={ALICE}")),
+                DUPLICATE,
+            ),
+            (
+                "over",
+                get("/key").header("apikey", "key-of-bob-0123456789"),
+                (WRONG, "token_expired"),
+            ),
         ];
         for (row, call, expected) in rows {
             assert_refused(&stack, row, &call.await, expected).await;
@@ -115,7 +199,10 @@ async fn refusals_are_kongs_to_the_byte() {
     }
     assert_eq!(stack.upstream.count(), 0);
     let html = stack.gateway().get("/key").header("Accept", "text/html").await;
-    assert!(html.text().contains("<p>No API key found in request.</p>"), "negotiated");
+    assert!(
+        html.text().contains("<p>No API key found in request.</p>"),
+        "negotiated"
+    );
     let realm = stack.gateway().get("/realm").await;
     assert_eq!(realm.header("www-authenticate"), Some("Key realm=\"our house\""));
 }
@@ -126,22 +213,62 @@ async fn every_name_is_looked_for_in_its_order() {
     let get = |query: &str| stack.gateway().get(&format!("/names{query}"));
     let bob = "key-of-bob-that-lasts";
     for (row, call, expected) in [
-        ("the first", get("").header("x-api-key", ALICE), Ok("alice@example.com")),
-        ("underscores", get("").header("X_Api_Key", ALICE), Ok("alice@example.com")),
-        ("hyphens", get("").header("api-key", ALICE), Ok("alice@example.com")),
+        (
+            "the first",
+            get("").header("x-api-key", ALICE),
+            Ok("alice@example.com"),
+        ),
+        (
+            "underscores",
+            get("").header("X_Api_Key", ALICE),
+            Ok("alice@example.com"),
+        ),
+        (
+            "hyphens",
+            get("").header("api-key", ALICE),
+            Ok("alice@example.com"),
+        ),
         ("the third", get(&format!("?K={ALICE}")), Ok("alice@example.com")),
-        ("an argument keeps its underscore", get(&format!("?api-key={ALICE}")), Err(NONE)),
-        ("one spelling and another", get("").header("api_key", ALICE).header("api-key", ALICE), Err(TWICE)),
-        ("the first of two", get("").header("api_key", bob).header("x-api-key", ALICE), Ok("alice@example.com")),
-        ("a wrong first of two", get("").header("api_key", ALICE).header("x-api-key", "wrong"), Err(WRONG)),
-        ("no value, and the next", get(&format!("?X-Api-Key&K={ALICE}")), Ok("alice@example.com")),
-        ("an empty one ends the search", get(&format!("?X-Api-Key=&K={ALICE}")), Err(NONE)),
+        (
+            "an argument keeps its underscore",
+            get(&format!("?api-key={ALICE}")),
+            Err(NONE),
+        ),
+        (
+            "one spelling and another",
+            get("").header("api_key", ALICE).header("api-key", ALICE),
+            Err(TWICE),
+        ),
+        (
+            "the first of two",
+            get("").header("api_key", bob).header("x-api-key", ALICE),
+            Ok("alice@example.com"),
+        ),
+        (
+            "a wrong first of two",
+            get("").header("api_key", ALICE).header("x-api-key", "wrong"),
+            Err(WRONG),
+        ),
+        (
+            "no value, and the next",
+            get(&format!("?X-Api-Key&K={ALICE}")),
+            Ok("alice@example.com"),
+        ),
+        (
+            "an empty one ends the search",
+            get(&format!("?X-Api-Key=&K={ALICE}")),
+            Err(NONE),
+        ),
         ("the default is gone", get("").header("apikey", ALICE), Err(NONE)),
     ] {
         let answer = call.await;
         match expected {
             Ok(username) => {
-                assert_eq!(answer.received("x-consumer-username").as_deref(), Some(username), "{row}");
+                assert_eq!(
+                    answer.received("x-consumer-username").as_deref(),
+                    Some(username),
+                    "{row}"
+                );
             }
             Err(message) => assert_eq!(answer.message().as_deref(), Some(message), "{row}"),
         }
@@ -149,7 +276,11 @@ async fn every_name_is_looked_for_in_its_order() {
     for (path, in_header, in_query) in [("/header-only", 200, 401), ("/query-only", 401, 200)] {
         let header = stack.gateway().get(path).header("apikey", ALICE).await;
         let query = stack.gateway().get(&format!("{path}?apikey={ALICE}")).await;
-        assert_eq!((header.status.as_u16(), query.status.as_u16()), (in_header, in_query), "{path}");
+        assert_eq!(
+            (header.status.as_u16(), query.status.as_u16()),
+            (in_header, in_query),
+            "{path}"
+        );
     }
 }
 
@@ -161,10 +292,22 @@ async fn a_hidden_key_does_not_go_upstream() {
         for (row, call, query) in [
             ("header", get("").header("apikey", ALICE), None),
             ("query", get(&format!("?apikey={ALICE}")), None),
-            ("others stay as they are", get(&format!("?a=%7e+b&%61pikey={ALICE}&c")), Some("a=%7e+b&c")),
-            ("both", get(&format!("?a=1&apikey={ALICE}")).header("apikey", ALICE), Some("a=1")),
+            (
+                "others stay as they are",
+                get(&format!("?a=%7e+b&%61pikey={ALICE}&c")),
+                Some("a=%7e+b&c"),
+            ),
+            (
+                "both",
+                get(&format!("?a=1&apikey={ALICE}")).header("apikey", ALICE),
+                Some("a=1"),
+            ),
             ("other spellings", get("").header("api-key", ALICE), None),
-            ("two arguments beside a header", get("?apikey=1&apikey=2&b=").header("apikey", ALICE), Some("b=")),
+            (
+                "two arguments beside a header",
+                get("?apikey=1&apikey=2&b=").header("apikey", ALICE),
+                Some("b="),
+            ),
         ] {
             let answer = call.await;
             assert_eq!(answer.status, 200, "{row}: {answer:?}");
@@ -202,17 +345,38 @@ async fn without_a_key_somebody_may_be_anonymous() {
     let stack = start().await;
     for (row, call) in [
         ("none", stack.gateway().get("/anonymous")),
-        ("wrong", stack.gateway().get("/anonymous").header("apikey", "wrong")),
-        ("twice", stack.gateway().get("/anonymous").header("apikey", ALICE).header("apikey", ALICE)),
+        (
+            "wrong",
+            stack.gateway().get("/anonymous").header("apikey", "wrong"),
+        ),
+        (
+            "twice",
+            stack
+                .gateway()
+                .get("/anonymous")
+                .header("apikey", ALICE)
+                .header("apikey", ALICE),
+        ),
     ] {
         let answer = call.header("X-Consumer-Username", "alice@example.com").await;
         assert_eq!(answer.status, 200, "{row}");
-        assert_eq!(answer.received("x-consumer-username").as_deref(), Some("nobody"), "{row}");
-        assert_eq!(answer.received("x-anonymous-consumer").as_deref(), Some("true"), "{row}");
+        assert_eq!(
+            answer.received("x-consumer-username").as_deref(),
+            Some("nobody"),
+            "{row}"
+        );
+        assert_eq!(
+            answer.received("x-anonymous-consumer").as_deref(),
+            Some("true"),
+            "{row}"
+        );
         assert_eq!(answer.received("x-credential-identifier"), None, "{row}");
     }
     let missing = stack.gateway().get("/anonymous-missing").await;
-    assert_eq!((missing.status.as_u16(), missing.message().as_deref()), (500, Some("An unexpected error occurred")));
+    assert_eq!(
+        (missing.status.as_u16(), missing.message().as_deref()),
+        (500, Some("An unexpected error occurred"))
+    );
 }
 
 #[tokio::test]
@@ -243,9 +407,17 @@ async fn a_certificate_or_a_key() {
             call = call.header("apikey", key);
         }
         let answer = call.await;
-        assert_eq!(answer.received("x-consumer-username").as_deref(), Some(who), "{certificate} {with}");
+        assert_eq!(
+            answer.received("x-consumer-username").as_deref(),
+            Some(who),
+            "{certificate} {with}"
+        );
         let line = stack.line_of(&answer).await;
-        assert_eq!(line["principals"].as_array().map(Vec::len), Some(principals), "{certificate} {with}");
+        assert_eq!(
+            line["principals"].as_array().map(Vec::len),
+            Some(principals),
+            "{certificate} {with}"
+        );
     }
 }
 
@@ -260,7 +432,12 @@ async fn a_certificate_and_a_key() {
         ("alice", "wrong", 401, "key-auth", Some("token_untrusted")),
         ("alice", "", 401, "key-auth", Some("token_missing")),
     ] {
-        let answer = stack.gateway().cert(certificate).get("/both").header("apikey", key).await;
+        let answer = stack
+            .gateway()
+            .cert(certificate)
+            .get("/both")
+            .header("apikey", key)
+            .await;
         assert_eq!(answer.status, status, "{certificate} {key}");
         let line = stack.line_of(&answer).await;
         assert_eq!(line["decision"]["plugin"], plugin, "{certificate} {key}");
@@ -274,10 +451,22 @@ async fn a_certificate_and_a_key() {
 #[tokio::test]
 async fn the_edges_certificate_is_not_its_clients_key() {
     let stack = start().await;
-    for (key, status, who) in [("", 401, ""), ("wrong", 401, ""), (ALICE, 200, "alice@example.com")] {
-        let answer = stack.edge("public").get("/behind-the-edge").header("apikey", key).await;
+    for (key, status, who) in [
+        ("", 401, ""),
+        ("wrong", 401, ""),
+        (ALICE, 200, "alice@example.com"),
+    ] {
+        let answer = stack
+            .edge("public")
+            .get("/behind-the-edge")
+            .header("apikey", key)
+            .await;
         assert_eq!(answer.status, status, "{key}: {answer:?}");
-        assert_eq!(answer.received("x-consumer-username").unwrap_or_default(), who, "{key}");
+        assert_eq!(
+            answer.received("x-consumer-username").unwrap_or_default(),
+            who,
+            "{key}"
+        );
     }
 }
 

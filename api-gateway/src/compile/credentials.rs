@@ -1,6 +1,8 @@
 //! The document's credentials as indexes, and the plugins that look in them. An index is made only where a plugin needs
 //! it, once for all of its instances.
 
+mod jwt_secrets;
+
 use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +12,19 @@ use rustls::pki_types::UnixTime;
 use transport::finding::Finding;
 use uuid::Uuid;
 
+use self::jwt_secrets::SecretForm;
 use super::Compilation;
 use super::certificate_auth::fallback;
 use crate::consumer::Consumers;
-use crate::credential::{Keys, Owner, PasswordHash, Passwords};
+use crate::credential::{JwtSecrets, Keys, Owner, PasswordHash, Passwords};
 use crate::document::plugin::basic_auth::BasicAuthConfig;
+use crate::document::plugin::jwt::JwtConfig;
 use crate::document::plugin::key_auth::KeyAuthConfig;
 use crate::document::{BasicauthCredential, End, KeyauthCredential};
 use crate::plugin::basic_auth::BasicAuth;
-use crate::plugin::credential_auth::{CredentialAuth, Preflight, Visibility};
-use crate::plugin::key_auth::{KeyAuth, KeyName, Places};
+use crate::plugin::credential_auth::{Challenges, CredentialAuth, Preflight, Visibility};
+use crate::plugin::jwt::{ClaimRules, Jwt, Places};
+use crate::plugin::key_auth::{self, KeyAuth, KeyName};
 
 /// What all instances share.
 pub(super) struct Credentials<'c, 'a> {
@@ -27,6 +32,8 @@ pub(super) struct Credentials<'c, 'a> {
     consumers: &'c Consumers,
     keys: OnceCell<Arc<Keys>>,
     passwords: OnceCell<Arc<Passwords>>,
+    /// As they stand there, and as base64 of the secrets proper (`secret_is_base64`).
+    jwt_secrets: [OnceCell<Arc<JwtSecrets>>; 2],
 }
 
 impl<'c, 'a> Credentials<'c, 'a> {
@@ -37,6 +44,7 @@ impl<'c, 'a> Credentials<'c, 'a> {
             consumers,
             keys: OnceCell::new(),
             passwords: OnceCell::new(),
+            jwt_secrets: Default::default(),
         }
     }
 
@@ -49,14 +57,14 @@ impl<'c, 'a> Credentials<'c, 'a> {
             auth: CredentialAuth {
                 anonymous: fallback(config.anonymous.as_ref(), self.consumers),
                 preflight: preflight(config.run_on_preflight),
-                challenge: config.challenge.clone(),
+                challenges: same_for_all(&config.challenge),
             },
             names: config
                 .key_names
                 .iter()
                 .map(|located| name(&located.value))
                 .collect(),
-            places: Places {
+            places: key_auth::Places {
                 header: config.key_in_header,
                 query: config.key_in_query,
             },
@@ -71,10 +79,59 @@ impl<'c, 'a> Credentials<'c, 'a> {
                 anonymous: fallback(config.anonymous.as_ref(), self.consumers),
                 // Kong has no switch for it here.
                 preflight: Preflight::Authenticated,
-                challenge: config.challenge.clone(),
+                challenges: same_for_all(&config.challenge),
             },
             visibility: visibility(config.hide_credentials),
             passwords: Arc::clone(self.passwords.get_or_init(|| Arc::new(self.all_passwords()))),
+        }
+    }
+
+    pub(super) fn jwt(&self, config: &JwtConfig) -> Jwt {
+        let texts = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+        Jwt {
+            auth: CredentialAuth {
+                anonymous: fallback(config.anonymous.as_ref(), self.consumers),
+                preflight: preflight(config.run_on_preflight),
+                challenges: config.challenges.clone(),
+            },
+            places: Places {
+                arguments: texts(&config.uri_param_names),
+                cookies: texts(&config.cookie_names),
+                headers: config
+                    .header_names
+                    .iter()
+                    .map(|name| name.value.clone())
+                    .collect(),
+            },
+            key_claim: config.key_claim_name.as_str().into(),
+            rules: ClaimRules {
+                expiry: config.verifies_exp,
+                begin: config.verifies_nbf,
+                furthest_end: config.maximum_expiration,
+            },
+            secrets: self.secrets(if config.secret_is_base64 {
+                SecretForm::Base64
+            } else {
+                SecretForm::Plain
+            }),
+        }
+    }
+
+    /// An instance's secrets. What cannot be used is told here.
+    fn secrets(&self, form: SecretForm) -> Arc<JwtSecrets> {
+        let [plain, base64] = &self.jwt_secrets;
+        let cell = match form {
+            SecretForm::Plain => plain,
+            SecretForm::Base64 => base64,
+        };
+        let made = || Arc::new(jwt_secrets::all(self.compilation, self.consumers, form));
+        Arc::clone(cell.get_or_init(made))
+    }
+
+    /// Whether every secret can be used, also where no plugin does.
+    pub(super) fn check(&self) {
+        if self.jwt_secrets.iter().all(|made| made.get().is_none()) {
+            self.secrets(SecretForm::Plain);
         }
     }
 
@@ -114,6 +171,13 @@ impl<'c, 'a> Credentials<'c, 'a> {
             passwords.add(&credential.username, credential.consumer, hash, owner);
         }
         passwords
+    }
+}
+
+fn same_for_all(challenge: &HeaderValue) -> Challenges {
+    Challenges {
+        absent: challenge.clone(),
+        invalid: challenge.clone(),
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
             | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
+            | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
             | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}

@@ -21,7 +21,7 @@ pub(super) fn check(
     for turn in chain.slots().iter().enumerate() {
         let (_, slot) = turn;
         match slot.for_everybody() {
-            Some(Plugin::BasicAuth(_) | Plugin::KeyAuth(_)) => said.note(turn, true),
+            Some(Plugin::BasicAuth(_) | Plugin::Jwt(_) | Plugin::KeyAuth(_)) => said.note(turn, true),
             Some(Plugin::MtlsAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
             Some(Plugin::HeaderCertAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
             Some(Plugin::Acl(acl)) => {

@@ -39,6 +39,7 @@ impl Plugins<'_> {
                 | Plugin::BasicAuth(_)
                 | Plugin::CorrelationId(_)
                 | Plugin::IpRestriction(_)
+                | Plugin::Jwt(_)
                 | Plugin::KeyAuth(_)
                 | Plugin::MtlsAuth(_)
                 | Plugin::Principals(_)
@@ -66,6 +67,7 @@ pub(super) fn compile<'a>(
     let plugins = Plugins {
         all: considered.filter_map(configured).collect(),
     };
+    credentials.check();
     check_header_names(compilation, &plugins);
     plugins
 }
@@ -86,6 +88,7 @@ fn plugin(
             Plugin::HeaderCertAuth(certificates.header_cert_auth(config, entity.place)?)
         }
         PluginConfig::IpRestriction(config) => Plugin::IpRestriction(ip_restriction(config)),
+        PluginConfig::Jwt(config) => Plugin::Jwt(credentials.jwt(config)),
         PluginConfig::KeyAuth(config) => Plugin::KeyAuth(credentials.key_auth(config)),
         PluginConfig::MtlsAuth(config) => Plugin::MtlsAuth(certificates.mtls_auth(config, entity.place)?),
         PluginConfig::Principals(config) => Plugin::Principals(principals.principals(config)?),
@@ -211,6 +214,11 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
                     (located.place, name, is_nobodys(name))
                 });
                 (names.collect(), "config.key_names", "a key")
+            }
+            PluginConfig::Jwt(config) => {
+                let names = config.header_names.iter();
+                let names = names.map(|name| (name.place, &name.value, is_nobodys(&name.value)));
+                (names.collect(), "config.header_names", "a token")
             }
             PluginConfig::Acl(_)
             | PluginConfig::BasicAuth(_)

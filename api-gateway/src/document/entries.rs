@@ -31,12 +31,13 @@ pub(super) enum Collection {
     HeaderCertAuthCredentials,
     KeyauthCredentials,
     BasicauthCredentials,
+    JwtSecrets,
     ClonedPlugins,
     Plugins,
 }
 
 impl Collection {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Services,
         Self::Upstreams,
         Self::Targets,
@@ -52,6 +53,7 @@ impl Collection {
         Self::HeaderCertAuthCredentials,
         Self::KeyauthCredentials,
         Self::BasicauthCredentials,
+        Self::JwtSecrets,
         Self::ClonedPlugins,
         Self::Plugins,
     ];
@@ -74,6 +76,7 @@ impl Collection {
             Self::HeaderCertAuthCredentials => "header_cert_auth_credentials",
             Self::KeyauthCredentials => "keyauth_credentials",
             Self::BasicauthCredentials => "basicauth_credentials",
+            Self::JwtSecrets => "jwt_secrets",
             Self::ClonedPlugins => "cloned_plugins",
             Self::Plugins => "plugins",
         }
@@ -92,6 +95,7 @@ impl Collection {
                 Self::HeaderCertAuthCredentials,
                 Self::KeyauthCredentials,
                 Self::BasicauthCredentials,
+                Self::JwtSecrets,
                 Self::ConsumerGroupConsumers,
             ],
             Self::ConsumerGroups => &[Self::Plugins, Self::ConsumerGroupConsumers],
@@ -105,6 +109,7 @@ impl Collection {
             | Self::HeaderCertAuthCredentials
             | Self::KeyauthCredentials
             | Self::BasicauthCredentials
+            | Self::JwtSecrets
             | Self::ClonedPlugins
             | Self::Plugins => &[],
         }
@@ -129,6 +134,7 @@ impl Collection {
             | Self::HeaderCertAuthCredentials
             | Self::KeyauthCredentials
             | Self::BasicauthCredentials
+            | Self::JwtSecrets
             | Self::ClonedPlugins
             | Self::Plugins => "",
         }
@@ -154,7 +160,8 @@ impl Collection {
             | Self::HeaderCertAuthCredentials
             // Theirs are secret, or are told of where they are read: no finding may repeat them.
             | Self::KeyauthCredentials
-            | Self::BasicauthCredentials => None,
+            | Self::BasicauthCredentials
+            | Self::JwtSecrets => None,
         }
     }
 
@@ -168,6 +175,7 @@ impl Collection {
                 | Self::ConsumerGroupConsumers
                 | Self::KeyauthCredentials
                 | Self::BasicauthCredentials
+                | Self::JwtSecrets
         )
     }
 }

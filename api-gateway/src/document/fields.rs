@@ -19,7 +19,6 @@ const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "filter_chains",
     "graphql_ratelimiting_advanced_cost_decoration",
     "hmacauth_credentials",
-    "jwt_secrets",
     "jwt_signer_jwks",
     "key_sets",
     "keyauth_enc_credentials",

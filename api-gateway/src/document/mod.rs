@@ -17,6 +17,7 @@ mod fields;
 mod host;
 mod id;
 mod json;
+mod jwt_secret;
 mod keyauth_credential;
 pub(crate) mod log;
 mod name;
@@ -54,6 +55,7 @@ pub use certificate::{Certificate, KeyPair, Sni};
 pub use certificate_mapping::CertificateMapping;
 pub use cloned_plugin::ClonedPlugin;
 pub use consumer::{Consumer, ConsumerGroup, ConsumerGroupConsumer};
+pub use jwt_secret::JwtSecret;
 pub use keyauth_credential::{End, KeyauthCredential};
 pub use plugin::{Plugin, PluginConfig, PluginKind, PluginName};
 pub use route::{PathHandling, Route, RouteHeader, RouteProtocol};
@@ -96,6 +98,8 @@ pub struct Document {
     pub keyauth_credentials: Vec<KeyauthCredential>,
     /// `basicauth_credentials`
     pub basicauth_credentials: Vec<BasicauthCredential>,
+    /// `jwt_secrets`
+    pub jwt_secrets: Vec<JwtSecret>,
     /// Whether passwords stand in it as they are (`_transform`), not as Kong stores them.
     pub is_transformed: bool,
     /// `cloned_plugins`

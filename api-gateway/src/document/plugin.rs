@@ -3,8 +3,10 @@
 pub mod acl;
 pub mod basic_auth;
 pub mod certificate_auth;
+mod challenge;
 pub mod correlation_id;
 pub mod ip_restriction;
+pub mod jwt;
 pub mod key_auth;
 pub mod name;
 pub mod named_consumer;
@@ -24,6 +26,7 @@ use basic_auth::BasicAuthConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
+use jwt::JwtConfig;
 use key_auth::KeyAuthConfig;
 use principals::PrincipalsConfig;
 use request_termination::RequestTerminationConfig;
@@ -86,6 +89,8 @@ pub enum PluginKind {
     HeaderCertAuth,
     /// `ip-restriction`.
     IpRestriction,
+    /// `jwt`.
+    Jwt,
     /// `key-auth`.
     KeyAuth,
     /// `mtls-auth`.
@@ -98,12 +103,13 @@ pub enum PluginKind {
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Acl,
         Self::BasicAuth,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
+        Self::Jwt,
         Self::KeyAuth,
         Self::MtlsAuth,
         Self::Principals,
@@ -118,6 +124,7 @@ impl PluginKind {
             Self::CorrelationId => "correlation-id",
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
+            Self::Jwt => "jwt",
             Self::KeyAuth => "key-auth",
             Self::MtlsAuth => "mtls-auth",
             Self::Principals => "principals",
@@ -133,6 +140,7 @@ impl PluginKind {
             Self::CorrelationId => 100_001,
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
+            Self::Jwt => 1450,
             Self::KeyAuth => 1250,
             Self::MtlsAuth => 1600,
             Self::Principals => 960,
@@ -143,7 +151,7 @@ impl PluginKind {
     /// Whether it finds out who calls.
     pub fn authenticates(self) -> bool {
         match self {
-            Self::BasicAuth | Self::HeaderCertAuth | Self::KeyAuth | Self::MtlsAuth => true,
+            Self::BasicAuth | Self::HeaderCertAuth | Self::Jwt | Self::KeyAuth | Self::MtlsAuth => true,
             Self::Acl
             | Self::CorrelationId
             | Self::IpRestriction
@@ -159,6 +167,7 @@ impl PluginKind {
             Self::Acl
             | Self::BasicAuth
             | Self::HeaderCertAuth
+            | Self::Jwt
             | Self::KeyAuth
             | Self::MtlsAuth
             | Self::Principals => false,
@@ -180,6 +189,8 @@ pub enum PluginConfig {
     HeaderCertAuth(Box<HeaderCertAuthConfig>),
     /// Of `ip-restriction` and its clones.
     IpRestriction(IpRestrictionConfig),
+    /// Of `jwt` and its clones.
+    Jwt(Box<JwtConfig>),
     /// Of `key-auth` and its clones.
     KeyAuth(KeyAuthConfig),
     /// Of `mtls-auth` and its clones.
@@ -363,6 +374,7 @@ impl PluginKind {
         match self {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
             Self::BasicAuth => basic_auth::read(at).map(PluginConfig::BasicAuth),
+            Self::Jwt => jwt::read(at).map(Box::new).map(PluginConfig::Jwt),
             Self::KeyAuth => key_auth::read(at).map(PluginConfig::KeyAuth),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),

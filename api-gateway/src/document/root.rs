@@ -13,7 +13,7 @@ use super::reader::{At, Context, Format, Trail};
 use super::tree::{Node, Value};
 use super::{
     Document, acl, basicauth_credential, ca_certificate, certificate, certificate_mapping, cloned_plugin,
-    consumer, keyauth_credential, plugin, route, rule, service, upstream,
+    consumer, jwt_secret, keyauth_credential, plugin, route, rule, service, upstream,
 };
 
 const FORMATS: &[(&str, Format)] = &[
@@ -114,6 +114,7 @@ fn empty(source: &Arc<str>, is_transformed: bool) -> Document {
         header_cert_auth_credentials: Vec::new(),
         keyauth_credentials: Vec::new(),
         basicauth_credentials: Vec::new(),
+        jwt_secrets: Vec::new(),
         is_transformed,
         cloned_plugins: Vec::new(),
         plugins: Vec::new(),
@@ -173,6 +174,7 @@ fn read_entity(
                 .basicauth_credentials
                 .push(basicauth_credential::read(entity, context)?);
         }
+        Collection::JwtSecrets => document.jwt_secrets.push(jwt_secret::read(entity, context)?),
         Collection::ClonedPlugins => document.cloned_plugins.push(cloned_plugin::read(entity)?),
         Collection::Plugins => document.plugins.push(plugin::read(entity, context)?),
         Collection::Snis => return None,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::{AUTHORIZATION, HeaderName, PROXY_AUTHORIZATION};
-use rustls::pki_types::UnixTime;
 
 use super::credential_auth::{CredentialAuth, Visibility};
 use crate::credential::{Owner, Passwords};
@@ -66,7 +65,7 @@ impl BasicAuth {
     }
 
     /// Whose password an answer under way was admitted by, if it is still the same.
-    pub fn find_again(&self, identity: &BearerIdentity, _now: UnixTime) -> Option<&Owner> {
+    pub fn find_again(&self, identity: &BearerIdentity) -> Option<&Owner> {
         let owner = self.passwords.named(&identity.subject)?;
         (owner.identity.mark? == identity.mark?).then_some(owner)
     }

@@ -17,8 +17,17 @@ pub struct CredentialAuth {
     pub anonymous: Option<Fallback>,
     /// `run_on_preflight`.
     pub preflight: Preflight,
-    /// `WWW-Authenticate`, made of the scheme and `realm`.
-    pub challenge: HeaderValue,
+    /// What the client is told to do better.
+    pub challenges: Challenges,
+}
+
+/// `WWW-Authenticate`, made of the scheme and `realm`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenges {
+    /// Where no credential came.
+    pub absent: HeaderValue,
+    /// Where one came that is not good.
+    pub invalid: HeaderValue,
 }
 
 /// What becomes of `OPTIONS`.
@@ -49,10 +58,12 @@ impl CredentialAuth {
 
     /// Refuses with the challenge, or lets the caller go on as the anonymous consumer.
     pub fn fall_back(&self, exchange: &mut Exchange<'_>, fault: CredentialFault) -> Result<(), Rejection> {
-        let rejection = Rejection::Credential(Box::new(CredentialRefused {
-            fault,
-            challenge: self.challenge.clone(),
-        }));
+        let challenge = if fault.is_absence() {
+            self.challenges.absent.clone()
+        } else {
+            self.challenges.invalid.clone()
+        };
+        let rejection = Rejection::Credential(Box::new(CredentialRefused { fault, challenge }));
         match &self.anonymous {
             Some(anonymous) => anonymous.stand_in(exchange, rejection),
             None => Err(rejection),

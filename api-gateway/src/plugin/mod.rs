@@ -12,6 +12,7 @@ pub mod credential_auth;
 pub mod fallback;
 pub mod header_cert_auth;
 pub mod ip_restriction;
+pub mod jwt;
 pub mod key_auth;
 pub mod mtls_auth;
 pub mod principals;
@@ -27,13 +28,14 @@ use self::basic_auth::BasicAuth;
 use self::correlation_id::CorrelationId;
 use self::header_cert_auth::HeaderCertAuth;
 use self::ip_restriction::IpRestriction;
+use self::jwt::Jwt;
 use self::key_auth::KeyAuth;
 use self::mtls_auth::MtlsAuth;
 use self::principals::Principals;
 use self::request_termination::RequestTermination;
 use crate::consumer::ConsumerKey;
 use crate::document::Place;
-use crate::exchange::{BearerIdentity, Exchange};
+use crate::exchange::{Exchange, Principal, Proof};
 use crate::rejection::Rejection;
 
 pub use self::chain::{Chain, Refused, Slot};
@@ -60,6 +62,8 @@ pub enum Plugin {
     HeaderCertAuth(HeaderCertAuth),
     /// Judges the client's address.
     IpRestriction(IpRestriction),
+    /// Authenticates by a token that a consumer signed.
+    Jwt(Jwt),
     /// Authenticates by a key.
     KeyAuth(KeyAuth),
     /// Authenticates by the certificate of the connection.
@@ -81,6 +85,7 @@ impl Plugin {
             }
             Self::HeaderCertAuth(plugin) => plugin.access(name, exchange),
             Self::IpRestriction(plugin) => plugin.access(exchange),
+            Self::Jwt(plugin) => plugin.access(name, exchange),
             Self::KeyAuth(plugin) => plugin.access(name, exchange),
             Self::MtlsAuth(plugin) => plugin.access(name, exchange),
             Self::Principals(plugin) => plugin.access(exchange),
@@ -95,6 +100,7 @@ impl Plugin {
             | Self::BasicAuth(_)
             | Self::HeaderCertAuth(_)
             | Self::IpRestriction(_)
+            | Self::Jwt(_)
             | Self::KeyAuth(_)
             | Self::MtlsAuth(_)
             | Self::Principals(_) => true,
@@ -103,9 +109,13 @@ impl Plugin {
     }
 
     /// Whom a bearer credential that this plugin admitted before leads to by what is in force now, if it still does.
-    pub fn still_admits(&self, identity: &BearerIdentity, now: UnixTime) -> Option<ConsumerKey> {
+    pub fn still_admits(&self, principal: &Principal, now: UnixTime) -> Option<ConsumerKey> {
+        let Proof::Bearer(identity) = &principal.proof else {
+            return None;
+        };
         let owner = match self {
-            Self::BasicAuth(plugin) => plugin.find_again(identity, now),
+            Self::BasicAuth(plugin) => plugin.find_again(identity),
+            Self::Jwt(plugin) => plugin.find_again(principal.credential.as_ref()?, identity, now),
             Self::KeyAuth(plugin) => plugin.find_again(identity, now),
             Self::Acl(_)
             | Self::CorrelationId(_)

@@ -92,6 +92,14 @@ fn body_of(rejection: &Rejection, addressee: &Addressee<'_>) -> (Option<HeaderVa
     {
         return (None, String::new());
     }
+    if let Rejection::Credential(refused) = rejection
+        && let Some(body) = refused.fault.own_body()
+    {
+        return (
+            Some(HeaderValue::from_static("application/json; charset=utf-8")),
+            body,
+        );
+    }
     let id = addressee.request_id.to_string();
     let body = addressee
         .preference

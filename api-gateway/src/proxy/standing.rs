@@ -79,7 +79,7 @@ impl Record {
                 let found = plugin.auth.find_again(identity, &snapshot.consumers, now);
                 found.ok().filter(|_| carried_by_right)
             }
-            (Proof::Bearer(identity), Some(plugin)) => plugin.still_admits(identity, now).map(Some),
+            (Proof::Bearer(_), Some(plugin)) => plugin.still_admits(principal, now).map(Some),
             // Another kind of plugin has the name now, or none has.
             (Proof::Socket(_) | Proof::Header(_) | Proof::Bearer(_), Some(_) | None) => None,
         };

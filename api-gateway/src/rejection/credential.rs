@@ -3,6 +3,8 @@
 
 use http::HeaderValue;
 
+use super::jwt::{JwtFault, body_of_claims};
+
 /// A refusal of one of those plugins.
 #[derive(Debug, thiserror::Error)]
 #[error("{fault}")]
@@ -38,6 +40,9 @@ pub enum CredentialFault {
     /// `basic-auth`: nobody has this name with this password.
     #[error("Unauthorized")]
     PasswordWrong,
+    /// `jwt`: anything.
+    #[error(transparent)]
+    Jwt(#[from] JwtFault),
 }
 
 impl CredentialFault {
@@ -48,6 +53,35 @@ impl CredentialFault {
             Self::KeyDuplicate | Self::PasswordMalformed => "token_malformed",
             Self::KeyUnknown | Self::PasswordWrong => "token_untrusted",
             Self::KeyExpired => "token_expired",
+            Self::Jwt(fault) => fault.reason(),
+        }
+    }
+
+    /// Whether there is no credential at all.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::KeyMissing | Self::PasswordMissing | Self::Jwt(JwtFault::Missing)
+        )
+    }
+
+    /// Whether it is one of `jwt`, which answers without asking what the client would like to read.
+    pub fn is_of_jwt(&self) -> bool {
+        matches!(self, Self::Jwt(_))
+    }
+
+    /// A body that is not a `message`.
+    pub fn own_body(&self) -> Option<String> {
+        match self {
+            Self::Jwt(JwtFault::Claims(claims)) => Some(body_of_claims(claims)),
+            Self::KeyMissing
+            | Self::KeyDuplicate
+            | Self::KeyUnknown
+            | Self::KeyExpired
+            | Self::PasswordMissing
+            | Self::PasswordMalformed
+            | Self::PasswordWrong
+            | Self::Jwt(_) => None,
         }
     }
 
@@ -60,6 +94,7 @@ impl CredentialFault {
             Self::KeyExpired => "the ttl of this key is over".to_owned(),
             Self::PasswordMalformed => "the header holds no user name and password".to_owned(),
             Self::PasswordWrong => "no basicauth_credential has this user name and password".to_owned(),
+            Self::Jwt(fault) => return fault.cause(),
         };
         Some(text)
     }

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::key_auth::realm;
+use super::challenge::challenge;
 use super::named_consumer::{NamedConsumer, anonymous};
 use crate::document::fields::Fields;
 use crate::document::reader::At;
@@ -24,7 +24,7 @@ pub(super) fn read(at: At<'_>) -> Option<BasicAuthConfig> {
     let mut fields = Fields::open(at)?;
     let hide_credentials = fields.or("hide_credentials", false, rule::boolean);
     let anonymous = anonymous(&mut fields);
-    let challenge = realm(&mut fields, "Basic", Some("service"));
+    let challenge = challenge(&mut fields, "Basic", Some("service"));
     fields.optional("brute_force_protection", brute_force_protection);
     fields.close();
     Some(BasicAuthConfig {

@@ -2,6 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 
+use super::challenge::{challenge, run_on_preflight};
 use super::named_consumer::{NamedConsumer, anonymous};
 use crate::document::fields::Fields;
 use crate::document::reader::At;
@@ -45,7 +46,7 @@ pub(super) fn read(at: At<'_>) -> Option<KeyAuthConfig> {
     let hide_credentials = fields.or("hide_credentials", false, rule::boolean);
     let anonymous = anonymous(&mut fields);
     let run_on_preflight = run_on_preflight(&mut fields);
-    let challenge = realm(&mut fields, "Key", None);
+    let challenge = challenge(&mut fields, "Key", None);
     fields.optional("identity_realms", rule::list(identity_realm));
     fields.close();
     Some(KeyAuthConfig {
@@ -86,44 +87,4 @@ fn identity_realm(at: At<'_>) -> Option<()> {
     }
     fields.close();
     Some(())
-}
-
-/// `run_on_preflight`, of the plugins that have it.
-pub(super) fn run_on_preflight(fields: &mut Fields<'_>) -> bool {
-    fields.or("run_on_preflight", true, |at| {
-        let runs = rule::boolean(at)?;
-        if !runs {
-            at.warn(
-                "open-preflight",
-                "OPTIONS requests pass without authentication, whatever the upstream does with them",
-            );
-        }
-        Some(runs)
-    })
-}
-
-/// `realm`: the challenge that it makes. `None`: there is none unless it is given.
-pub(super) fn realm(
-    fields: &mut Fields<'_>,
-    scheme: &'static str,
-    default: Option<&str>,
-) -> Option<HeaderValue> {
-    let written = fields.is_written("realm");
-    let challenge = |realm: &str| HeaderValue::try_from(format!("{scheme} realm=\"{realm}\"")).ok();
-    let given = fields.optional("realm", |at| {
-        let realm = rule::text(at)?;
-        let is_sound = realm.chars().all(|char| !char.is_control() && !"\"\\".contains(char));
-        if !is_sound {
-            return at.refuse(
-                "invalid-value",
-                "a realm with a quotation mark, a backslash or a control character would be read as something else",
-            );
-        }
-        challenge(&realm)
-    });
-    match (given, default) {
-        (Some(challenge), _) => Some(challenge),
-        (None, Some(default)) if !written => challenge(default),
-        (None, _) => Some(HeaderValue::from_static(scheme)),
-    }
 }

@@ -115,7 +115,6 @@ const KONGS: &[&str] = &[
     "jq",
     "json-threat-protection",
     "jwe-decrypt",
-    "jwt",
     "jwt-signer",
     "kafka-consume",
     "kafka-log",

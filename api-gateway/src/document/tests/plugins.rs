@@ -349,6 +349,7 @@ fn header_cert_auth_says_where_the_certificate_is() {
             | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
+            | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
             | PluginConfig::MtlsAuth(_)
             | PluginConfig::Principals(_)
