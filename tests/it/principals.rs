@@ -66,22 +66,39 @@ async fn two_certificates_of_one_consumer_and_of_two() {
                 - {username: guest, custom_id: g1, tags: ['org:acme']}\nroutes:\n"
         .to_owned();
     let required = "{name: principals, config: {require: [mtls-auth, header-cert-auth]";
-    let routes: String = [("consumer", ""), ("custom_id", ""), ("tag:org:", ""), ("tag:org", "")]
-        .iter()
-        .enumerate()
-        .map(|(number, (same, _))| {
-            let plugins = [by_socket(""), by_header(""), format!("{required}, same: '{same}'}}}}")];
-            route(&format!("r{number}"), &plugins.join(", "))
-        })
-        .collect();
-    let guest = [by_socket(", anonymous: guest"), by_header(""), format!("{required}, same: 'tag:org:'}}}}")];
+    let routes: String = [
+        ("consumer", ""),
+        ("custom_id", ""),
+        ("tag:org:", ""),
+        ("tag:org", ""),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(number, (same, _))| {
+        let plugins = [
+            by_socket(""),
+            by_header(""),
+            format!("{required}, same: '{same}'}}}}"),
+        ];
+        route(&format!("r{number}"), &plugins.join(", "))
+    })
+    .collect();
+    let guest = [
+        by_socket(", anonymous: guest"),
+        by_header(""),
+        format!("{required}, same: 'tag:org:'}}}}"),
+    ];
     let nobodys = ", skip_consumer_lookup: true";
     let named = [
         by_socket(nobodys),
         by_header(nobodys),
         format!("{required}, allow: {{mtls-auth: [alice], header-cert-auth: [bob]}}}}}}"),
     ];
-    let consumerless = [by_socket(nobodys), by_header(nobodys), format!("{required}, same: consumer}}}}")];
+    let consumerless = [
+        by_socket(nobodys),
+        by_header(nobodys),
+        format!("{required}, same: consumer}}}}"),
+    ];
     let document = [
         text,
         routes,
@@ -115,8 +132,16 @@ async fn two_certificates_of_one_consumer_and_of_two() {
     ] {
         let client = showing(&stack, stack.gateway(), own);
         let answer = carrying(&stack, client.get(&format!("/{path}")), carried).await;
-        assert_eq!(stack.reason_of(&answer).await, reason, "{own} with {carried} at {path}");
-        assert_eq!(answer.status == 200, reason.is_empty(), "{own} with {carried} at {path}");
+        assert_eq!(
+            stack.reason_of(&answer).await,
+            reason,
+            "{own} with {carried} at {path}"
+        );
+        assert_eq!(
+            answer.status == 200,
+            reason.is_empty(),
+            "{own} with {carried} at {path}"
+        );
     }
 }
 
@@ -136,7 +161,9 @@ async fn the_upstream_is_told_of_each_on_demand_and_by_nobody_else() {
     let alice = stack.edge("public").cert("alice");
     for client in [alice.clone(), alice.over_http2()] {
         for (path, told) in [("/told", true), ("/both", false), ("/untold", false)] {
-            let call = CLAIMED.iter().fold(client.get(path), |call, name| call.header(name, "mallet"));
+            let call = CLAIMED
+                .iter()
+                .fold(client.get(path), |call, name| call.header(name, "mallet"));
             let answer = call.await;
             assert_eq!(answer.status, 200, "{path}: {answer:?}");
             let mut names = answer.received_names("x");
@@ -151,7 +178,10 @@ async fn the_upstream_is_told_of_each_on_demand_and_by_nobody_else() {
                 .filter(|(name, _)| !name.ends_with("-consumer-id"))
                 .collect();
             let expected = [
-                ("x-principal-header-cert-auth-credential-identifier", "alice@example.com"),
+                (
+                    "x-principal-header-cert-auth-credential-identifier",
+                    "alice@example.com",
+                ),
                 ("x-principal-header-cert-auth-custom-id", "alice-1"),
                 ("x-principal-header-cert-auth-evidence", "header"),
                 ("x-principal-header-cert-auth-groups", "partners"),
@@ -193,7 +223,11 @@ async fn a_tunnel_is_judged_by_it_again() {
     );
     let open = tokio::spawn(async move { alice.raw(request.as_bytes()).await });
     harness::stack::eventually("the tunnel", async || (stack.upstream.count() > 0).then_some(())).await;
-    stack.change("kong.yaml", "tags: [\"org:acme\", \"tier:edge\"]", "tags: [\"org:other\"]");
+    stack.change(
+        "kong.yaml",
+        "tags: [\"org:acme\", \"tier:edge\"]",
+        "tags: [\"org:other\"]",
+    );
     stack.reload_gateway().await;
     let text = open.await.unwrap().unwrap();
     assert!(text.starts_with("HTTP/1.1 101"), "{text}");

@@ -89,14 +89,29 @@ async fn what_could_not_work_is_told_at_its_word() {
 async fn principals_that_one_header_would_tell_of_are_refused() {
     let two = "- {route: r, name: mtls-auth_1400, config: {ca_certificates: [c1a00000-0000-4000-8000-000000000001]}}\n";
     for (more, refused) in [
-        ("{route: r, name: principals, config: {require: [mtls-auth_1400, mtls-auth_1500], upstream_headers: true}}", false),
-        ("{route: r, name: principals, config: {require: [mtls-auth_1400, mtls-auth-1400], upstream_headers: true}}", true),
-        ("{route: r, name: principals, config: {require: [mtls-auth_1400, mtls-auth.1400]}}", false),
-        ("{route: r, name: principals, config: {require: [Mtls-Auth-1400, mtls-auth_1400], upstream_headers: true}}", true),
+        (
+            "{route: r, name: principals, config: {require: [mtls-auth_1400, mtls-auth_1500], upstream_headers: true}}",
+            false,
+        ),
+        (
+            "{route: r, name: principals, config: {require: [mtls-auth_1400, mtls-auth-1400], upstream_headers: true}}",
+            true,
+        ),
+        (
+            "{route: r, name: principals, config: {require: [mtls-auth_1400, mtls-auth.1400]}}",
+            false,
+        ),
+        (
+            "{route: r, name: principals, config: {require: [Mtls-Auth-1400, mtls-auth_1400], upstream_headers: true}}",
+            true,
+        ),
     ] {
-        let report = Stack::reading(format!("{HEAD}{two}- {more}\n")).without_lists().findings();
+        let report = Stack::reading(format!("{HEAD}{two}- {more}\n"))
+            .without_lists()
+            .findings();
         let told = report.iter().any(|finding| {
-            finding.code == "ambiguous-header" && finding.message.contains("x-principal-mtls-auth-1400-consumer-id")
+            finding.code == "ambiguous-header"
+                && finding.message.contains("x-principal-mtls-auth-1400-consumer-id")
         });
         assert_eq!(told, refused, "{more}: {report}");
     }

@@ -219,7 +219,7 @@ fn problem(
 ) -> Option<Problem> {
     let kind = |name: &str| {
         let entity = scopes.in_effect(name, route.id, route.service)?;
-        Some((entity.name.kind, entity.config.stands_back()))
+        Some((entity.name.kind, entity.config.anonymous().is_some()))
     };
     let authenticates = |name: &str| kind(name).is_some_and(|(kind, _)| kind.authenticates());
     let slots = chain.slots();

@@ -28,6 +28,7 @@ use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
 use jwt::JwtConfig;
 use key_auth::KeyAuthConfig;
+use named_consumer::NamedConsumer;
 use principals::PrincipalsConfig;
 use request_termination::RequestTerminationConfig;
 
@@ -202,18 +203,20 @@ pub enum PluginConfig {
 }
 
 impl PluginConfig {
-    /// Whether it has an `anonymous` consumer: then it stands back where another plugin has authenticated somebody.
-    pub fn stands_back(&self) -> bool {
+    /// The `anonymous` of a plugin that authenticates: with it, one that finds no credential lets the request go on, and
+    /// one whose turn comes after another's success looks at none.
+    pub fn anonymous(&self) -> Option<&Located<NamedConsumer>> {
         match self {
-            Self::BasicAuth(config) => config.anonymous.is_some(),
-            Self::HeaderCertAuth(config) => config.auth.anonymous.is_some(),
-            Self::KeyAuth(config) => config.anonymous.is_some(),
-            Self::MtlsAuth(config) => config.auth.anonymous.is_some(),
+            Self::BasicAuth(config) => config.anonymous.as_ref(),
+            Self::HeaderCertAuth(config) => config.auth.anonymous.as_ref(),
+            Self::Jwt(config) => config.anonymous.as_ref(),
+            Self::KeyAuth(config) => config.anonymous.as_ref(),
+            Self::MtlsAuth(config) => config.auth.anonymous.as_ref(),
             Self::Acl(_)
             | Self::CorrelationId(_)
             | Self::IpRestriction(_)
             | Self::Principals(_)
-            | Self::RequestTermination(_) => false,
+            | Self::RequestTermination(_) => None,
         }
     }
 }

@@ -42,11 +42,21 @@ impl<'s> Secrets<'s> {
             known: Vec::new(),
         };
         for slot in snapshot.routes.iter().flat_map(|route| route.chain.slots()) {
-            if let Some(Plugin::KeyAuth(plugin)) = slot.for_everybody() {
-                for name in &plugin.names {
-                    secrets.headers.insert(name.header.clone());
-                    secrets.arguments.insert(name.argument.as_bytes().to_vec());
+            match slot.for_everybody() {
+                Some(Plugin::KeyAuth(plugin)) => {
+                    for name in &plugin.names {
+                        secrets.headers.insert(name.header.clone());
+                        secrets.arguments.insert(name.argument.as_bytes().to_vec());
+                    }
                 }
+                Some(Plugin::Jwt(plugin)) => {
+                    let names = plugin.places.arguments.iter();
+                    secrets
+                        .arguments
+                        .extend(names.map(|name| name.as_bytes().to_vec()));
+                    secrets.headers.extend(plugin.places.headers.iter().cloned());
+                }
+                Some(_) | None => {}
             }
         }
         secrets

@@ -16,38 +16,64 @@ use crate::identity::Claim;
 use crate::plugin::Plugin;
 use crate::plugin::acl::{Acl, Groups, Subject};
 use crate::plugin::header_cert_auth::HeaderCertAuth;
-use crate::plugin::key_auth::KeyAuth;
-use crate::plugin::mtls_auth::MtlsAuth;
 use crate::plugin::principals::Principals;
 use crate::query;
 use crate::rejection::Rejection;
 
 /// What a plugin sees at its turn.
 pub(super) fn of(plugin: &Plugin, exchange: &Exchange<'_>) -> Vec<String> {
+    if stands_back(plugin, exchange) {
+        return vec![STANDS_BACK.to_owned()];
+    }
     match plugin {
         Plugin::Acl(acl) => of_acl(acl, exchange),
-        Plugin::BasicAuth(plugin) if plugin.auth.stands_back(exchange) => vec![STANDS_BACK.to_owned()],
-        Plugin::BasicAuth(_) => vec![in_headers([PROXY_AUTHORIZATION, AUTHORIZATION].iter(), exchange)],
+        Plugin::BasicAuth(_) => {
+            let headers = [PROXY_AUTHORIZATION, AUTHORIZATION];
+            places(headers.iter(), std::iter::empty(), exchange)
+        }
         Plugin::HeaderCertAuth(plugin) => of_header(plugin, exchange),
         Plugin::IpRestriction(_) => vec![match exchange.arrival.client_ip {
             Some(address) => format!("the client's address is {address}"),
             None => "the client's address is not one".to_owned(),
         }],
-        Plugin::KeyAuth(plugin) if plugin.auth.stands_back(exchange) => vec![STANDS_BACK.to_owned()],
-        Plugin::KeyAuth(plugin) => of_key(plugin, exchange),
-        Plugin::MtlsAuth(plugin) => of_socket(plugin, exchange),
+        Plugin::Jwt(plugin) => {
+            let arguments = plugin.places.arguments.iter().map(AsRef::as_ref);
+            places(plugin.places.headers.iter(), arguments, exchange)
+        }
+        Plugin::KeyAuth(plugin) => {
+            let headers = plugin.names.iter().filter(|_| plugin.places.header);
+            let arguments = plugin.names.iter().filter(|_| plugin.places.query);
+            places(
+                headers.map(|name| &name.header),
+                arguments.map(|name| &*name.argument),
+                exchange,
+            )
+        }
+        Plugin::MtlsAuth(_) => of_socket(exchange),
         Plugin::Principals(plugin) => of_principals(plugin, exchange),
         Plugin::CorrelationId(_) | Plugin::RequestTermination(_) => Vec::new(),
+    }
+}
+
+fn stands_back(plugin: &Plugin, exchange: &Exchange<'_>) -> bool {
+    match plugin {
+        Plugin::BasicAuth(plugin) => plugin.auth.stands_back(exchange),
+        Plugin::HeaderCertAuth(plugin) => plugin.stands_back(exchange),
+        Plugin::Jwt(plugin) => plugin.auth.stands_back(exchange),
+        Plugin::KeyAuth(plugin) => plugin.auth.stands_back(exchange),
+        Plugin::MtlsAuth(plugin) => plugin.auth.stands_back(exchange),
+        Plugin::Acl(_)
+        | Plugin::CorrelationId(_)
+        | Plugin::IpRestriction(_)
+        | Plugin::Principals(_)
+        | Plugin::RequestTermination(_) => false,
     }
 }
 
 const STANDS_BACK: &str =
     "somebody is authenticated already and it has an `anonymous` consumer: it looks at nothing";
 
-fn of_socket(plugin: &MtlsAuth, exchange: &Exchange<'_>) -> Vec<String> {
-    if plugin.auth.stands_back(exchange) {
-        return vec![STANDS_BACK.to_owned()];
-    }
+fn of_socket(exchange: &Exchange<'_>) -> Vec<String> {
     let connection = exchange.arrival.connection;
     let certificate = match connection.presented() {
         Some(presented) => describe::presented(presented),
@@ -59,9 +85,6 @@ fn of_socket(plugin: &MtlsAuth, exchange: &Exchange<'_>) -> Vec<String> {
 }
 
 fn of_header(plugin: &HeaderCertAuth, exchange: &Exchange<'_>) -> Vec<String> {
-    if plugin.stands_back(exchange) {
-        return vec![STANDS_BACK.to_owned()];
-    }
     let (name, arrival) = (&plugin.header, &exchange.arrival);
     let carrier = describe::carrier(arrival.carrier);
     let counts = arrival.sources.admits(arrival.carrier, plugin.source);
@@ -83,36 +106,27 @@ fn of_header(plugin: &HeaderCertAuth, exchange: &Exchange<'_>) -> Vec<String> {
     vec![value, source]
 }
 
-/// Which of these headers there are. What is in them is nobody's to see.
-fn in_headers<'n>(names: impl Iterator<Item = &'n HeaderName>, exchange: &Exchange<'_>) -> String {
-    let seen = names.map(|name| {
+/// In which of these headers and arguments something is. What it is, is nobody's to see.
+fn places<'n>(
+    headers: impl Iterator<Item = &'n HeaderName>,
+    arguments: impl Iterator<Item = &'n str>,
+    exchange: &Exchange<'_>,
+) -> Vec<String> {
+    let number = |count: usize, what: &str, name: &str| match count {
+        0 => format!("no {what} `{name}`"),
+        1 => format!("one {what} `{name}`"),
+        more => format!("{more} of {what} `{name}`"),
+    };
+    let headers = headers.map(|name| {
         let lines = exchange.head.headers.get_all(name).iter().count();
-        match lines {
-            0 => format!("no header `{name}`"),
-            1 => format!("a header `{name}`"),
-            more => format!("{more} headers `{name}`"),
-        }
+        number(lines, "header", name.as_str())
     });
-    seen.collect::<Vec<_>>().join(", ")
-}
-
-fn of_key(plugin: &KeyAuth, exchange: &Exchange<'_>) -> Vec<String> {
-    let mut seen = Vec::new();
-    if plugin.places.header {
-        let names = plugin.names.iter().map(|name| &name.header);
-        seen.push(in_headers(names, exchange));
-    }
-    if plugin.places.query {
-        let query = exchange.head.uri.query().unwrap_or_default();
-        let arguments = plugin.names.iter().map(|name| {
-            let is_there =
-                query::arguments(query).any(|argument| *argument.name == *name.argument.as_bytes());
-            let article = if is_there { "an" } else { "no" };
-            format!("{article} argument `{}`", name.argument)
-        });
-        seen.push(arguments.collect::<Vec<_>>().join(", "));
-    }
-    seen
+    let query = exchange.head.uri.query().unwrap_or_default();
+    let arguments = arguments.map(|name| {
+        let named = query::arguments(query).filter(|argument| *argument.name == *name.as_bytes());
+        number(named.count(), "argument", name)
+    });
+    vec![headers.chain(arguments).collect::<Vec<_>>().join(", ")]
 }
 
 fn of_acl(acl: &Acl, exchange: &Exchange<'_>) -> Vec<String> {
@@ -224,14 +238,10 @@ pub(super) fn because(
             let own = Subject::caller(exchange).groups(acl.precedence, acl.consumer_groups);
             group(field, groups, own)
         }
-        PluginConfig::BasicAuth(config) => anonymous_used(config.anonymous.as_ref(), exchange, verdict),
-        PluginConfig::KeyAuth(config) => anonymous_used(config.anonymous.as_ref(), exchange, verdict),
         PluginConfig::HeaderCertAuth(config) => of_certificate(&config.auth, exchange, verdict),
         PluginConfig::MtlsAuth(config) => of_certificate(&config.auth, exchange, verdict),
         PluginConfig::Principals(config) => of_principal(config, verdict.as_ref().err()?),
-        PluginConfig::CorrelationId(_)
-        | PluginConfig::IpRestriction(_)
-        | PluginConfig::RequestTermination(_) => None,
+        other => anonymous_used(other.anonymous(), exchange, verdict),
     }
 }
 
