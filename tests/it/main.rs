@@ -80,6 +80,7 @@ mod tls_parameters;
 mod traffic_plugins;
 mod two_certificates;
 mod two_gateways;
+mod two_layers;
 mod unprovable_certificates;
 mod upstream_checks;
 mod upstream_handshake_failures;
