@@ -208,7 +208,10 @@ async fn each_way_to_be_refused_has_its_sight_and_its_line() {
             "guests",
             "principal_missing",
             "header-cert-auth: nobody",
-            place("config: { require: [mtls-auth, header-cert-auth] }", "header-cert-auth"),
+            place(
+                "config: { require: [mtls-auth, header-cert-auth] }",
+                "header-cert-auth",
+            ),
         ),
         (
             by_edge(&mallory),

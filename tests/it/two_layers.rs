@@ -58,7 +58,8 @@ fn plan(issuer: &Issuer) -> Plan {
         "{{name: openid-connect, config: {{issuer: '{url}', auth_methods: [bearer], audience_required: [orders], \
          consumer_claim: [azp], consumer_by: [username]}}}}"
     );
-    let mut text = "_format_version: '3.0'\nservices:\n  - name: echo\n    url: http://{echo}\n    routes:\n".to_owned();
+    let mut text =
+        "_format_version: '3.0'\nservices:\n  - name: echo\n    url: http://{echo}\n    routes:\n".to_owned();
     for door in [Door::Socket, Door::Edge] {
         let certificate = match door {
             Door::Socket => by_socket(""),
@@ -73,7 +74,10 @@ fn plan(issuer: &Issuer) -> Plan {
         let one = format!("{{name: acl, config: {{allow: [{last}]}}}}");
         let policies = [
             ("one", one.clone()),
-            ("two", format!("{{name: {early}, config: {{allow: [{first}]}}}}, {one}")),
+            (
+                "two",
+                format!("{{name: {early}, config: {{allow: [{first}]}}}}, {one}"),
+            ),
             (
                 "together",
                 format!(
@@ -84,7 +88,9 @@ fn plan(issuer: &Issuer) -> Plan {
         ];
         for (policy, judges) in policies {
             let name = door.route(policy);
-            text += &format!("      - {{name: {name}, paths: [/{name}], plugins: [{certificate}, {token}, {judges}]}}\n");
+            text += &format!(
+                "      - {{name: {name}, paths: [/{name}], plugins: [{certificate}, {token}, {judges}]}}\n"
+            );
         }
     }
     text += "consumers:\n";
@@ -99,11 +105,19 @@ fn plan(issuer: &Issuer) -> Plan {
     text += AUTHORITIES;
     Stack::reading(text)
         .file("provider.pem", issuer.authority_pem())
-        .gateway("lua_ssl_trusted_certificate", "pki/ca/internal.pem, pki/provider.pem")
+        .gateway(
+            "lua_ssl_trusted_certificate",
+            "pki/ca/internal.pem, pki/provider.pem",
+        )
 }
 
 /// Status, plugin and reason; 200 has the last two from whoever agreed last.
-fn expected(door: Door, policy: &str, certificate: (&str, bool, &str), token: (&str, bool, &str)) -> (u16, &'static str, &'static str) {
+fn expected(
+    door: Door,
+    policy: &str,
+    certificate: (&str, bool, &str),
+    token: (&str, bool, &str),
+) -> (u16, &'static str, &'static str) {
     let by_certificate = match certificate.0 {
         "mallory" => Some((401, door.certificate_plugin(), "certificate_untrusted")),
         "nobody" => Some((401, door.certificate_plugin(), "certificate_missing")),
@@ -117,12 +131,26 @@ fn expected(door: Door, policy: &str, certificate: (&str, bool, &str), token: (&
     let denied = |plugin| Some((403, plugin, "acl_denied"));
     let by_policy = |who: &str, member: bool| match (policy, who, member) {
         ("one" | "two", "last", false) => denied("acl"),
-        ("two", "first", false) => denied(if door == Door::Socket { "acl_1595" } else { "acl_1020" }),
+        ("two", "first", false) => denied(if door == Door::Socket {
+            "acl_1595"
+        } else {
+            "acl_1020"
+        }),
         _ => None,
     };
     let steps = match door {
-        Door::Socket => [by_certificate, by_policy("first", certificate.1), by_token, by_policy("last", token.1)],
-        Door::Edge => [by_token, by_policy("first", token.1), by_certificate, by_policy("last", certificate.1)],
+        Door::Socket => [
+            by_certificate,
+            by_policy("first", certificate.1),
+            by_token,
+            by_policy("last", token.1),
+        ],
+        Door::Edge => [
+            by_token,
+            by_policy("first", token.1),
+            by_certificate,
+            by_policy("last", certificate.1),
+        ],
     };
     let refused = steps.into_iter().flatten().next();
     let together = || match policy {
@@ -179,7 +207,11 @@ async fn every_combination_of_certificate_token_and_groups() {
                 let line = stack.line_of(&answer).await;
                 let decision = &line["decision"];
                 assert_eq!(decision["plugin"], plugin, "{context}");
-                assert_eq!(decision["reason"].as_str().unwrap_or_default(), reason, "{context}");
+                assert_eq!(
+                    decision["reason"].as_str().unwrap_or_default(),
+                    reason,
+                    "{context}"
+                );
                 let principals = line["principals"].as_array().unwrap();
                 if status == 200 {
                     assert_eq!(principals.len(), 2, "both stay on record: {context}");
@@ -201,7 +233,11 @@ async fn every_combination_of_certificate_token_and_groups() {
                 assert_eq!(told["unknown"], Value::Null, "{context}: {told:#}");
                 assert_eq!(told["plugin"], plugin, "{context}: {told:#}");
                 assert_eq!(told["reason"].as_str().unwrap_or_default(), reason, "{context}");
-                assert_eq!(told["cause"], decision.get("cause").cloned().unwrap_or_default(), "{context}");
+                assert_eq!(
+                    told["cause"],
+                    decision.get("cause").cloned().unwrap_or_default(),
+                    "{context}"
+                );
                 if let Some(token) = &bearer {
                     assert!(!told.to_string().contains(token.as_str()), "{context}");
                 }
@@ -233,14 +269,28 @@ async fn what_only_the_network_knows_is_told() {
     let issuer = Issuer::start(3);
     let stack = plan(&issuer).start().await;
     let token = token_of(&issuer, "acme-shop").unwrap();
-    let (acme, url) = (shown(&stack, "acme").unwrap(), "https://gateway.internal/socket-together");
+    let (acme, url) = (
+        shown(&stack, "acme").unwrap(),
+        "https://gateway.internal/socket-together",
+    );
     let told = stack.explain(&["--cert", &acme, "--token", &token, url]);
-    assert_eq!(told["unknown"], format!("the keys of {}", issuer.url()), "{told:#}");
+    assert_eq!(
+        told["unknown"],
+        format!("the keys of {}", issuer.url()),
+        "{told:#}"
+    );
     assert_eq!(told["verdict"], "deny");
     let words = stack.explain_in_words(&["--cert", &acme, "--token", &token, url]);
-    assert!(words.contains("the gateway would ask the network first"), "{words}");
+    assert!(
+        words.contains("the gateway would ask the network first"),
+        "{words}"
+    );
     let keys = stack.file("keys.json");
     std::fs::write(&keys, json!({"keys": [issuer.signer.jwk()]}).to_string()).unwrap();
     let told = stack.explain(&["--jwks", &keys, "--cert", &acme, "--token", &token, url]);
-    assert_eq!((&told["verdict"], &told["unknown"]), (&json!("allow"), &Value::Null), "{told:#}");
+    assert_eq!(
+        (&told["verdict"], &told["unknown"]),
+        (&json!("allow"), &Value::Null),
+        "{told:#}"
+    );
 }

@@ -149,8 +149,13 @@ fn of_token(plugin: &OpenIdConnect, exchange: &Exchange<'_>) -> String {
     let octets = found.token.len();
     match UnverifiedToken::parse(&found.token, TypeRule::AccessToken) {
         Ok(token) => {
-            let key = token.key_id().map_or_else(|| "no key".to_owned(), |id| format!("the key `{id}`"));
-            format!("a token in {place}, {octets} octets, {} by {key}", token.algorithm().name())
+            let key = token
+                .key_id()
+                .map_or_else(|| "no key".to_owned(), |id| format!("the key `{id}`"));
+            format!(
+                "a token in {place}, {octets} octets, {} by {key}",
+                token.algorithm().name()
+            )
         }
         Err(_) => format!("a token in {place}, {octets} octets, that is not signed as a JWT is"),
     }
