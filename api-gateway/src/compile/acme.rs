@@ -41,6 +41,7 @@ pub(super) fn compile(compilation: &Compilation<'_>, shown: Option<&CertificateC
             | PluginConfig::KeyAuth(_)
             | PluginConfig::MtlsAuth(_)
             | PluginConfig::OpenIdConnect(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => None,
         })
         .collect();

@@ -38,6 +38,10 @@
 //! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
 //! | `weak-credential` (warning) | a secret that is shorter than its digest |
 //! | `unusable-credential` (warning) | a secret that is no base64, where a plugin says that it is |
+//! | `unknown-principal` | `principals` requires what no plugin of the route authenticates before it |
+//! | `principal-stands-back` (warning) | `principals` requires a plugin that lets requests pass unexamined |
+//! | `ambiguous-header` | two principals that one header would tell of |
+//! | `unused-tag` (warning) | `principals` wants a tag in common that nobody has |
 //! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
@@ -63,6 +67,7 @@ mod live_routes;
 mod openid_connect;
 mod order;
 mod plugins;
+mod principals;
 mod routes;
 mod scopes;
 mod services;

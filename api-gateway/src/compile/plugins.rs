@@ -5,12 +5,12 @@ use std::sync::Arc;
 use http::{HeaderName, header};
 use transport::finding::Finding;
 
-use super::Compilation;
 use super::certificate_auth::Builder;
 use super::certificates::Certificates;
 use super::credentials::Credentials;
 use super::openid_connect::Builder as TokenBuilder;
 use super::trust::Authorities;
+use super::{Compilation, principals};
 use crate::consumer::Consumers;
 use crate::document::plugin::acl::{AclConfig, AclRule};
 use crate::document::plugin::correlation_id::{CorrelationIdConfig, CorrelationIdGenerator};
@@ -48,6 +48,7 @@ impl Plugins<'_> {
                 | Plugin::KeyAuth(_)
                 | Plugin::MtlsAuth(_)
                 | Plugin::OpenIdConnect(_)
+                | Plugin::Principals(_)
                 | Plugin::RequestTermination(_) => None,
             })
     }
@@ -63,9 +64,11 @@ pub(super) fn compile<'a>(
     let credentials = Credentials::new(compilation, consumers);
     let tokens = TokenBuilder::new(compilation, consumers, shown);
     let plugins = compilation.document.plugins.iter();
+    let mut principals = principals::Builder::new(compilation, consumers);
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
     let configured = |entity: &'a document::Plugin| {
-        let plugin = plugin((&certificates, &credentials, &tokens), entity)?;
+        let builders = (&certificates, &credentials, &tokens, &mut principals);
+        let plugin = plugin(builders, entity)?;
         let place = entity.place;
         Some((entity, Arc::new(Configured { place, plugin })))
     };
@@ -79,7 +82,12 @@ pub(super) fn compile<'a>(
 }
 
 fn plugin(
-    (certificates, credentials, tokens): (&Builder<'_, '_>, &Credentials<'_, '_>, &TokenBuilder<'_, '_>),
+    (certificates, credentials, tokens, principals): (
+        &Builder<'_, '_>,
+        &Credentials<'_, '_>,
+        &TokenBuilder<'_, '_>,
+        &mut principals::Builder<'_, '_>,
+    ),
     entity: &document::Plugin,
 ) -> Option<Plugin> {
     Some(match &entity.config {
@@ -98,6 +106,7 @@ fn plugin(
         PluginConfig::OpenIdConnect(config) => {
             Plugin::OpenIdConnect(Box::new(tokens.openid_connect(config, entity.place)?))
         }
+        PluginConfig::Principals(config) => Plugin::Principals(principals.principals(config)?),
         PluginConfig::RequestTermination(config) => Plugin::RequestTermination(request_termination(config)),
     })
 }
@@ -242,6 +251,7 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
             | PluginConfig::BasicAuth(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => continue,
         };
         for (place, name, is_free) in names {

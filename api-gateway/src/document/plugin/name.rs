@@ -131,7 +131,6 @@ const KONGS: &[&str] = &[
     "opentelemetry",
     "post-function",
     "pre-function",
-    "principals",
     "prometheus",
     "proxy-cache",
     "proxy-cache-advanced",
