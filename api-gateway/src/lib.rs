@@ -6,7 +6,7 @@
 //! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
 //! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses, [`balancer`] sends |
 //! | who it is | [`identity`] (of a connection, of a certificate), [`consumer`], [`exchange`] |
-//! | for operators | [`status`] |
+//! | for operators | [`status`], [`rules`] |
 
 pub mod balancer;
 pub mod compile;
@@ -24,6 +24,7 @@ pub mod plugin;
 pub mod proxy;
 pub mod rejection;
 pub mod router;
+pub mod rules;
 mod self_signed;
 pub mod settings;
 pub mod snapshot;

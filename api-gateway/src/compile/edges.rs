@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use transport::certificate::Certificate;
 use transport::finding::Finding;
@@ -88,17 +89,32 @@ pub(super) fn check(compilation: &Compilation<'_>) {
     }
 }
 
-/// `0.0.0.0/0` or `::/0` makes everybody a carrier.
+/// `0.0.0.0/0` or `::/0`, or several networks that come to the same, make everybody a carrier.
 fn check_addresses(compilation: &Compilation<'_>) {
     const KEY: &str = "trusted_ips";
     let networks = &compilation.settings().trusted_ips;
-    if networks.iter().any(|network| network.prefix_len() == 0) {
-        let message = "this trusts every address: anybody can say who the client is, and, where no edges are named, bring anybody's certificate in a header";
+    if trusts_the_world(networks) {
+        let message = "this trusts every address, or most: anybody can say who the client is, and, where no edges are named, bring anybody's certificate in a header";
         compilation.report(
             Finding::warning("trusts-the-world", compilation.node.origin(KEY), KEY, message)
                 .with_fix("name the load balancer's networks"),
         );
     }
+}
+
+/// Half of all addresses of IPv4, or all of IPv6 that is in use (2000::/3): no load balancer has so many.
+fn trusts_the_world(networks: &[IpNet]) -> bool {
+    const HALF: u64 = 1 << 31;
+    let together = IpNet::aggregate(&networks.to_vec());
+    let of_version_4: u64 = together
+        .iter()
+        .map(|network| match network {
+            IpNet::V4(network) => 1 << (32 - network.prefix_len()),
+            IpNet::V6(_) => 0,
+        })
+        .sum();
+    let is_wide = |network: &IpNet| matches!(network, IpNet::V6(network) if network.prefix_len() <= 3);
+    of_version_4 >= HALF || together.iter().any(is_wide)
 }
 
 fn reads_headers(compilation: &Compilation<'_>) -> bool {
@@ -256,6 +272,23 @@ mod tests {
     use certs::{Authority, Ca};
 
     use super::*;
+
+    #[test]
+    fn the_world_may_be_written_in_pieces() {
+        for (networks, world) in [
+            (&["0.0.0.0/0"][..], true),
+            (&["::/0"], true),
+            (&["10.0.0.0/8", "0.0.0.0/1"], true),
+            (&["2000::/4", "3000::/4"], true),
+            (&["0.0.0.0/2", "192.0.0.0/2"], true),
+            (&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"], false),
+            (&["2001:db8::/32"], false),
+            (&[], false),
+        ] {
+            let parsed: Vec<IpNet> = networks.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(trusts_the_world(&parsed), world, "{networks:?}");
+        }
+    }
 
     fn read(authority: &Authority) -> Certificate {
         Certificate::parse(authority.certificate().clone()).unwrap()

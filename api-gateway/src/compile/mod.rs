@@ -39,7 +39,9 @@
 mod certificate_auth;
 mod consumers;
 mod edges;
+mod expiry;
 mod handshakes;
+mod holes;
 mod judged;
 mod live_routes;
 mod order;
@@ -144,7 +146,9 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let table = routes::compile(compilation, &live, &scopes, &services);
     let handshakes = handshakes::compile(compilation, &live, &plugins, edges.as_ref());
     let validities = trust::validities(compilation, &authorities, edges.as_ref());
+    expiry::check(compilation, &authorities, edges.as_ref());
     let table = table?;
+    holes::check(compilation, &live, &table, &consumers);
     Some(Snapshot {
         generation: generation.number,
         configuration_hash: generation.hash,

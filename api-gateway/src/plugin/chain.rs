@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Plugin;
 use super::scope::Scopes;
+use crate::consumer::{Consumer, ConsumerKey};
 use crate::exchange::Exchange;
 use crate::rejection::Rejection;
 
@@ -49,15 +50,17 @@ impl Slot {
         }
     }
 
-    /// The configuration at this plugin's turn, with the consumer known by then.
-    fn choose(&self, exchange: &Exchange<'_>) -> Option<&Plugin> {
+    /// The configuration for a caller.
+    pub fn for_caller(&self, caller: Option<(ConsumerKey, &Consumer)>) -> Option<&Plugin> {
         match &self.configuration {
             Configuration::Same(plugin) => Some(plugin),
-            Configuration::ByCaller(scopes) => {
-                let caller = exchange.caller.consumer.zip(exchange.consumer());
-                scopes.choose(caller).map(AsRef::as_ref)
-            }
+            Configuration::ByCaller(scopes) => scopes.choose(caller).map(AsRef::as_ref),
         }
+    }
+
+    /// The configuration at this plugin's turn, with the consumer known by then.
+    fn choose(&self, exchange: &Exchange<'_>) -> Option<&Plugin> {
+        self.for_caller(exchange.caller.consumer.zip(exchange.consumer()))
     }
 }
 
