@@ -25,6 +25,8 @@ mod certificate_hints;
 mod certificate_names;
 mod certificate_plugin_checks;
 mod certificate_requests;
+mod check_formats;
+mod checks_page;
 mod consumer_matching;
 mod curl_and_openssl;
 mod directory_names;

@@ -141,7 +141,11 @@ fn escaped(name: &str) -> String {
         } else {
             uri.push('%');
             for half in [octet >> 4, octet & 15] {
-                uri.push(char::from_digit(half.into(), 16).unwrap_or('0').to_ascii_uppercase());
+                uri.push(
+                    char::from_digit(half.into(), 16)
+                        .unwrap_or('0')
+                        .to_ascii_uppercase(),
+                );
             }
         }
     }
@@ -157,7 +161,10 @@ mod tests {
         version: "1.2.3",
         page: "https://example.invalid/checks.md",
         rules: &[
-            &[Rule::warning("no-effect", "nothing reads it"), Rule::error("bad-value", "cannot be")],
+            &[
+                Rule::warning("no-effect", "nothing reads it"),
+                Rule::error("bad-value", "cannot be"),
+            ],
             &[Rule::error("no-effect", "nothing at all")],
         ],
     };
@@ -195,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_finding_has_its_rule_its_place_and_its_entity() {
-        let finding = Finding::warning("bad-value", at("kong.yaml"), "routes.a", "it\nis wrong").with_fix("mend it");
+        let finding =
+            Finding::warning("bad-value", at("kong.yaml"), "routes.a", "it\nis wrong").with_fix("mend it");
         assert_eq!(
             results([finding]),
             [json!({
@@ -235,7 +243,12 @@ mod tests {
         let found = results([variable, default, whole]);
         assert_eq!(found[0]["message"]["text"], "env KONG_A: m");
         assert_eq!(found[0].get("locations"), None);
-        let of = |text: &str| found.iter().find(|result| result["message"]["text"] == text).unwrap();
+        let of = |text: &str| {
+            found
+                .iter()
+                .find(|result| result["message"]["text"] == text)
+                .unwrap()
+        };
         assert_eq!(of("defaults: n").get("locations"), None);
         let physical = &of("o")["locations"][0]["physicalLocation"];
         assert_eq!(physical["artifactLocation"]["uri"], "x.pem");

@@ -14,7 +14,11 @@ use super::trust::Authorities;
 use crate::identity::TrustedEdges;
 use crate::settings::TrustedCertificates;
 
-pub(super) fn check(compilation: &Compilation<'_>, authorities: &Authorities<'_>, edges: Option<&TrustedEdges>) {
+pub(super) fn check(
+    compilation: &Compilation<'_>,
+    authorities: &Authorities<'_>,
+    edges: Option<&TrustedEdges>,
+) {
     check_document(compilation);
     check_files(compilation);
     lists(compilation, "revocation_lists", &authorities.lists);
@@ -29,13 +33,28 @@ fn check_document(compilation: &Compilation<'_>) {
     for ca in &document.ca_certificates {
         let at = compilation.at(ca.certificate.place);
         let told = ("ca_certificates", ca.id.to_string());
-        judge(compilation, told, (at, "ca_certificates.cert"), Role::Authorities, std::slice::from_ref(&ca.certificate.value));
+        judge(
+            compilation,
+            told,
+            (at, "ca_certificates.cert"),
+            Role::Authorities,
+            std::slice::from_ref(&ca.certificate.value),
+        );
     }
     for entity in &document.certificates {
-        for pair in [Some(&entity.pair), entity.alternative.as_ref()].into_iter().flatten() {
+        for pair in [Some(&entity.pair), entity.alternative.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             let at = compilation.at(pair.place);
             let told = ("certificates", entity.id.to_string());
-            judge(compilation, told, (at, "certificates.cert"), Role::Shown, pair.chain());
+            judge(
+                compilation,
+                told,
+                (at, "certificates.cert"),
+                Role::Shown,
+                pair.chain(),
+            );
         }
     }
 }
@@ -43,7 +62,12 @@ fn check_document(compilation: &Compilation<'_>) {
 fn check_files(compilation: &Compilation<'_>) {
     let settings = compilation.settings();
     for (index, files) in settings.ssl_cert.iter().enumerate() {
-        file(compilation, &format!("ssl_cert[{index}]"), &files.certificate, Role::Shown);
+        file(
+            compilation,
+            &format!("ssl_cert[{index}]"),
+            &files.certificate,
+            Role::Shown,
+        );
     }
     if let Some(files) = &settings.client_ssl {
         file(compilation, "client_ssl_cert", &files.certificate, Role::Shown);
@@ -52,7 +76,10 @@ fn check_files(compilation: &Compilation<'_>) {
         file(compilation, "trusted_edge_ca", bundle, Role::Authorities);
     }
     for (key, sources) in [
-        ("lua_ssl_trusted_certificate", &settings.lua_ssl_trusted_certificate),
+        (
+            "lua_ssl_trusted_certificate",
+            &settings.lua_ssl_trusted_certificate,
+        ),
         (
             "nginx_proxy_proxy_ssl_trusted_certificate",
             &settings.nginx_proxy_proxy_ssl_trusted_certificate,
@@ -72,7 +99,13 @@ fn check_files(compilation: &Compilation<'_>) {
 fn file(compilation: &Compilation<'_>, key: &str, file: &Path, role: Role) {
     let chain = pem::certificates(file).unwrap_or_default();
     let at = compilation.node.origin(key);
-    judge(compilation, ("", file.display().to_string()), (at, key), role, &chain);
+    judge(
+        compilation,
+        ("", file.display().to_string()),
+        (at, key),
+        role,
+        &chain,
+    );
 }
 
 fn judge(

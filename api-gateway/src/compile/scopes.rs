@@ -336,14 +336,22 @@ fn check_names_in_order(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
         .iter()
         .map(|(entity, _)| entity.name.text.as_str())
         .collect();
-    let rules = plugins.all.iter().filter_map(|(entity, _)| entity.ordering.as_ref());
+    let rules = plugins
+        .all
+        .iter()
+        .filter_map(|(entity, _)| entity.ordering.as_ref());
     let names = rules.flat_map(|rule| rule.value.before.iter().chain(&rule.value.after));
     for name in names.filter(|name| !known.contains(name.value.as_str())) {
         let message = format!(
             "`ordering` by '{}' changes nothing: the document has no such plugin, or it is not enabled",
             name.value
         );
-        let finding = Finding::warning("unknown-order", compilation.at(name.place), "plugins.ordering", message);
+        let finding = Finding::warning(
+            "unknown-order",
+            compilation.at(name.place),
+            "plugins.ordering",
+            message,
+        );
         compilation.report(match nearest(&name.value, known.iter().copied()) {
             Some(similar) => finding.with_fix(format!("did you mean '{similar}'?")),
             None => finding.with_fix("take it out"),

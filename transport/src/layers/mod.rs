@@ -54,7 +54,10 @@ pub const RULES: &[Rule] = &[
     Rule::error("wrong-type", "the value is of another type than its key or field"),
     Rule::error("bad-value", "the value has the right type and cannot be used"),
     Rule::error("missing-key", "a required key is not there"),
-    Rule::warning("unknown-environment", "variables under our prefix that no key has"),
+    Rule::warning(
+        "unknown-environment",
+        "variables under our prefix that no key has",
+    ),
 ];
 
 /// Layers being read, the lowest first.

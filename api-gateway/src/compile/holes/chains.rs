@@ -33,7 +33,10 @@ fn check_order(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
             Duty::Authenticates(_) => return,
             Duty::Other => {}
             Duty::Judges(_) => {
-                let later = site.turns.iter().find(|turn| turn.duty.authentication().is_some());
+                let later = site
+                    .turns
+                    .iter()
+                    .find(|turn| turn.duty.authentication().is_some());
                 tally.tell(CODE, turn.entity.place, ROUTES, || {
                     let (why, fix) = match later {
                         Some(later) => (
@@ -88,7 +91,12 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     let Some(judge) = judges else { return };
     if let Some((last, own, None)) = found
         && own.is_required()
-        && site.turns.iter().filter(|turn| turn.duty.authentication().is_some()).count() > 1
+        && site
+            .turns
+            .iter()
+            .filter(|turn| turn.duty.authentication().is_some())
+            .count()
+            > 1
     {
         tally.tell(CODE, judge.entity.place, ROUTES, || {
             let message = format!(
@@ -176,7 +184,10 @@ fn is_member(survey: &Survey<'_>, config: &AclConfig, named: &NamedConsumer, gro
         return false;
     };
     let own = consumer.groups.iter();
-    let more = consumer.consumer_groups.iter().filter(|_| config.include_consumer_groups);
+    let more = consumer
+        .consumer_groups
+        .iter()
+        .filter(|_| config.include_consumer_groups);
     own.chain(more).any(|name| &**name == group)
 }
 
@@ -200,7 +211,11 @@ fn tell_stand_in(
     tally: &mut Tally,
 ) {
     let (code, field, who) = match kind {
-        Kind::Anonymous => ("anonymous-allowed", "anonymous", "anybody, without any credential,"),
+        Kind::Anonymous => (
+            "anonymous-allowed",
+            "anonymous",
+            "anybody, without any credential,",
+        ),
         Kind::Default => (
             "default-consumer-allowed",
             "default_consumer",
@@ -217,8 +232,16 @@ fn tell_stand_in(
             survey.at(named.place),
             group.value,
         );
-        Finding::warning(code, survey.compilation.at(group.place), judge.path("allow"), message)
-            .with_fix(format!("take '{}' out of the group, or leave {field} out", named.value.text))
+        Finding::warning(
+            code,
+            survey.compilation.at(group.place),
+            judge.path("allow"),
+            message,
+        )
+        .with_fix(format!(
+            "take '{}' out of the group, or leave {field} out",
+            named.value.text
+        ))
     });
 }
 

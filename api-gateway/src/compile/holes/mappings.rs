@@ -14,9 +14,13 @@ pub(super) fn check(survey: &Survey<'_>, tally: &mut Tally) {
     let document = survey.compilation.document;
     for (collection, mappings) in [
         ("mtls_auth_credentials", &document.mtls_auth_credentials),
-        ("header_cert_auth_credentials", &document.header_cert_auth_credentials),
+        (
+            "header_cert_auth_credentials",
+            &document.header_cert_auth_credentials,
+        ),
     ] {
-        let mut known: HashMap<(&str, Option<Uuid>), &CertificateMapping> = HashMap::with_capacity(mappings.len());
+        let mut known: HashMap<(&str, Option<Uuid>), &CertificateMapping> =
+            HashMap::with_capacity(mappings.len());
         for mapping in mappings {
             let authority = mapping.ca_certificate.map(|id| id.value);
             let first = *known

@@ -152,8 +152,18 @@ struct Told {
 
 impl Tally {
     /// Tells a finding, or counts one more of a kind that has been told for this place. `of` says what is counted.
-    fn tell(&mut self, code: &'static str, place: Place, of: &'static str, finding: impl FnOnce() -> Finding) {
-        if let Some(told) = self.known.get(&(code, place)).and_then(|at| self.all.get_mut(*at)) {
+    fn tell(
+        &mut self,
+        code: &'static str,
+        place: Place,
+        of: &'static str,
+        finding: impl FnOnce() -> Finding,
+    ) {
+        if let Some(told) = self
+            .known
+            .get(&(code, place))
+            .and_then(|at| self.all.get_mut(*at))
+        {
             told.others += 1;
             return;
         }

@@ -46,13 +46,20 @@ fn check_spellings(
     const CODE: &str = "path-variant";
     let strong = survey.sites.get(secured.site);
     let witness = witnesses.of_site.get(secured.site).and_then(Option::as_ref);
-    let (Some(strong), Some(witness)) = (strong, witness) else { return };
+    let (Some(strong), Some(witness)) = (strong, witness) else {
+        return;
+    };
     for spelling in [Spelling::LastSlash, Spelling::Case] {
         let variant = spelling.of(&secured.path);
-        let Some(matched) = witness.goes_to(survey, &variant).filter(|_| variant != secured.path) else {
+        let Some(matched) = witness
+            .goes_to(survey, &variant)
+            .filter(|_| variant != secured.path)
+        else {
             continue;
         };
-        let Some(weak) = survey.sites.get(matched.route) else { continue };
+        let Some(weak) = survey.sites.get(matched.route) else {
+            continue;
+        };
         let Some(lack) = protections.lack(matched.route, secured.site) else {
             continue;
         };
@@ -118,7 +125,8 @@ fn in_upper_case(path: &str) -> String {
 }
 
 fn same_but_for_spelling(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
+    one.trim_end_matches('/')
+        .eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
 /// Sites that demand something, by group and by a prefix of theirs.
@@ -134,7 +142,10 @@ fn by_prefix(survey: &Survey<'_>, groups: &Groups<'_>, protections: &Protections
             protected.entry((group, prefix)).or_default().push(position);
         }
         if site.route.paths.is_empty() {
-            protected.entry((group, String::new())).or_default().push(position);
+            protected
+                .entry((group, String::new()))
+                .or_default()
+                .push(position);
         }
     }
     protected
@@ -170,7 +181,9 @@ fn check_prefixes(
             let strong = survey.sites.get(*other)?;
             let method = common_method(site.route, strong.route)?;
             let witness = witness.with_method(method);
-            let matched = witness.goes_to(survey, &neighbour).filter(|found| found.route == position)?;
+            let matched = witness
+                .goes_to(survey, &neighbour)
+                .filter(|found| found.route == position)?;
             // Where it would go if this route were not there.
             let alone = Router::compile(&[strong.route.matchers()]).ok()?;
             let theirs = alone.find(&witness.facts(survey, &neighbour))?;
@@ -178,12 +191,21 @@ fn check_prefixes(
                 && groups.same_server(survey, (position, &witness.host), (*other, &witness.host));
             is_same.then_some((strong, lack, witness))
         });
-        let Some((strong, lack, witness)) = hit else { continue };
+        let Some((strong, lack, witness)) = hit else {
+            continue;
+        };
         tally.tell(CODE, place, "routes", || {
-            let message = neighbour_told(survey, (site, strong), lack, &prefix, &witness.shown(&neighbour, [site.route, strong.route]));
+            let message = neighbour_told(
+                survey,
+                (site, strong),
+                lack,
+                &prefix,
+                &witness.shown(&neighbour, [site.route, strong.route]),
+            );
             let origin = survey.compilation.at(place);
-            Finding::warning(CODE, origin, site.path("paths"), message)
-                .with_fix(format!("end it where the name ends: {prefix}/, or ~{prefix}(/|$)"))
+            Finding::warning(CODE, origin, site.path("paths"), message).with_fix(format!(
+                "end it where the name ends: {prefix}/, or ~{prefix}(/|$)"
+            ))
         });
     }
 }
@@ -205,7 +227,9 @@ fn neighbour_told(
 }
 
 fn common_method(one: &Route, other: &Route) -> Option<Method> {
-    let takes = |route: &Route, method: &str| route.methods.is_empty() || route.methods.iter().any(|own| own == method);
+    let takes = |route: &Route, method: &str| {
+        route.methods.is_empty() || route.methods.iter().any(|own| own == method)
+    };
     let listed = one.methods.iter().chain(&other.methods).map(String::as_str);
     let mut choice = ["GET"].into_iter().chain(listed);
     let method = choice.find(|method| *method != "OPTIONS" && takes(one, method) && takes(other, method))?;

@@ -77,7 +77,9 @@ fn check_groups(survey: &Survey<'_>, tally: &mut Tally) {
     let groups = Groups::of(survey);
     let mut looked_up = 0;
     for Judge { turn, .. } in judges {
-        let Duty::Judges(config) = &turn.duty else { continue };
+        let Duty::Judges(config) = &turn.duty else {
+            continue;
+        };
         let is_empty = |group: &&Located<String>| {
             let name = group.value.as_str();
             !groups.of_acls.contains(name)
@@ -89,7 +91,9 @@ fn check_groups(survey: &Survey<'_>, tally: &mut Tally) {
         };
         for group in listed.iter().filter(is_empty) {
             looked_up += 1;
-            let similar = (looked_up <= SUGGESTIONS).then(|| groups.similar(&group.value)).flatten();
+            let similar = (looked_up <= SUGGESTIONS)
+                .then(|| groups.similar(&group.value))
+                .flatten();
             tell_empty(survey, turn, (group, is_allow), similar, tally);
         }
     }
@@ -109,7 +113,10 @@ fn tell_empty(
     let of_consumers = similar == Some(name.as_str());
     let (field, message) = match (is_allow, similar) {
         (false, None) => return,
-        (true, _) => ("allow", format!("nobody is in the group '{name}': it lets nobody pass")),
+        (true, _) => (
+            "allow",
+            format!("nobody is in the group '{name}': it lets nobody pass"),
+        ),
         (false, Some(_)) => (
             "deny",
             format!("nobody is in the group '{name}': it refuses nobody, and whoever is meant passes"),
@@ -117,13 +124,20 @@ fn tell_empty(
     };
     let fix = match similar {
         Some(_) if of_consumers => {
-            "it is a consumer group: set include_consumer_groups, or put its members' group into acls".to_owned()
+            "it is a consumer group: set include_consumer_groups, or put its members' group into acls"
+                .to_owned()
         }
         Some(similar) => format!("did you mean '{similar}'?"),
         None => "put a consumer into it, or take it off the list".to_owned(),
     };
     tally.tell(CODE, group.place, "of the same", || {
-        Finding::warning(CODE, survey.compilation.at(group.place), turn.path(field), message).with_fix(fix)
+        Finding::warning(
+            CODE,
+            survey.compilation.at(group.place),
+            turn.path(field),
+            message,
+        )
+        .with_fix(fix)
     });
 }
 
@@ -145,7 +159,9 @@ impl Reach {
         let mut looks_up = [false; 2];
         let turns = survey.sites.iter().flat_map(|site| &site.turns);
         for turn in turns {
-            let Some(own) = turn.duty.authentication() else { continue };
+            let Some(own) = turn.duty.authentication() else {
+                continue;
+            };
             if !seen.insert(turn.entity.place) {
                 continue;
             }
@@ -200,7 +216,11 @@ fn check_consumers(survey: &Survey<'_>) {
         .filter(|consumer| !reach.finds(consumer));
     let Some(first) = lost.next() else { return };
     let others = lost.count();
-    let name = first.username.as_deref().or(first.custom_id.as_deref()).unwrap_or_default();
+    let name = first
+        .username
+        .as_deref()
+        .or(first.custom_id.as_deref())
+        .unwrap_or_default();
     let more = if others > 0 {
         format!(" (and {others} more consumers)")
     } else {

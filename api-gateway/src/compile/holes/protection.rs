@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::duty::Duty;
 use super::Site;
+use super::duty::Duty;
 use crate::document::plugin::acl::AclRule;
 use crate::plugin::Plugin;
 

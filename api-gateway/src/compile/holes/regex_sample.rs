@@ -41,14 +41,27 @@ fn append(pattern: &Hir, sample: &mut String) -> Option<()> {
 /// A character of a class that may stand in a path as it is, one that people would write if there is one.
 fn member(class: &Class) -> Option<char> {
     let takes = |wanted: char| match class {
-        Class::Unicode(class) => class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&wanted)),
+        Class::Unicode(class) => class
+            .ranges()
+            .iter()
+            .any(|range| (range.start()..=range.end()).contains(&wanted)),
         Class::Bytes(class) => {
             let octet = u8::try_from(wanted).ok();
-            octet.is_some_and(|octet| class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&octet)))
+            octet.is_some_and(|octet| {
+                class
+                    .ranges()
+                    .iter()
+                    .any(|range| (range.start()..=range.end()).contains(&octet))
+            })
         }
     };
     let readable = ['1', 'a', 'A'].into_iter();
-    readable.chain('0'..='9').chain('a'..='z').chain('A'..='Z').chain("-._~/".chars()).find(|one| takes(*one))
+    readable
+        .chain('0'..='9')
+        .chain('a'..='z')
+        .chain('A'..='Z')
+        .chain("-._~/".chars())
+        .find(|one| takes(*one))
 }
 
 #[cfg(test)]
@@ -63,7 +76,7 @@ mod tests {
             (r"/a.*", Some("/a")),
             (r"/(?i)admin", Some("/Admin")),
             (r"/v[12]{3}/(b|c)?", Some("/v111/")),
-            (r"/[\x00]", None),
+            (r"/[\x00-\x1f]", None),
             (r"/(", None),
             (r"/(((a{100}){100}){100})", None),
         ] {

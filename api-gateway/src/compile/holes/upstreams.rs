@@ -42,7 +42,11 @@ impl<'d> Groups<'d> {
         service: &document::Service,
         (site, host): (usize, &str),
     ) -> Option<String> {
-        if survey.sites.get(site).is_some_and(|site| site.route.preserve_host) {
+        if survey
+            .sites
+            .get(site)
+            .is_some_and(|site| site.route.preserve_host)
+        {
             return Some(host.to_ascii_lowercase());
         }
         let header = self.host_headers.get(service.host.value.as_str());
@@ -54,8 +58,11 @@ impl<'d> Groups<'d> {
 pub(super) fn groups<'d>(survey: &Survey<'d>) -> Groups<'d> {
     let document = survey.compilation.document;
     let of_service = places(document);
-    let services: HashMap<Uuid, &document::Service> =
-        document.services.iter().map(|service| (service.id, service)).collect();
+    let services: HashMap<Uuid, &document::Service> = document
+        .services
+        .iter()
+        .map(|service| (service.id, service))
+        .collect();
     let of_site: Vec<Option<(&document::Service, usize)>> = survey
         .sites
         .iter()
@@ -72,7 +79,8 @@ pub(super) fn groups<'d>(survey: &Survey<'d>) -> Groups<'d> {
         }
     }
     let upstreams = document.upstreams.iter();
-    let header = |upstream: &'d document::Upstream| upstream.host_header.as_ref().map(|text| text.value.as_str());
+    let header =
+        |upstream: &'d document::Upstream| upstream.host_header.as_ref().map(|text| text.value.as_str());
     Groups {
         of_site,
         sites,

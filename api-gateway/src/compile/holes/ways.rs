@@ -35,7 +35,10 @@ pub(super) fn check(
 ) {
     let mut secured_by_group: Vec<Vec<&Secured>> = vec![Vec::new(); groups.sites.len()];
     for secured in &witnesses.secured {
-        if let Some(group) = groups.group(secured.site).and_then(|group| secured_by_group.get_mut(group)) {
+        if let Some(group) = groups
+            .group(secured.site)
+            .and_then(|group| secured_by_group.get_mut(group))
+        {
             group.push(secured);
         }
     }
@@ -74,8 +77,13 @@ fn weak(protections: &Protections, sites: &[usize], secured: &[&Secured]) -> Vec
         .filter_map(|secured| protections.of_site.get(secured.site).copied())
         .collect();
     let is_weak = |site: &&usize| {
-        let own = protections.of_site.get(**site).and_then(|own| protections.different.get(*own));
-        let mut strong = strong.iter().filter_map(|class| protections.different.get(*class));
+        let own = protections
+            .of_site
+            .get(**site)
+            .and_then(|own| protections.different.get(*own));
+        let mut strong = strong
+            .iter()
+            .filter_map(|class| protections.different.get(*class));
         own.is_some_and(|own| strong.any(|strong| own.lacks(strong).is_some()))
     };
     sites.iter().filter(is_weak).copied().collect()
@@ -123,7 +131,9 @@ impl<'s> Search<'s> {
         let stem = escape(service_path.strip_suffix('/').unwrap_or(service_path)).into_owned();
         for beginning in &beginnings {
             let base = format!("{stem}{}", beginning.kept);
-            let first = self.secured.partition_point(|secured| secured.upstream_path < base);
+            let first = self
+                .secured
+                .partition_point(|secured| secured.upstream_path < base);
             let below = self.secured.iter().skip(first);
             let below = below.take_while(|secured| secured.upstream_path.starts_with(&base));
             for secured in below {
@@ -156,30 +166,38 @@ impl<'s> Search<'s> {
     /// A host of the client's choice: the protected route's own, then another.
     fn hosts<'h>(&'h self, weak: &Route, witness: &'h Witness, secured: &Secured) -> Vec<&'h str> {
         let strong = self.witnesses.of_site.get(secured.site).and_then(Option::as_ref);
-        let theirs = strong.filter(|_| weak.hosts.is_empty()).map(|strong| strong.host.as_str());
+        let theirs = strong
+            .filter(|_| weak.hosts.is_empty())
+            .map(|strong| strong.host.as_str());
         theirs.into_iter().chain([witness.host.as_str()]).collect()
     }
 
     fn comes_through(&self, site: usize, secured: &Secured, (witness, path): (&Witness, &str)) -> bool {
-        let Some(weak) = self.survey.sites.get(site) else { return false };
-        let found = witness.goes_to(self.survey, path).filter(|found| found.route == site);
+        let Some(weak) = self.survey.sites.get(site) else {
+            return false;
+        };
+        let found = witness
+            .goes_to(self.survey, path)
+            .filter(|found| found.route == site);
         let strong = self.witnesses.of_site.get(secured.site).and_then(Option::as_ref);
         let (Some(matched), Some(strong)) = (found, strong) else {
             return false;
         };
         asked_for(weak, path, matched) == secured.upstream_path
-            && self.groups.same_server(
-                self.survey,
-                (site, &witness.host),
-                (secured.site, &strong.host),
-            )
+            && self
+                .groups
+                .same_server(self.survey, (site, &witness.host), (secured.site, &strong.host))
     }
 
     fn tell(&self, site: usize, way: &Way<'_>, weak_sites: usize, tally: &mut Tally) {
         let sites = (self.survey.sites.get(site), self.survey.sites.get(way.to.site));
         let (Some(weak), Some(strong)) = sites else { return };
         let origin = weak.route.place;
-        let key = if weak_sites <= FEW { origin } else { strong.route.place };
+        let key = if weak_sites <= FEW {
+            origin
+        } else {
+            strong.route.place
+        };
         tally.tell(CODE, key, "routes", || {
             let message = format!(
                 "by the route '{}' the request `{}` comes {} to {} of the upstream, which the route '{}' ({}) protects",
@@ -242,7 +260,9 @@ fn beginnings(route: &Route) -> Vec<Beginning> {
 /// A method that both routes take. That reads are open, or preflights, which can carry no credential, is an exception
 /// that somebody made.
 fn method(strong: &Route, weak: &Route) -> Option<Method> {
-    let takes = |route: &Route, method: &str| route.methods.is_empty() || route.methods.iter().any(|own| own == method);
+    let takes = |route: &Route, method: &str| {
+        route.methods.is_empty() || route.methods.iter().any(|own| own == method)
+    };
     let reads = ["GET", "HEAD", "OPTIONS"];
     let only_reads = !weak.methods.is_empty() && weak.methods.iter().all(|own| reads.contains(&own.as_str()));
     let all_of_them = !strong.methods.is_empty() && strong.methods.iter().all(|own| takes(weak, own));
@@ -251,6 +271,7 @@ fn method(strong: &Route, weak: &Route) -> Option<Method> {
     }
     let listed = weak.methods.iter().chain(&strong.methods).map(String::as_str);
     let mut choice = ["GET"].into_iter().chain(listed);
-    let method = choice.find(|method| *method != "OPTIONS" && takes(weak, method) && takes(strong, method))?;
+    let method =
+        choice.find(|method| *method != "OPTIONS" && takes(weak, method) && takes(strong, method))?;
     Method::from_bytes(method.as_bytes()).ok()
 }

@@ -48,7 +48,9 @@ impl Witnesses {
                 continue;
             };
             for (path, place) in paths(site.route) {
-                let found = witness.goes_to(survey, &path).filter(|found| found.route == position);
+                let found = witness
+                    .goes_to(survey, &path)
+                    .filter(|found| found.route == position);
                 if let Some(matched) = found {
                     secured.push(Secured {
                         site: position,
@@ -157,7 +159,11 @@ pub(super) fn paths(route: &Route) -> Vec<(String, Place)> {
 
 /// What the upstream of a site is asked for.
 pub(super) fn asked_for(site: &Site<'_>, path: &str, matched: Matched) -> String {
-    let service = site.compiled.service.as_deref().and_then(|service| service.path.as_deref());
+    let service = site
+        .compiled
+        .service
+        .as_deref()
+        .and_then(|service| service.path.as_deref());
     upstream_path(service, path, matched.path, site.compiled.strip).into_owned()
 }
 
