@@ -3,13 +3,20 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{HeaderName, HeaderValue};
+use http::Uri;
+use http::header::{COOKIE, HeaderName, HeaderValue};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use rustls::pki_types::UnixTime;
 
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
+use crate::credential::Fingerprint;
 use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
+use crate::plugin::errand::Errand;
+use crate::plugin::openid_connect::TokenEvidence;
+use crate::plugin::openid_connect::possession::Binding;
 use crate::proxy::owned_headers as name;
+use crate::query;
 
 /// A request, its connection, and whom it has been found to come from so far.
 #[derive(Debug)]
@@ -28,8 +35,24 @@ pub struct Exchange<'r> {
     pub caller: Caller,
     /// Headers to write upstream, in the order they were stamped; a later one of a name replaces an earlier one.
     stamps: Vec<(HeaderName, HeaderValue)>,
+    /// What holds a credential that the upstream is not to see. The client's request stays whole until it is sent: a
+    /// later plugin may look for its own credential in the same place.
+    hidden: Hidden,
+    /// Tokens that are good only beside a certificate that is to be judged yet.
+    pub bindings: Vec<Binding>,
+    /// What a plugin that refused would have to know. It has refused all the same.
+    pub errand: Option<Box<Errand>>,
     /// Headers to write into the answer, whoever gives it.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Parts of a request that do not go upstream.
+#[derive(Debug, Default)]
+struct Hidden {
+    headers: Vec<HeaderName>,
+    /// By their decoded names.
+    arguments: Vec<Arc<str>>,
+    cookies: Vec<Arc<str>>,
 }
 
 /// How a request came: by which connection, from whom, when.
@@ -97,6 +120,10 @@ pub struct Principal {
     pub plugin: Arc<str>,
     /// Whom it found.
     pub consumer: Option<ConsumerKey>,
+    /// The credential that a consumer was found by.
+    pub credential: Option<Credential>,
+    /// Groups that this credential named; a later one's are not this one's.
+    pub groups: Option<Arc<AuthenticatedGroups>>,
     /// What it rests on.
     pub proof: Proof,
 }
@@ -119,6 +146,10 @@ pub struct BearerIdentity {
     pub subject: Box<str>,
     /// Until when it is good.
     pub valid_until: Option<UnixTime>,
+    /// What finds the credential again, if it stands in the document.
+    pub mark: Option<Fingerprint>,
+    /// What it rests on, if it is a token that a provider vouched for: to be judged again.
+    pub token: Option<TokenEvidence>,
 }
 
 impl Proof {
@@ -147,6 +178,14 @@ impl Proof {
         }
     }
 
+    /// Whether the key that vouched for it has been taken back.
+    pub fn is_withdrawn(&self) -> bool {
+        match self {
+            Self::Socket(_) | Self::Header(_) => false,
+            Self::Bearer(identity) => identity.token.as_ref().is_some_and(TokenEvidence::is_withdrawn),
+        }
+    }
+
     /// Until when it is good; `None`: it has no end of its own.
     pub fn valid_until(&self) -> Option<UnixTime> {
         match self {
@@ -172,6 +211,9 @@ impl<'r> Exchange<'r> {
             head,
             caller: Caller::default(),
             stamps: Vec::new(),
+            hidden: Hidden::default(),
+            bindings: Vec::new(),
+            errand: None,
             answer_headers: Vec::new(),
         }
     }
@@ -186,14 +228,35 @@ impl<'r> Exchange<'r> {
         self.stamps.retain(|(name, _)| !names.contains(name));
     }
 
+    /// Keeps all lines of a header from the upstream, unless the gateway itself writes it.
+    pub fn hide_header(&mut self, name: HeaderName) {
+        self.hidden.headers.push(name);
+    }
+
+    /// Keeps all arguments of this name from the upstream, in whatever spelling; those of others go on as they came.
+    pub fn hide_argument(&mut self, name: Arc<str>) {
+        self.hidden.arguments.push(name);
+    }
+
+    /// Keeps all cookies of this name from the upstream.
+    pub fn hide_cookie(&mut self, name: Arc<str>) {
+        self.hidden.cookies.push(name);
+    }
+
     /// Makes `key` the consumer, with its headers. Kong lets the later of two authentications overwrite the earlier.
     pub fn authenticate(&mut self, key: ConsumerKey, credential: Option<Credential>) {
         self.caller.consumer = Some(key);
         self.caller.credential = credential;
     }
 
-    /// Writes what is known of the caller, and every stamp, into the headers that go upstream.
+    /// Takes what is hidden out of the request that goes upstream, then writes what is known of the caller, and every
+    /// stamp.
     pub fn write_headers(&mut self) {
+        for name in self.hidden.headers.drain(..) {
+            self.head.headers.remove(name);
+        }
+        self.hide_arguments();
+        self.hide_cookies();
         let headers = &mut self.head.headers;
         if let Some(consumer) = self.caller.consumer.and_then(|key| self.consumers.get(key)) {
             headers.insert(name::CONSUMER_ID, consumer.id_header.clone());
@@ -216,6 +279,43 @@ impl<'r> Exchange<'r> {
         }
         for (name, value) in self.stamps.drain(..) {
             headers.insert(name, value);
+        }
+    }
+
+    fn hide_arguments(&mut self) {
+        let hidden = std::mem::take(&mut self.hidden.arguments);
+        let Some(query) = self.head.uri.query().filter(|_| !hidden.is_empty()) else {
+            return;
+        };
+        let is_hidden = |name: &[u8]| hidden.iter().any(|hidden| hidden.as_bytes() == name);
+        let path = self.head.uri.path();
+        let left = match query::without(query, is_hidden) {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let mut parts = std::mem::take(&mut self.head.uri).into_parts();
+        // A query less some of its arguments is one: what is left was in a URI before.
+        parts.path_and_query = PathAndQuery::try_from(left).ok();
+        self.head.uri = Uri::from_parts(parts).unwrap_or_default();
+    }
+
+    fn hide_cookies(&mut self) {
+        let hidden = std::mem::take(&mut self.hidden.cookies);
+        let Some(line) = self.head.headers.get(COOKIE).filter(|_| !hidden.is_empty()) else {
+            return;
+        };
+        let is_hidden = |pair: &&[u8]| {
+            let name = pair.split(|octet| *octet == b'=').next().unwrap_or_default();
+            hidden.iter().any(|hidden| hidden.as_bytes() == name.trim_ascii())
+        };
+        let pairs = line.as_bytes().split(|octet| *octet == b';');
+        let left: Vec<&[u8]> = pairs
+            .filter(|pair| !is_hidden(pair))
+            .map(<[u8]>::trim_ascii)
+            .collect();
+        match HeaderValue::from_bytes(&left.join(&b"; "[..])) {
+            Ok(left) if !left.is_empty() => drop(self.head.headers.insert(COOKIE, left)),
+            Ok(_) | Err(_) => drop(self.head.headers.remove(COOKIE)),
         }
     }
 

@@ -2,6 +2,10 @@
 //!
 //! The texts are Kong's, word for word. Reasons never reach the client.
 
+mod credential;
+mod jwt;
+mod token;
+
 use std::borrow::Cow;
 
 use http::StatusCode;
@@ -11,6 +15,10 @@ use transport::upstream::UpstreamError;
 
 use crate::identity::IdentityError;
 use crate::plugin::request_termination::Termination;
+
+pub use self::credential::{CredentialFault, CredentialRefused};
+pub use self::jwt::{ClaimFault, JwtFault};
+pub use self::token::{TokenFault, TokenRefused};
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +77,12 @@ pub enum Rejection {
         /// As configured.
         name: Box<str>,
     },
+    /// A key, a password or a token of a consumer is not there, or not good.
+    #[error("{0}")]
+    Credential(Box<CredentialRefused>),
+    /// A token is missing, or is not believed, or does not say what it should.
+    #[error("{0}")]
+    Token(Box<TokenRefused>),
     /// `acl`: nobody is authenticated.
     #[error("Unauthorized")]
     AclUnauthenticated,
@@ -189,7 +203,9 @@ impl Rejection {
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Token(refused) => refused.fault.status(),
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AclDenied => StatusCode::FORBIDDEN,
             Self::AddressDenied { status, .. } => *status,
@@ -216,12 +232,23 @@ impl Rejection {
             Self::CertificateRefused(error) => error.reason(),
             Self::IdentityAmbiguous(_) => "identity_ambiguous",
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
+            Self::Credential(refused) => refused.fault.reason(),
+            Self::Token(refused) => refused.fault.reason(),
             Self::AclUnauthenticated => "acl_unauthenticated",
             Self::AclDenied => "acl_denied",
             Self::AddressDenied { .. } => "address_denied",
             Self::Terminated(_) => "request_terminated",
             Self::NoTarget | Self::UnaskedUpgrade => "upstream_unreachable",
             Self::Upstream(error) => upstream_reason(error),
+        }
+    }
+
+    /// `WWW-Authenticate`: how to do better.
+    pub fn challenge(&self) -> Option<&http::HeaderValue> {
+        match self {
+            Self::Credential(refused) => Some(&refused.challenge),
+            Self::Token(refused) => refused.challenge.as_ref(),
+            _ => None,
         }
     }
 
@@ -233,12 +260,15 @@ impl Rejection {
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
+            | Self::Token(_)
             | Self::Terminated(_) => Form::Message,
+            Self::Credential(refused) if refused.fault.is_of_jwt() => Form::Message,
             Self::NoRoute
             | Self::NoService
             | Self::NoTarget
             | Self::HttpsRequired(_)
             | Self::AnonymousMissing { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated
             | Self::AclDenied
             | Self::AddressDenied { .. } => Form::Negotiated,
@@ -262,7 +292,9 @@ impl Rejection {
             | Self::HeaderUntrustedSource
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
-            | Self::ConsumerNotFound { .. } => true,
+            | Self::ConsumerNotFound { .. }
+            | Self::Credential(_) => true,
+            Self::Token(refused) => refused.fault.may_be_anonymous(),
             Self::BadRequest(_)
             | Self::MethodNotAllowed
             | Self::HeaderTooLarge
@@ -288,6 +320,12 @@ impl Rejection {
     pub fn cause(&self) -> Option<String> {
         if let Self::BadRequest(what) = self {
             return Some(what.to_string());
+        }
+        if let Self::Token(refused) = self {
+            return Some(refused.fault.to_string());
+        }
+        if let Self::Credential(refused) = self {
+            return refused.fault.cause();
         }
         if let Self::ConsumerNotFound { subject } = self {
             return Some(format!("no consumer matches the certificate of {subject}"));

@@ -29,6 +29,9 @@
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
 //! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |
+//! | `plain-provider` (warning) | an OAuth2 provider that is asked without TLS |
+//! | `unverified-provider` (warning) | an OAuth2 provider whose certificate is not verified |
+//! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
 //! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
@@ -36,14 +39,17 @@
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
+mod bound;
 mod certificate_auth;
 mod consumers;
+mod credentials;
 mod edges;
 mod expiry;
 mod handshakes;
 mod holes;
 mod judged;
 mod live_routes;
+mod openid_connect;
 mod order;
 mod plugins;
 mod routes;
@@ -172,6 +178,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
         },
         response_headers: settings.headers,
         upstream_headers: settings.headers_upstream,
+        providers: plugins.providers.clone(),
         warnings: Box::default(),
         validities,
     })

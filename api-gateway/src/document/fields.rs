@@ -12,7 +12,6 @@ use super::tree::{Key, Node, Value};
 /// Kong's collections that are not built yet; an empty one says nothing and is passed over.
 const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "acme_storage",
-    "basicauth_credentials",
     "clustering_data_planes",
     "consumer_group_overrides",
     "consumer_group_plugins",
@@ -20,10 +19,8 @@ const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "filter_chains",
     "graphql_ratelimiting_advanced_cost_decoration",
     "hmacauth_credentials",
-    "jwt_secrets",
     "jwt_signer_jwks",
     "key_sets",
-    "keyauth_credentials",
     "keyauth_enc_credentials",
     "keys",
     "licenses",

@@ -1,10 +1,16 @@
 //! `plugins`: which plugin applies where, with which configuration.
 
 pub mod acl;
+pub mod basic_auth;
 pub mod certificate_auth;
+mod challenge;
 pub mod correlation_id;
 pub mod ip_restriction;
+pub mod jwt;
+pub mod key_auth;
 pub mod name;
+pub mod named_consumer;
+pub mod openid_connect;
 pub mod request_termination;
 
 use uuid::Uuid;
@@ -16,9 +22,13 @@ use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
+use basic_auth::BasicAuthConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
+use jwt::JwtConfig;
+use key_auth::KeyAuthConfig;
+use openid_connect::OpenIdConnectConfig;
 use request_termination::RequestTerminationConfig;
 
 /// One configured plugin.
@@ -71,26 +81,38 @@ pub struct PluginName {
 pub enum PluginKind {
     /// `acl`.
     Acl,
+    /// `basic-auth`.
+    BasicAuth,
     /// `correlation-id`.
     CorrelationId,
     /// `header-cert-auth`.
     HeaderCertAuth,
     /// `ip-restriction`.
     IpRestriction,
+    /// `jwt`.
+    Jwt,
+    /// `key-auth`.
+    KeyAuth,
     /// `mtls-auth`.
     MtlsAuth,
+    /// `openid-connect`.
+    OpenIdConnect,
     /// `request-termination`.
     RequestTermination,
 }
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Acl,
+        Self::BasicAuth,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
+        Self::Jwt,
+        Self::KeyAuth,
         Self::MtlsAuth,
+        Self::OpenIdConnect,
         Self::RequestTermination,
     ];
 
@@ -98,10 +120,14 @@ impl PluginKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Acl => "acl",
+            Self::BasicAuth => "basic-auth",
             Self::CorrelationId => "correlation-id",
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
+            Self::Jwt => "jwt",
+            Self::KeyAuth => "key-auth",
             Self::MtlsAuth => "mtls-auth",
+            Self::OpenIdConnect => "openid-connect",
             Self::RequestTermination => "request-termination",
         }
     }
@@ -110,10 +136,14 @@ impl PluginKind {
     pub fn priority(self) -> i32 {
         match self {
             Self::Acl => 950,
+            Self::BasicAuth => 1100,
             Self::CorrelationId => 100_001,
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
+            Self::Jwt => 1450,
+            Self::KeyAuth => 1250,
             Self::MtlsAuth => 1600,
+            Self::OpenIdConnect => 1050,
             Self::RequestTermination => 2,
         }
     }
@@ -121,7 +151,12 @@ impl PluginKind {
     /// Whether it finds out who calls.
     pub fn authenticates(self) -> bool {
         match self {
-            Self::HeaderCertAuth | Self::MtlsAuth => true,
+            Self::BasicAuth
+            | Self::HeaderCertAuth
+            | Self::Jwt
+            | Self::KeyAuth
+            | Self::MtlsAuth
+            | Self::OpenIdConnect => true,
             Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
         }
     }
@@ -130,7 +165,13 @@ impl PluginKind {
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
         match self {
-            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth => false,
+            Self::Acl
+            | Self::BasicAuth
+            | Self::HeaderCertAuth
+            | Self::Jwt
+            | Self::KeyAuth
+            | Self::MtlsAuth
+            | Self::OpenIdConnect => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -141,14 +182,22 @@ impl PluginKind {
 pub enum PluginConfig {
     /// Of `acl` and its clones.
     Acl(AclConfig),
+    /// Of `basic-auth` and its clones.
+    BasicAuth(BasicAuthConfig),
     /// Of `correlation-id` and its clones.
     CorrelationId(CorrelationIdConfig),
     /// Of `header-cert-auth` and its clones.
     HeaderCertAuth(Box<HeaderCertAuthConfig>),
     /// Of `ip-restriction` and its clones.
     IpRestriction(IpRestrictionConfig),
+    /// Of `jwt` and its clones.
+    Jwt(Box<JwtConfig>),
+    /// Of `key-auth` and its clones.
+    KeyAuth(KeyAuthConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
+    /// Of `openid-connect` and its clones.
+    OpenIdConnect(Box<OpenIdConnectConfig>),
     /// Of `request-termination` and its clones.
     RequestTermination(RequestTerminationConfig),
 }
@@ -308,8 +357,14 @@ impl PluginKind {
     fn read_config(self, at: At<'_>) -> Option<PluginConfig> {
         match self {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
+            Self::BasicAuth => basic_auth::read(at).map(PluginConfig::BasicAuth),
+            Self::Jwt => jwt::read(at).map(Box::new).map(PluginConfig::Jwt),
+            Self::KeyAuth => key_auth::read(at).map(PluginConfig::KeyAuth),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
+            Self::OpenIdConnect => openid_connect::read(at)
+                .map(Box::new)
+                .map(PluginConfig::OpenIdConnect),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
                 .map(Box::new)

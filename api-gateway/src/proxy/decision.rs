@@ -15,7 +15,9 @@ use crate::consumer::ConsumerKey;
 use crate::exchange::{Arrival, Exchange, Matched, Principal};
 use crate::host::without_port;
 use crate::identity::{CarriedCertificates, Carrier, Connection};
+use crate::onlooker::Onlooker;
 use crate::plugin::Refused;
+use crate::plugin::errand::Errand;
 use crate::rejection::{HttpsRedirect, Rejection};
 use crate::router::{MatchedPath, RequestFacts, path};
 use crate::snapshot::{Route, Service, Snapshot};
@@ -56,6 +58,16 @@ pub(super) struct Trace {
     pub(super) principals: Vec<Principal>,
     /// Headers for the answer, whoever gives it.
     pub(super) answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Set if the refusal is only for want of an answer.
+    pub(super) undecided: Option<Box<Undecided>>,
+}
+
+/// A request that was refused because something is not known yet: the request as it was, and what to ask.
+#[derive(Debug)]
+pub(super) struct Undecided {
+    pub(super) head: Parts,
+    pub(super) carried: CarriedCertificates,
+    pub(super) errand: Errand,
 }
 
 /// Matches and judges.
@@ -65,6 +77,7 @@ pub(super) fn decide<'r, 's: 'r>(
     asked: Asked<'r>,
     now: UnixTime,
     trace: &mut Trace,
+    onlooker: &mut impl Onlooker,
 ) -> Result<Decided<'r, 's>, Rejection> {
     let Asked {
         head,
@@ -88,6 +101,7 @@ pub(super) fn decide<'r, 's: 'r>(
         tls: is_https,
         sni: connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref()),
     };
+    onlooker.routing(&snapshot.router, &facts);
     let matched = snapshot.router.find(&facts).ok_or(Rejection::NoRoute)?;
     let route = snapshot.routes.get(matched.route).ok_or(Rejection::NoRoute)?;
     trace.route = Some(matched.route);
@@ -109,7 +123,7 @@ pub(super) fn decide<'r, 's: 'r>(
         host: target.text(),
     };
     let mut exchange = Exchange::new(arrival, whereto, &snapshot.consumers, (head, carried));
-    let judged = route.chain.access(&mut exchange);
+    let judged = route.chain.access(&mut exchange, onlooker);
     trace.consumer = exchange.caller.consumer;
     trace.principals = std::mem::take(&mut exchange.caller.principals);
     trace.answer_headers = std::mem::take(&mut exchange.answer_headers);
@@ -117,6 +131,14 @@ pub(super) fn decide<'r, 's: 'r>(
         Ok(plugin) => plugin.cloned(),
         Err(Refused { plugin, rejection }) => {
             trace.plugin = Some(plugin);
+            trace.undecided = exchange.errand.take().map(|errand| {
+                let Exchange { head, carried, .. } = exchange;
+                Box::new(Undecided {
+                    head,
+                    carried,
+                    errand: *errand,
+                })
+            });
             return Err(rejection);
         }
     };

@@ -80,6 +80,14 @@ fn body_of(rejection: &Rejection, record: &Record) -> (Option<HeaderValue>, Stri
     {
         return (None, String::new());
     }
+    if let Rejection::Credential(refused) = rejection
+        && let Some(body) = refused.fault.own_body()
+    {
+        return (
+            Some(HeaderValue::from_static("application/json; charset=utf-8")),
+            body,
+        );
+    }
     let id = record.request_id.to_string();
     let body = record
         .preference
@@ -96,6 +104,9 @@ pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Respon
     let headers = response.headers_mut();
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    if let Some(challenge) = rejection.challenge() {
+        headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
     }
     record.write_answer_headers(headers);
     let wanted = record.snapshot.response_headers;

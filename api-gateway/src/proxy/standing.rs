@@ -1,8 +1,8 @@
 //! Answers that outlive their request's decision, and may not outlive the credential that it rested on.
 //!
 //! Before each piece of an upstream's body goes on, it is asked whether anything has changed: another configuration is in
-//! force, or a certificate or revocation list has run out. Only then are the certificates judged again, by the plugins
-//! that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
+//! force, a certificate, a token or a revocation list has run out, or the key of a token was taken back. Only then are
+//! certificates and tokens judged again, by the plugins that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,8 @@ impl Record {
             .standing
             .judged
             .unwrap_or_else(|| (self.snapshot.generation, earliest(&self.trace.principals)));
-        if generation == snapshot.generation && now <= until {
+        let withdrawn = self.trace.principals.iter().any(|one| one.proof.is_withdrawn());
+        if generation == snapshot.generation && now <= until && !withdrawn {
             self.standing.judged = Some((generation, until));
             return true;
         }
@@ -57,7 +58,7 @@ impl Record {
         !delay.is_zero()
     }
 
-    /// Whether the plugin that admitted a certificate still would, for the same consumer, from the same carrier.
+    /// Whether the plugin that admitted a credential still would, for the same consumer, from the same carrier.
     fn is_good(&self, principal: &Principal, snapshot: &Snapshot, now: UnixTime) -> bool {
         let Some(admitted_on) = self.matched_route() else {
             return false;
@@ -68,29 +69,34 @@ impl Record {
             .find(|route| route.name == admitted_on.name);
         let slot = route.and_then(|route| route.chain.slot(&principal.plugin));
         let plugin = slot.and_then(Slot::for_everybody);
-        let (auth, identity, carried_by_right) = match (&principal.proof, plugin) {
-            (Proof::Socket(identity), Some(Plugin::MtlsAuth(plugin))) => (&plugin.auth, identity, true),
-            (Proof::Header(identity), Some(Plugin::HeaderCertAuth(plugin))) => {
-                let carrier = snapshot
-                    .sources
-                    .carrier(&self.client.connection, snapshot.generation, now);
-                (
-                    &plugin.auth,
-                    identity,
-                    snapshot.sources.admits(&carrier, plugin.source),
-                )
+        let found = match (&principal.proof, plugin) {
+            (Proof::Socket(identity), Some(Plugin::MtlsAuth(plugin))) => {
+                plugin.auth.find_again(identity, &snapshot.consumers, now).ok()
             }
+            (Proof::Header(identity), Some(Plugin::HeaderCertAuth(plugin))) => {
+                let connection = &self.client.connection;
+                let carrier = snapshot.sources.carrier(connection, snapshot.generation, now);
+                let carried_by_right = snapshot.sources.admits(&carrier, plugin.source);
+                let found = plugin.auth.find_again(identity, &snapshot.consumers, now);
+                found.ok().filter(|_| carried_by_right)
+            }
+            (Proof::Bearer(identity), Some(Plugin::OpenIdConnect(plugin))) => {
+                let again = |token| plugin.find_again(token, &snapshot.consumers, now).ok();
+                identity.token.as_ref().and_then(again)
+            }
+            (Proof::Bearer(_), Some(plugin)) => plugin.still_admits(principal, now).map(Some),
             // Another kind of plugin has the name now, or none has.
-            (Proof::Socket(_) | Proof::Header(_) | Proof::Bearer(_), Some(_) | None) => return false,
+            (Proof::Socket(_) | Proof::Header(_) | Proof::Bearer(_), Some(_) | None) => None,
         };
         let id_then = principal
             .consumer
             .and_then(|key| self.snapshot.consumers.get(key))
             .map(|consumer| consumer.id);
-        let found = auth.find_again(identity, &snapshot.consumers, now);
-        let same = found
-            .is_ok_and(|key| key.and_then(|key| snapshot.consumers.get(key)).map(|now| now.id) == id_then);
-        carried_by_right && same
+        let id_now = found.map(|key| {
+            key.and_then(|key| snapshot.consumers.get(key))
+                .map(|consumer| consumer.id)
+        });
+        id_now == Some(id_then)
     }
 }
 

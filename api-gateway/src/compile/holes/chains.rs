@@ -198,7 +198,7 @@ fn is_turned_away(survey: &Survey<'_>, site: &Site<'_>, named: &NamedConsumer) -
     let caller = key.and_then(|key| Some((key, survey.consumers.get(key)?)));
     let mut slots = site.compiled.chain.slots().iter();
     slots.any(|slot| {
-        let plugin = slot.for_caller(caller);
+        let plugin = slot.for_caller(caller).map(|configured| &configured.plugin);
         matches!(plugin, Some(Plugin::RequestTermination(plugin)) if plugin.trigger.is_none())
     })
 }

@@ -84,7 +84,7 @@ impl Protection {
         // An acl refuses whoever is nobody; an anonymous consumer is somebody, whom only an allow list can leave out.
         let is_authenticated = !required.is_empty() || allows || is_judged && !authenticates;
         let ends = site.compiled.chain.slots().iter().any(|slot| {
-            matches!(slot.for_caller(None), Some(Plugin::RequestTermination(plugin)) if plugin.trigger.is_none())
+            matches!(slot.for_everybody(), Some(Plugin::RequestTermination(plugin)) if plugin.trigger.is_none())
         });
         Self {
             required,
