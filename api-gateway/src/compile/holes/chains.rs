@@ -5,7 +5,7 @@ use transport::finding::Finding;
 use super::duty::{Authentication, Duty, Evidence};
 use super::{Site, Survey, Tally, Turn};
 use crate::document::plugin::acl::{AclConfig, AclRule};
-use crate::document::plugin::certificate_auth::NamedConsumer;
+use crate::document::plugin::named_consumer::NamedConsumer;
 use crate::document::{Located, RouteProtocol};
 use crate::plugin::Plugin;
 

@@ -12,6 +12,7 @@ mod neighbours;
 mod nobody;
 mod protection;
 mod regex_sample;
+mod tokens;
 mod upstreams;
 mod ways;
 mod witness;
@@ -54,6 +55,7 @@ pub(super) fn check(
     chains::check(&survey, &mut tally);
     nobody::check(&survey, &mut tally);
     mappings::check(&survey, &mut tally);
+    tokens::check(&survey, &mut tally);
     let groups = upstreams::groups(&survey);
     let protections = protection::Protections::of(&sites);
     let witnesses = witness::Witnesses::of(&survey, &protections);

@@ -146,60 +146,80 @@ fn tell_empty(
 struct Reach {
     by_username: bool,
     by_custom_id: bool,
-    /// By mapping or by name in a configuration.
+    by_id: bool,
+    /// What is looked at for consumers.
+    evidence: HashSet<Evidence>,
+    /// CAs that are trusted with what is looked at.
+    trusted: HashSet<(Evidence, Uuid)>,
+    /// By an entity that is his, or by name in a configuration.
     named: HashSet<Uuid>,
-    is_any: bool,
 }
 
 impl Reach {
     fn of(survey: &Survey<'_>) -> Self {
         let mut reach = Self::default();
-        let mut seen: HashSet<Place> = HashSet::new();
-        let mut trusted: HashMap<(bool, Uuid), ()> = HashMap::new();
-        let mut looks_up = [false; 2];
+        let mut places: HashSet<Place> = HashSet::new();
         let turns = survey.sites.iter().flat_map(|site| &site.turns);
-        for turn in turns {
-            let Some(own) = turn.duty.authentication() else {
-                continue;
-            };
-            if !seen.insert(turn.entity.place) {
-                continue;
-            }
-            reach.add(own);
-            let is_socket = own.evidence == Evidence::Socket;
-            if own.finds_consumers {
-                looks_up[usize::from(is_socket)] = true;
-                trusted.extend(own.authorities.iter().map(|id| ((is_socket, id.value), ())));
+        for turn in turns.filter(|turn| places.insert(turn.entity.place)) {
+            if let Some(own) = turn.duty.authentication() {
+                reach.add(own);
             }
         }
-        let document = survey.compilation.document;
-        for (is_socket, mappings) in [
-            (true, &document.mtls_auth_credentials),
-            (false, &document.header_cert_auth_credentials),
-        ] {
-            let can_match = |mapping: &&CertificateMapping| {
-                looks_up[usize::from(is_socket)]
-                    && mapping
-                        .ca_certificate
-                        .is_none_or(|id| trusted.contains_key(&(is_socket, id.value)))
-            };
-            reach
-                .named
-                .extend(mappings.iter().filter(can_match).map(|mapping| mapping.consumer));
-        }
+        reach.add_entities(survey);
         reach
     }
 
     fn add(&mut self, own: &Authentication<'_>) {
-        self.is_any = true;
         self.by_username |= own.by_username;
         self.by_custom_id |= own.by_custom_id;
+        self.by_id |= own.by_id;
         let named = own.anonymous.into_iter().chain(own.default);
         self.named.extend(named.filter_map(|named| named.value.consumer));
+        if own.finds_consumers {
+            self.evidence.insert(own.evidence);
+            let trusted = own.authorities.iter().map(|id| (own.evidence, id.value));
+            self.trusted.extend(trusted);
+        }
+    }
+
+    /// Whose entities are looked for.
+    fn add_entities(&mut self, survey: &Survey<'_>) {
+        let document = survey.compilation.document;
+        let Self {
+            evidence,
+            trusted,
+            named,
+            ..
+        } = self;
+        for (kind, mappings) in [
+            (Evidence::Socket, &document.mtls_auth_credentials),
+            (Evidence::Header, &document.header_cert_auth_credentials),
+        ] {
+            let can_match = |mapping: &&CertificateMapping| {
+                let authority = mapping.ca_certificate;
+                authority.is_none_or(|id| trusted.contains(&(kind, id.value)))
+            };
+            let looked_for = mappings.iter().filter(|_| evidence.contains(&kind)).filter(can_match);
+            named.extend(looked_for.map(|mapping| mapping.consumer));
+        }
+        if evidence.contains(&Evidence::Key) {
+            named.extend(document.keyauth_credentials.iter().map(|key| key.consumer));
+        }
+        if evidence.contains(&Evidence::Password) {
+            named.extend(document.basicauth_credentials.iter().map(|password| password.consumer));
+        }
+        if evidence.contains(&Evidence::OwnToken) {
+            named.extend(document.jwt_secrets.iter().map(|secret| secret.consumer));
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        !self.evidence.is_empty() || !self.named.is_empty()
     }
 
     fn finds(&self, consumer: &Consumer) -> bool {
-        self.by_username && consumer.username.is_some()
+        self.by_id
+            || self.by_username && consumer.username.is_some()
             || self.by_custom_id && consumer.custom_id.is_some()
             || self.named.contains(&consumer.id)
     }
@@ -226,14 +246,14 @@ fn check_consumers(survey: &Survey<'_>) {
     } else {
         String::new()
     };
-    let (why, fix) = if reach.is_any {
+    let (why, fix) = if reach.is_any() {
         (
             "no plugin looks for his names, and no credential that a plugin looks for is his",
             "give him a credential, or have consumer_by look for the name that he has",
         )
     } else {
         (
-            "no plugin on any route finds out who calls",
+            "no plugin on any route looks for consumers",
             "give a route a plugin that authenticates",
         )
     };
