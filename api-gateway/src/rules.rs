@@ -54,7 +54,10 @@ const OF_THE_TEXT: &[Rule] = &[
 
 /// Made by `document` of entities and their fields.
 const OF_ENTITIES: &[Rule] = &[
-    Rule::warning("counted-from-load", "a ttl without created_at begins anew at every load"),
+    Rule::warning(
+        "counted-from-load",
+        "a ttl without created_at begins anew at every load",
+    ),
     Rule::error("conflicting-fields", "two fields say the same thing differently"),
     Rule::error("entity-check", "fields that do not go together"),
     Rule::error("expired-certificate", "a CA of the document is past its last day"),

@@ -61,7 +61,9 @@ impl<'d> Duty<'d> {
     pub(super) fn of(entity: &'d document::Plugin) -> Self {
         match &entity.config {
             PluginConfig::Acl(config) => Self::Judges(config),
-            PluginConfig::BasicAuth(config) => Self::credential(Evidence::Password, config.anonymous.as_ref()),
+            PluginConfig::BasicAuth(config) => {
+                Self::credential(Evidence::Password, config.anonymous.as_ref())
+            }
             PluginConfig::HeaderCertAuth(config) => Self::certificate(&config.auth, Evidence::Header),
             PluginConfig::Jwt(config) => Self::credential(Evidence::OwnToken, config.anonymous.as_ref()),
             PluginConfig::KeyAuth(config) => Self::credential(Evidence::Key, config.anonymous.as_ref()),

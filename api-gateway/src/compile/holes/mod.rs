@@ -17,6 +17,9 @@ mod upstreams;
 mod ways;
 mod witness;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use transport::finding::Finding;

@@ -8,7 +8,7 @@ use transport::finding::Finding;
 
 use super::protection::{Lack, Protections};
 use super::upstreams::Groups;
-use super::witness::{Secured, Witnesses, asked_for};
+use super::witness::{Secured, Witness, Witnesses, asked_for};
 use super::{Site, Survey, Tally};
 use crate::document::{Place, Route};
 use crate::router::Router;
@@ -49,6 +49,19 @@ fn check_spellings(
     let (Some(strong), Some(witness)) = (strong, witness) else {
         return;
     };
+    // One that is protected: the written path may be an exception for some methods.
+    let methods = [witness.method.clone(), Method::POST];
+    let choice = methods
+        .into_iter()
+        .take(if strong.route.methods.is_empty() { 2 } else { 1 });
+    let mut tried = choice.map(|method| witness.with_method(method));
+    let is_protected = |witness: &Witness| {
+        let found = witness.goes_to(survey, &secured.path);
+        found.is_some_and(|found| found.route == secured.site)
+    };
+    let Some(witness) = tried.find(is_protected) else {
+        return;
+    };
     for spelling in [Spelling::LastSlash, Spelling::Case] {
         let variant = spelling.of(&secured.path);
         let Some(matched) = witness
@@ -63,7 +76,7 @@ fn check_spellings(
         let Some(lack) = protections.lack(matched.route, secured.site) else {
             continue;
         };
-        let asked = asked_for(weak, &variant, matched);
+        let asked = asked_for(weak, &variant, matched.path);
         let is_same = same_but_for_spelling(&asked, &secured.upstream_path)
             && groups.group(matched.route) == groups.group(secured.site)
             && groups.same_server(
@@ -187,7 +200,8 @@ fn check_prefixes(
             // Where it would go if this route were not there.
             let alone = Router::compile(&[strong.route.matchers()]).ok()?;
             let theirs = alone.find(&witness.facts(survey, &neighbour))?;
-            let is_same = asked_for(site, &neighbour, matched) == asked_for(strong, &neighbour, theirs)
+            let is_same = asked_for(site, &neighbour, matched.path)
+                == asked_for(strong, &neighbour, theirs.path)
                 && groups.same_server(survey, (position, &witness.host), (*other, &witness.host));
             is_same.then_some((strong, lack, witness))
         });

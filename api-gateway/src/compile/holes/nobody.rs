@@ -199,14 +199,22 @@ impl Reach {
                 let authority = mapping.ca_certificate;
                 authority.is_none_or(|id| trusted.contains(&(kind, id.value)))
             };
-            let looked_for = mappings.iter().filter(|_| evidence.contains(&kind)).filter(can_match);
+            let looked_for = mappings
+                .iter()
+                .filter(|_| evidence.contains(&kind))
+                .filter(can_match);
             named.extend(looked_for.map(|mapping| mapping.consumer));
         }
         if evidence.contains(&Evidence::Key) {
             named.extend(document.keyauth_credentials.iter().map(|key| key.consumer));
         }
         if evidence.contains(&Evidence::Password) {
-            named.extend(document.basicauth_credentials.iter().map(|password| password.consumer));
+            named.extend(
+                document
+                    .basicauth_credentials
+                    .iter()
+                    .map(|password| password.consumer),
+            );
         }
         if evidence.contains(&Evidence::OwnToken) {
             named.extend(document.jwt_secrets.iter().map(|secret| secret.consumer));

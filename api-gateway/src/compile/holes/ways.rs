@@ -1,9 +1,9 @@
 //! Second ways: routes that lead to what another route protects, and demand less.
 //!
 //! A route that leads to a part of what another protects is an exception that somebody made (`/health` beside `/`): the
-//! protected path itself stays out of its reach. What is told is a route by which a request comes to the very path of
-//! the upstream that a protected route's own path stands for, with a host, a server name, a header or a method of the
-//! client's choice.
+//! rest of what is protected stays out of its reach. What is told is a route by which a request comes to the very path of
+//! the upstream that another request comes to by a protected route only, with a host, a server name, a header or a method
+//! of the client's choice.
 
 use std::collections::BTreeSet;
 
@@ -94,7 +94,7 @@ fn distinct(survey: &Survey<'_>, protections: &Protections, secured: &mut Vec<&S
     let key = |secured: &Secured| {
         let route = survey.sites.get(secured.site).map(|site| site.route);
         (
-            secured.upstream_path.clone(),
+            secured.below.clone(),
             protections.of_site.get(secured.site).copied(),
             route.and_then(|route| route.service),
             route.map(|route| route.methods.clone()),
@@ -131,11 +131,9 @@ impl<'s> Search<'s> {
         let stem = escape(service_path.strip_suffix('/').unwrap_or(service_path)).into_owned();
         for beginning in &beginnings {
             let base = format!("{stem}{}", beginning.kept);
-            let first = self
-                .secured
-                .partition_point(|secured| secured.upstream_path < base);
+            let first = self.secured.partition_point(|secured| secured.below < base);
             let below = self.secured.iter().skip(first);
-            let below = below.take_while(|secured| secured.upstream_path.starts_with(&base));
+            let below = below.take_while(|secured| secured.below.starts_with(&base));
             for secured in below {
                 let Some(lack) = self.protections.lack(site, secured.site) else {
                     continue;
@@ -145,7 +143,7 @@ impl<'s> Search<'s> {
                 let Some(method) = method(strong, weak.route) else {
                     continue;
                 };
-                let rest = secured.upstream_path.get(stem.len()..).unwrap_or_default();
+                let rest = secured.below.get(stem.len()..).unwrap_or_default();
                 let path = beginning.before(rest);
                 for host in self.hosts(weak.route, witness, secured) {
                     let witness = witness.with_method(method.clone()).with_host(host);
@@ -183,7 +181,7 @@ impl<'s> Search<'s> {
         let (Some(matched), Some(strong)) = (found, strong) else {
             return false;
         };
-        asked_for(weak, path, matched) == secured.upstream_path
+        asked_for(weak, path, matched.path) == secured.below
             && self
                 .groups
                 .same_server(self.survey, (site, &witness.host), (secured.site, &strong.host))
@@ -204,7 +202,7 @@ impl<'s> Search<'s> {
                 weak.name(),
                 way.witness.shown(&way.path, [weak.route, strong.route]),
                 way.lack.words(),
-                way.to.upstream_path,
+                way.to.below,
                 strong.name(),
                 self.survey.at(strong.route.place),
             );

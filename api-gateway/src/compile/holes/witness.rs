@@ -9,10 +9,13 @@ use super::{Site, Survey};
 use crate::document::{Located, Place, Route};
 use crate::router::path::escape;
 use crate::router::upstream_path::upstream_path;
-use crate::router::{Matched, RequestFacts};
+use crate::router::{Matched, MatchedPath, RequestFacts};
 
 /// A host that no route names.
 const ANY_HOST: &str = "any.invalid";
+
+/// A path below another.
+const BELOW: &str = "/any/path";
 
 /// A request but for its path.
 #[derive(Clone, Debug)]
@@ -23,11 +26,16 @@ pub(super) struct Witness {
     headers: HeaderMap,
 }
 
-/// A request that a route protects, and what the upstream is asked for then.
+/// A path that a route protects.
 pub(super) struct Secured {
     pub(super) site: usize,
+    /// As it is written, or the shortest that a pattern takes.
     pub(super) path: String,
+    /// What the upstream is asked for by that.
     pub(super) upstream_path: String,
+    /// The same of a path below it, where the route takes all of them: that another route takes the written path alone
+    /// is an exception, and not a way around.
+    pub(super) below: String,
     /// Where the route's path is written.
     pub(super) place: Place,
 }
@@ -44,21 +52,23 @@ impl Witnesses {
         let of_site: Vec<Option<Witness>> = survey.sites.iter().map(Witness::of).collect();
         let mut secured = Vec::new();
         for (position, (site, witness)) in survey.sites.iter().zip(&of_site).enumerate() {
-            let Some(witness) = witness.as_ref().filter(|_| protections.demands(position)) else {
+            if witness.is_none() || !protections.demands(position) {
                 continue;
-            };
-            for (path, place) in paths(site.route) {
-                let found = witness
-                    .goes_to(survey, &path)
-                    .filter(|found| found.route == position);
-                if let Some(matched) = found {
-                    secured.push(Secured {
-                        site: position,
-                        upstream_path: asked_for(site, &path, matched),
-                        path,
-                        place,
-                    });
-                }
+            }
+            for Taken { path, matched, place } in taken(site.route) {
+                let below = match matched {
+                    MatchedPath::Regex(_) => path.clone(),
+                    MatchedPath::Nothing | MatchedPath::Prefix(_) => {
+                        format!("{}{BELOW}", path.trim_end_matches('/'))
+                    }
+                };
+                secured.push(Secured {
+                    site: position,
+                    upstream_path: asked_for(site, &path, matched),
+                    below: asked_for(site, &below, matched),
+                    path,
+                    place,
+                });
             }
         }
         Self { of_site, secured }
@@ -142,29 +152,48 @@ impl Witness {
     }
 }
 
-/// A path for each of a route's, with its place.
-pub(super) fn paths(route: &Route) -> Vec<(String, Place)> {
+/// A path that a route takes by one of its own.
+struct Taken {
+    path: String,
+    matched: MatchedPath,
+    place: Place,
+}
+
+fn taken(route: &Route) -> Vec<Taken> {
     if route.paths.is_empty() {
-        return vec![("/".to_owned(), route.place)];
+        return vec![Taken {
+            path: "/".to_owned(),
+            matched: MatchedPath::Nothing,
+            place: route.place,
+        }];
     }
     let sample = |path: &Located<String>| {
-        let text = match path.value.strip_prefix('~') {
-            Some(pattern) => regex_sample::of(pattern)?,
-            None => escape(&path.value).into_owned(),
+        let (text, is_regex) = match path.value.strip_prefix('~') {
+            Some(pattern) => (regex_sample::of(pattern)?, true),
+            None => (escape(&path.value).into_owned(), false),
         };
-        Some((text, path.place))
+        let length = text.len();
+        Some(Taken {
+            path: text,
+            matched: if is_regex {
+                MatchedPath::Regex(length)
+            } else {
+                MatchedPath::Prefix(length)
+            },
+            place: path.place,
+        })
     };
     route.paths.iter().filter_map(sample).collect()
 }
 
 /// What the upstream of a site is asked for.
-pub(super) fn asked_for(site: &Site<'_>, path: &str, matched: Matched) -> String {
+pub(super) fn asked_for(site: &Site<'_>, path: &str, matched: MatchedPath) -> String {
     let service = site
         .compiled
         .service
         .as_deref()
         .and_then(|service| service.path.as_deref());
-    upstream_path(service, path, matched.path, site.compiled.strip).into_owned()
+    upstream_path(service, path, matched, site.compiled.strip).into_owned()
 }
 
 /// A name that a pattern of hosts or server names takes.
