@@ -38,7 +38,6 @@ const ALLOWED: [&str; 17] = [
     "x-kong-upstream-latency",
     "x-kong-upstream-status",
     "retry-after",
-    "www-authenticate",
 ];
 
 impl Answer {

@@ -27,6 +27,7 @@ mod certificate_hints;
 mod certificate_names;
 mod certificate_plugin_checks;
 mod certificate_requests;
+mod check_codes;
 mod check_formats;
 mod checks_page;
 mod consumer_matching;

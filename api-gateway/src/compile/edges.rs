@@ -12,8 +12,8 @@ use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revoca
 use uuid::Uuid;
 
 use super::{Compilation, trust};
-use crate::document::PluginConfig;
-use crate::document::plugin::certificate_auth::HeaderCertAuthConfig;
+use crate::document::plugin::certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
+use crate::document::{self, PluginConfig};
 use crate::identity::TrustedEdges;
 use crate::settings::EdgeName;
 
@@ -61,7 +61,17 @@ pub(super) fn compile(compilation: &Compilation<'_>) -> Option<TrustedEdges> {
 /// Looks at every `header-cert-auth` and every global `mtls-auth` with the edges in mind.
 pub(super) fn check(compilation: &Compilation<'_>) {
     check_addresses(compilation);
-    let shared = shared_authorities(compilation);
+    let issuers = issuers_of_edges(compilation);
+    let settings = compilation.settings();
+    let are_pinned = settings
+        .trusted_edges
+        .iter()
+        .all(|name| matches!(name, EdgeName::Sha256(_)));
+    let shared = if are_pinned {
+        HashSet::new()
+    } else {
+        issuers.clone()
+    };
     for plugin in compilation
         .document
         .plugins
@@ -70,17 +80,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
     {
         match &plugin.config {
             PluginConfig::HeaderCertAuth(config) => check_header(compilation, config, &shared),
-            PluginConfig::MtlsAuth(_) => {
-                let is_global = plugin.route.is_none() && plugin.service.is_none();
-                if is_global && !compilation.settings().trusted_edges.is_empty() && reads_headers(compilation)
-                {
-                    let message = "this mtls-auth judges the certificate of the connection, which behind an edge is the edge's own: clients that come through an edge are refused everywhere unless the edge is a consumer";
-                    compilation.report(
-                        Finding::warning("mtls-behind-edge", compilation.at(plugin.place), "plugins", message)
-                            .with_fix("use header-cert-auth for clients behind the edge, or let the edge pass TLS through (protocol = \"tcp\")"),
-                    );
-                }
-            }
+            PluginConfig::MtlsAuth(config) => check_global(compilation, plugin, config, &issuers),
             PluginConfig::Acl(_)
             | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
@@ -121,12 +121,28 @@ fn trusts_the_world(networks: &[IpNet]) -> bool {
     of_version_4 >= HALF || together.iter().any(is_wide)
 }
 
-fn reads_headers(compilation: &Compilation<'_>) -> bool {
-    compilation
-        .document
-        .plugins
+/// A global `mtls-auth` that trusts nobody who could be an edge is meant for the clients; those who come by an edge show
+/// it no certificate. One that trusts an edge's CA is how an edge is a consumer.
+fn check_global(
+    compilation: &Compilation<'_>,
+    plugin: &document::Plugin,
+    config: &MtlsAuthConfig,
+    issuers: &HashSet<Uuid>,
+) {
+    let is_global = plugin.route.is_none() && plugin.service.is_none();
+    let trusts_edges = config
+        .auth
+        .ca_certificates
         .iter()
-        .any(|plugin| matches!(plugin.config, PluginConfig::HeaderCertAuth(_)))
+        .any(|id| issuers.contains(&id.value));
+    if !is_global || trusts_edges || compilation.settings().trusted_edges.is_empty() {
+        return;
+    }
+    let message = "this mtls-auth judges the certificate of the connection, which behind an edge is the edge's own, and trusts none of the edges' CAs: clients that come through an edge are refused everywhere";
+    compilation.report(
+        Finding::warning("mtls-behind-edge", compilation.at(plugin.place), "plugins", message)
+            .with_fix("use header-cert-auth for clients behind the edge, or let the edge pass TLS through (protocol = \"tcp\")"),
+    );
 }
 
 fn check_header(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig, shared: &HashSet<Uuid>) {
@@ -217,14 +233,11 @@ fn check_authorities(compilation: &Compilation<'_>, config: &HeaderCertAuthConfi
     }
 }
 
-/// The CAs of the document that could issue an edge; none where every edge is pinned.
-fn shared_authorities(compilation: &Compilation<'_>) -> HashSet<Uuid> {
+/// The CAs of the document that could issue an edge.
+fn issuers_of_edges(compilation: &Compilation<'_>) -> HashSet<Uuid> {
     let settings = compilation.settings();
-    let pinned = settings
-        .trusted_edges
-        .iter()
-        .all(|name| matches!(name, EdgeName::Sha256(_)));
-    let Some(file) = settings.trusted_edge_ca.as_ref().filter(|_| !pinned) else {
+    let edges = settings.trusted_edge_ca.as_ref();
+    let Some(file) = edges.filter(|_| !settings.trusted_edges.is_empty()) else {
         return HashSet::new();
     };
     let parsed = |der: &CertificateDer<'static>| Certificate::parse(der.clone()).ok();

@@ -32,6 +32,19 @@
 //! | `plain-provider` (warning) | an OAuth2 provider that is asked without TLS |
 //! | `unverified-provider` (warning) | an OAuth2 provider whose certificate is not verified |
 //! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
+//! | `certificate-expired`, `expires-soon` (warnings) | what has run out, or will within 30 days |
+//! | `principal-not-judged` (warning) | of two authentications, one that no `acl` judges |
+//! | `acl-before-authentication` (warning) | an `acl` that refuses everybody |
+//! | `anonymous-allowed`, `default-consumer-allowed` (warnings) | who stands for others is in an allowed group |
+//! | `empty-group` (warning) | a group of an `acl` that nobody is in |
+//! | `unreachable-consumer` (warning) | a consumer whom no plugin can find |
+//! | `contradictory-mapping` (warning) | a name that is mapped to two consumers |
+//! | `second-route` (warning) | a route to what another protects, that protects less |
+//! | `path-variant` (warning) | another spelling of a protected path goes by such a route |
+//! | `prefix-neighbour` (warning) | an exempted prefix takes its neighbours along |
+//! | `http-beside-certificate` (warning) | plain http on a route that needs the connection's certificate |
+//! | `token-without-audience` (warning) | tokens for any service are taken |
+//! | `key-in-query` (warning) | keys are taken out of the query |
 //! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
