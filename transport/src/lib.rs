@@ -5,7 +5,7 @@
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert`, `private_key` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`dial`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | certificates from elsewhere | [`acme`] |
-//! | configuration | `finding`, `layers`, `telemetry` |
+//! | configuration | `finding`, `report_form`, `expiry`, `layers`, `telemetry` |
 
 pub mod acme;
 pub mod activity;
@@ -29,8 +29,11 @@ mod silence;
 pub mod tunnel;
 pub mod upstream;
 
+pub mod expiry;
 pub mod finding;
 pub mod layers;
+pub mod report_form;
+mod sarif;
 pub mod telemetry;
 
 pub mod certificate;

@@ -60,10 +60,16 @@ impl Certificates {
 
     /// All that clients may be shown of an entity.
     pub(super) fn shown_as(&self, id: Uuid) -> impl Iterator<Item = &Arc<CertifiedKey>> {
-        let pairs = self.0.get(&id).into_iter();
-        pairs
-            .flat_map(|pairs| [&pairs.first, &pairs.alternative])
-            .flatten()
+        self.pairs_of(id).into_iter().flatten()
+    }
+
+    /// `cert` and `cert_alt` with their keys.
+    pub(super) fn pairs_of(&self, id: Uuid) -> [Option<&Arc<CertifiedKey>>; 2] {
+        let pairs = self.0.get(&id);
+        [
+            pairs.and_then(|pairs| pairs.first.as_ref()),
+            pairs.and_then(|pairs| pairs.alternative.as_ref()),
+        ]
     }
 }
 
