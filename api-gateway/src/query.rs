@@ -13,6 +13,13 @@ pub struct Argument<'q> {
     pub value: Option<Cow<'q, [u8]>>,
 }
 
+impl<'q> Argument<'q> {
+    /// As it was sent.
+    pub fn raw(&self) -> &'q str {
+        self.raw
+    }
+}
+
 /// The arguments in their order. `&` is the only separator; `+` and `%20` are spaces; a `%` that escapes nothing stands
 /// for itself.
 pub fn arguments(query: &str) -> impl Iterator<Item = Argument<'_>> {

@@ -7,6 +7,7 @@ mod jwt;
 mod token;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::StatusCode;
 use transport::certificate_error::CertificateError;
@@ -14,6 +15,7 @@ use transport::forwarded_cert::DecodeError;
 use transport::upstream::UpstreamError;
 
 use crate::identity::IdentityError;
+use crate::plugin::principals::PrincipalsDiffer;
 use crate::plugin::request_termination::Termination;
 
 pub use self::credential::{CredentialFault, CredentialRefused};
@@ -89,6 +91,21 @@ pub enum Rejection {
     /// `acl`: the wrong groups.
     #[error("You cannot consume this service")]
     AclDenied,
+    /// `principals`: one of those that it requires was not authenticated.
+    #[error("You cannot consume this service")]
+    PrincipalMissing {
+        /// The plugin that should have.
+        plugin: Arc<str>,
+    },
+    /// `principals`: those that it requires do not belong together.
+    #[error("You cannot consume this service")]
+    PrincipalsDiffer(#[source] PrincipalsDiffer),
+    /// `principals`: one of them is in the wrong groups.
+    #[error("You cannot consume this service")]
+    PrincipalDenied {
+        /// The plugin that authenticated it.
+        plugin: Arc<str>,
+    },
     /// `ip-restriction`: the wrong address.
     #[error("{message}")]
     AddressDenied {
@@ -207,7 +224,10 @@ impl Rejection {
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::Token(refused) => refused.fault.status(),
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::AclDenied => StatusCode::FORBIDDEN,
+            Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. } => StatusCode::FORBIDDEN,
             Self::AddressDenied { status, .. } => *status,
             Self::Terminated(answer) => answer.status,
             Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
@@ -235,7 +255,9 @@ impl Rejection {
             Self::Credential(refused) => refused.fault.reason(),
             Self::Token(refused) => refused.fault.reason(),
             Self::AclUnauthenticated => "acl_unauthenticated",
-            Self::AclDenied => "acl_denied",
+            Self::AclDenied | Self::PrincipalDenied { .. } => "acl_denied",
+            Self::PrincipalMissing { .. } => "principal_missing",
+            Self::PrincipalsDiffer(_) => "principals_differ",
             Self::AddressDenied { .. } => "address_denied",
             Self::Terminated(_) => "request_terminated",
             Self::NoTarget | Self::UnaskedUpgrade => "upstream_unreachable",
@@ -271,6 +293,9 @@ impl Rejection {
             | Self::Credential(_)
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. } => Form::Negotiated,
             Self::BadRequest(_)
             | Self::MethodNotAllowed
@@ -309,6 +334,9 @@ impl Rejection {
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. }
             | Self::Terminated(_)
             | Self::UnaskedUpgrade
@@ -333,6 +361,14 @@ impl Rejection {
         if let Self::AnonymousMissing { name } = self {
             return Some(format!(
                 "anonymous consumer {name} is configured but does not exist"
+            ));
+        }
+        if let Self::PrincipalMissing { plugin } = self {
+            return Some(format!("'{plugin}' has authenticated nobody"));
+        }
+        if let Self::PrincipalDenied { plugin } = self {
+            return Some(format!(
+                "whom '{plugin}' authenticated is in none of the groups that may pass"
             ));
         }
         std::error::Error::source(self).map(ToString::to_string)

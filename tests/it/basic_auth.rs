@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::answer::Answer;
-use harness::client::Call;
 use harness::document::AUTHORITIES;
 use harness::stack::Stack;
 use http::Method;

@@ -1,6 +1,6 @@
 //! Where a token may come, what in it names its credential, and what becomes of what it began.
 
-use harness::stack::Stack;
+use harness::stack::{Stack, eventually};
 use serde_json::{Value, json};
 
 use crate::jwt::{SECRET, alices, assert_is, assert_refused, bearer, in_seconds, token_of};
@@ -102,7 +102,14 @@ async fn a_token_that_is_no_longer_good_ends_what_it_began() {
     // Nobody looks at its end there.
     let mut does_not_end = opened("/token", &ending).await;
     let mut lasts = opened("/claims", &lasting).await;
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    eventually("the token's end", async || {
+        let answer = gateway
+            .get("/claims")
+            .header("authorization", &bearer(&ending))
+            .await;
+        (answer.status == 401).then_some(())
+    })
+    .await;
     assert_cut_off(&mut *ends).await;
     assert_goes_on(&mut *does_not_end).await;
     assert_goes_on(&mut *lasts).await;

@@ -1,7 +1,6 @@
 //! API keys: where they may come, what is answered without a good one, and what the upstream sees.
 
 use harness::answer::Answer;
-use harness::client::Call;
 use harness::stack::Stack;
 use http::Method;
 

@@ -88,6 +88,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
             | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
             | PluginConfig::OpenIdConnect(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
         }
     }

@@ -32,6 +32,12 @@
 //! | `plain-provider` (warning) | an OAuth2 provider that is asked without TLS |
 //! | `unverified-provider` (warning) | an OAuth2 provider whose certificate is not verified |
 //! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
+//! | `weak-credential` (warning) | a secret that is shorter than its digest |
+//! | `unusable-credential` (warning) | a secret that is no base64, where a plugin says that it is |
+//! | `unknown-principal` | `principals` requires what no plugin of the route authenticates before it |
+//! | `principal-stands-back` (warning) | `principals` requires a plugin that lets requests pass unexamined |
+//! | `ambiguous-header` | two principals that one header would tell of |
+//! | `unused-tag` (warning) | `principals` wants a tag in common that nobody has |
 //! | `certificate-expired`, `expires-soon` (warnings) | what has run out, or will within 30 days |
 //! | `principal-not-judged` (warning) | of two authentications, one that no `acl` judges |
 //! | `acl-before-authentication` (warning) | an `acl` that refuses everybody |
@@ -65,6 +71,7 @@ mod live_routes;
 mod openid_connect;
 mod order;
 mod plugins;
+mod principals;
 mod routes;
 mod scopes;
 mod services;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::live_routes::LiveRoutes;
 use super::scopes::{LaidOut, Scoped};
-use super::{Compilation, bound, judged};
+use super::{Compilation, bound, judged, principals};
 use crate::document::{self, RouteProtocol};
 use crate::router::upstream_path::StripPath;
 use crate::router::{RouteMatchers, Router};
@@ -76,6 +76,7 @@ fn compile_route<'a>(
     let LaidOut { chain, entities } = scopes.chain(compilation, route.id, route.service);
     judged::check(compilation, scopes, route, &chain);
     bound::check(compilation, scopes, route, &chain);
+    principals::check(compilation, scopes, route, &chain);
     let takes = |protocol| route.protocols.contains(&protocol);
     let redirect =
         StatusCode::from_u16(route.https_redirect_status_code).unwrap_or(StatusCode::UPGRADE_REQUIRED);

@@ -46,11 +46,16 @@ impl Slot {
 
     /// The configuration for whoever has nothing of his own. What authenticates or judges groups has no other.
     pub fn for_everybody(&self) -> Option<&Plugin> {
-        let configured = match &self.configuration {
-            Configuration::Same(configured) => configured,
-            Configuration::ByCaller(scopes) => scopes.for_everybody()?,
-        };
-        Some(&configured.plugin)
+        self.configured_for_everybody()
+            .map(|configured| &configured.plugin)
+    }
+
+    /// The same, with its place.
+    pub fn configured_for_everybody(&self) -> Option<&Configured> {
+        match &self.configuration {
+            Configuration::Same(configured) => Some(configured),
+            Configuration::ByCaller(scopes) => scopes.for_everybody().map(AsRef::as_ref),
+        }
     }
 
     /// The configuration for a caller.

@@ -8,6 +8,7 @@ mod entry;
 mod forward;
 pub mod owned_headers;
 mod record;
+pub mod rehearsal;
 mod response;
 mod standing;
 mod tunnel;
