@@ -92,4 +92,5 @@ mod upstream_pools;
 mod upstream_targets;
 mod upstream_tls;
 mod upstream_trust;
+mod ways_in;
 mod without_a_consumer;
