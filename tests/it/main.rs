@@ -38,6 +38,7 @@ mod documentation;
 mod double_acl;
 mod double_acl_combinations;
 mod drain;
+mod expiry_checks;
 mod explain_command;
 mod explained;
 mod explained_as_answered;
