@@ -1,11 +1,14 @@
 //! Holes in the chain of one route: who is judged, by when, and who stands for whom.
 
+use std::collections::HashSet;
+
 use transport::finding::Finding;
 
 use super::duty::{Authentication, Duty, Evidence};
 use super::{Site, Survey, Tally, Turn};
-use crate::document::plugin::acl::{AclConfig, AclRule};
+use crate::document::plugin::acl::AclRule;
 use crate::document::plugin::named_consumer::NamedConsumer;
+use crate::document::plugin::principals::AllowedGroups;
 use crate::document::{Located, RouteProtocol};
 use crate::plugin::Plugin;
 
@@ -31,7 +34,7 @@ fn check_order(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     for turn in &site.turns {
         match &turn.duty {
             Duty::Authenticates(_) => return,
-            Duty::Other => {}
+            Duty::JudgesAll(_) | Duty::Other => {}
             Duty::Judges(_) => {
                 let later = site
                     .turns
@@ -85,12 +88,15 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                     *judged = Some(turn);
                 }
             }
-            Duty::Authenticates(_) | Duty::Other => {}
+            Duty::Authenticates(_) | Duty::JudgesAll(_) | Duty::Other => {}
         }
     }
     let Some(judge) = judges else { return };
+    let settled = settled(site);
+    overlooked.retain(|(earlier, _)| !settled.contains(earlier.name()));
     if let Some((last, own, None)) = found
         && own.is_required()
+        && !settled.contains(last.name())
         && site
             .turns
             .iter()
@@ -131,6 +137,19 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     }
 }
 
+/// The plugins whose consumers `principals` judges: by their own groups, or as those that belong to another's.
+fn settled<'s>(site: &'s Site<'_>) -> HashSet<&'s str> {
+    let mut settled = HashSet::new();
+    for turn in &site.turns {
+        if let Duty::JudgesAll(config) = &turn.duty {
+            settled.extend(config.allow.iter().map(|allowed| allowed.plugin.value.as_str()));
+            let together = config.require.iter().filter(|_| config.same.is_some());
+            settled.extend(together.map(|name| name.value.as_str()));
+        }
+    }
+    settled
+}
+
 /// Who stands for others at an `acl`.
 struct StandIn<'s> {
     turn: &'s Turn<'s>,
@@ -160,17 +179,26 @@ fn check_fallbacks(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
             }
             Duty::Judges(config) => {
                 if let AclRule::Allow(groups) = &config.rule {
-                    standing.retain(|stand_in| {
-                        let by = groups
-                            .iter()
-                            .find(|group| is_member(survey, config, &stand_in.named.value, &group.value));
-                        if let Some(group) = by
-                            && !is_turned_away(survey, site, &stand_in.named.value)
-                        {
-                            tell_stand_in(survey, (site, turn), stand_in, group, tally);
-                        }
-                        by.is_some()
+                    let list = (groups.as_slice(), config.include_consumer_groups);
+                    standing.retain(|stand_in| passes(survey, (site, turn), stand_in, list, tally));
+                }
+            }
+            Duty::JudgesAll(config) => {
+                for AllowedGroups { plugin, groups } in &config.allow {
+                    // An anonymous consumer is no principal.
+                    let default = site.turn(&plugin.value).and_then(|own| {
+                        let named = own.duty.authentication()?.default?;
+                        let kind = Kind::Default;
+                        Some(StandIn {
+                            turn: own,
+                            named,
+                            kind,
+                        })
                     });
+                    let list = (groups.as_slice(), config.include_consumer_groups);
+                    if let Some(stand_in) = default {
+                        passes(survey, (site, turn), &stand_in, list, tally);
+                    }
                 }
             }
             Duty::Other => {}
@@ -178,7 +206,26 @@ fn check_fallbacks(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     }
 }
 
-fn is_member(survey: &Survey<'_>, config: &AclConfig, named: &NamedConsumer, group: &str) -> bool {
+/// Whether somebody who stands for others is in one of the groups; then it is told, unless he gets no further.
+fn passes(
+    survey: &Survey<'_>,
+    at: (&Site<'_>, &Turn<'_>),
+    stand_in: &StandIn<'_>,
+    (groups, include_consumer_groups): (&[Located<String>], bool),
+    tally: &mut Tally,
+) -> bool {
+    let named = &stand_in.named.value;
+    let mut groups = groups.iter();
+    let by = groups.find(|group| is_member(survey, include_consumer_groups, named, &group.value));
+    if let Some(group) = by
+        && !is_turned_away(survey, at.0, named)
+    {
+        tell_stand_in(survey, at, stand_in, group, tally);
+    }
+    by.is_some()
+}
+
+fn is_member(survey: &Survey<'_>, include_consumer_groups: bool, named: &NamedConsumer, group: &str) -> bool {
     let key = named.consumer.and_then(|id| survey.consumers.by_id(id));
     let Some(consumer) = key.and_then(|key| survey.consumers.get(key)) else {
         return false;
@@ -187,7 +234,7 @@ fn is_member(survey: &Survey<'_>, config: &AclConfig, named: &NamedConsumer, gro
     let more = consumer
         .consumer_groups
         .iter()
-        .filter(|_| config.include_consumer_groups);
+        .filter(|_| include_consumer_groups);
     own.chain(more).any(|name| &**name == group)
 }
 

@@ -6,6 +6,7 @@ use crate::document::plugin::acl::AclConfig;
 use crate::document::plugin::certificate_auth::{CertificateAuth, ConsumerBy};
 use crate::document::plugin::named_consumer::NamedConsumer;
 use crate::document::plugin::openid_connect::{self, OpenIdConnectConfig};
+use crate::document::plugin::principals::PrincipalsConfig;
 use crate::document::{self, Located, PluginConfig};
 
 /// What a plugin does.
@@ -14,7 +15,9 @@ pub(super) enum Duty<'d> {
     Authenticates(Authentication<'d>),
     /// It judges groups.
     Judges(&'d AclConfig),
-    /// Neither.
+    /// It judges everybody who was found.
+    JudgesAll(&'d PrincipalsConfig),
+    /// None of these.
     Other,
 }
 
@@ -69,6 +72,7 @@ impl<'d> Duty<'d> {
             PluginConfig::KeyAuth(config) => Self::credential(Evidence::Key, config.anonymous.as_ref()),
             PluginConfig::MtlsAuth(config) => Self::certificate(&config.auth, Evidence::Socket),
             PluginConfig::OpenIdConnect(config) => Self::token(config),
+            PluginConfig::Principals(config) => Self::JudgesAll(config),
             PluginConfig::Acme(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
@@ -110,7 +114,7 @@ impl<'d> Duty<'d> {
     pub(super) fn authentication(&self) -> Option<&Authentication<'d>> {
         match self {
             Self::Authenticates(authentication) => Some(authentication),
-            Self::Judges(_) | Self::Other => None,
+            Self::Judges(_) | Self::JudgesAll(_) | Self::Other => None,
         }
     }
 }
