@@ -25,6 +25,7 @@ use crate::client_tls::{client_config, platform_authorities};
 use crate::handshake_demand::Demand;
 use crate::handshake_diagnosis::{Diagnosis, ShownBy, ShownChain, tls_error};
 use crate::pem;
+use crate::private_key::KeyReference;
 use crate::revocation::crl::RevocationLists;
 use crate::serve::names_of;
 use crate::server_verifier::verify_server;
@@ -77,7 +78,7 @@ impl Visit {
         let name =
             ServerName::try_from(name).map_err(|error| format!("no server has such a name: {error}"))?;
         let identity = match (&arguments.cert, &arguments.key) {
-            (Some(chain), Some(key)) => Some(identity(chain, key).map_err(|error| error.to_string())?),
+            (Some(chain), Some(key)) => Some(identity(chain, key)?),
             (_, _) => None,
         };
         let authorities = match &arguments.trust {
@@ -147,9 +148,12 @@ impl Visit {
     }
 }
 
-fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>, pem::PemError> {
+fn identity(chain: &Path, key: &str) -> Result<Arc<CertifiedKey>, String> {
+    let key = KeyReference::parse(key, Path::new("")).map_err(|problem| format!("--key {problem}"))?;
     let source = chain.display().to_string();
-    pem::certified_key(pem::certificates(chain)?, pem::private_key(key)?, &source)
+    let chain = pem::certificates(chain).map_err(|error| error.to_string())?;
+    let certified = key.open().and_then(|key| key.certify(chain, &source));
+    certified.map_err(|error| error.to_string())
 }
 
 fn policy() -> Policy {
