@@ -22,9 +22,9 @@ enum Kept {
 
 /// Client → edge → gateway → nginx: the edge and the gateway show server certificates and client certificates, nginx
 /// takes nobody who has none, and so does the gateway.
-async fn through_both(kept: Kept, keys: &'static str, tls: &'static str) {
+fn through_both(kept: Kept, keys: &'static str, tls: &'static str) {
     let world = World::of(&[keys]);
-    let hop = Hop::start(&world, kept, keys, tls).await;
+    let hop = Hop::start(&world, kept, keys, tls);
     let what = format!("{kept:?} {keys} {tls}");
     let ca = world.file("pki/ca/internal.pem");
     let url = format!("https://edge.test:{}/", hop.edge.port());
@@ -93,29 +93,29 @@ async fn through_both(kept: Kept, keys: &'static str, tls: &'static str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_in_files_are_used_at_every_place() {
-    through_both(Kept::File, "ec", "1.3").await;
+    through_both(Kept::File, "ec", "1.3");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_in_the_environment_are_used_at_every_place() {
-    through_both(Kept::Environment, "ec", "1.2").await;
-    through_both(Kept::Base64, "rsa", "1.3").await;
+    through_both(Kept::Environment, "ec", "1.2");
+    through_both(Kept::Base64, "rsa", "1.3");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_credentials_are_used_at_every_place() {
-    through_both(Kept::Credential, "rsa", "1.2").await;
-    through_both(Kept::Credential, "ec", "1.3").await;
+    through_both(Kept::Credential, "rsa", "1.2");
+    through_both(Kept::Credential, "ec", "1.3");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ecdsa_keys_on_a_token_are_used_at_every_place() {
-    through_both(Kept::Token, "ec", "1.2").await;
-    through_both(Kept::Token, "ec", "1.3").await;
+    through_both(Kept::Token, "ec", "1.2");
+    through_both(Kept::Token, "ec", "1.3");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rsa_keys_on_a_token_are_used_at_every_place() {
-    through_both(Kept::Token, "rsa", "1.2").await;
-    through_both(Kept::Token, "rsa", "1.3").await;
+    through_both(Kept::Token, "rsa", "1.2");
+    through_both(Kept::Token, "rsa", "1.3");
 }

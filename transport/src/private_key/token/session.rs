@@ -233,6 +233,7 @@ fn kind(
     };
     let (mut key_type, mut curve) = (None, None);
     for attribute in attributes {
+        #[allow(clippy::wildcard_enum_match_arm, reason = "nothing else was asked for")]
         match attribute {
             Attribute::KeyType(found) => key_type = Some(found),
             Attribute::EcParams(found) => curve = Some(found),
