@@ -6,9 +6,10 @@ mod refusals;
 mod reloads;
 mod world;
 
+use certs::{KeyKind, Leaf};
 use harness::outside::{curl, s_client};
 
-use self::world::{Hop, World};
+use self::world::{Hop, World, edge_file};
 
 /// How a key is referred to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,4 +119,85 @@ async fn ecdsa_keys_on_a_token_are_used_at_every_place() {
 async fn rsa_keys_on_a_token_are_used_at_every_place() {
     through_both(Kept::Token, "rsa", "1.2");
     through_both(Kept::Token, "rsa", "1.3");
+}
+
+/// Those that the tables above have not: P-384, P-521 and Ed25519, at the one listener that shows them.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_of_key_signs_on_a_token() {
+    let world = World::of(&["ec"]);
+    let internal = world.pki.authority("internal");
+    let mut listed = Vec::new();
+    for (at, (name, kind)) in [
+        ("p384", KeyKind::P384),
+        ("p521", KeyKind::P521),
+        ("ed25519", KeyKind::Ed25519),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let issued = internal
+            .issue(Leaf::server(&format!("{name}.test")).key(kind))
+            .unwrap();
+        world.write(&format!("{name}.pem"), &issued.chain_pem());
+        world.token.import(name, &format!("a{at}"), &issued.key_pem());
+        let key = world.token.key(name);
+        listed.push(format!(
+            "{{ certificate = \"{name}.pem\", private_key = \"{key}\" }}"
+        ));
+    }
+    let target = "protocol = \"http\"\ntargets = [\"127.0.0.1:9\"]\n";
+    let text = edge_file(
+        (&world.token.key("edge-ec"), &world.token.key("edge-sni-ec")),
+        "ec",
+        target,
+    );
+    let more = format!("additional_certificates = [{}, ", listed.join(", "));
+    world.write("edge.toml", &text.replace("additional_certificates = [", &more));
+    let program = world.start("edge-proxy", "edge.toml", &[]);
+    let address = program.address("public").unwrap();
+    let ca = world.file("pki/ca/internal.pem");
+    for (name, kind, digest) in [
+        ("p384", "ECDSA", "Peer signing digest: SHA384"),
+        ("p521", "ECDSA", "Peer signing digest: SHA512"),
+        ("ed25519", "ed25519", ""),
+    ] {
+        for version in ["-tls1_2", "-tls1_3"] {
+            let name = format!("{name}.test");
+            let options = [
+                "-servername",
+                &name,
+                "-CAfile",
+                &ca,
+                "-verify_return_error",
+                version,
+            ];
+            let said = s_client(address, &options, "/");
+            let kind = format!("Peer signature type: {kind}");
+            assert!(
+                said.stdout.contains(&kind) && said.stdout.contains(digest),
+                "{name} {version}: {said:?}"
+            );
+            assert!(
+                said.stdout.contains(&format!("subject=CN = {name}")),
+                "{name} {version}: {said:?}"
+            );
+        }
+    }
+}
+
+/// A token that cannot do what TLS 1.3 wants is no place for an RSA key.
+#[test]
+fn an_rsa_key_whose_token_has_no_pss_is_refused() {
+    let mut world = World::of(&["rsa"]);
+    world.token = world.token.behind_another();
+    let target = "protocol = \"http\"\ntargets = [\"127.0.0.1:9\"]\n";
+    let keys = (world.token.key("edge-rsa"), world.token.key("edge-sni-rsa"));
+    world.write("edge.toml", &edge_file((&keys.0, &keys.1), "rsa", target));
+    assert_eq!(world.check("edge-proxy", "edge.toml", &[]).code, Some(0));
+    // CKM_RSA_PKCS_PSS
+    world.token.tell("without", "d");
+    let said = world.check("edge-proxy", "edge.toml", &[]);
+    let expected = "edge.toml:7:15: error[certificate-unusable]: the key pkcs11:token=sallyport;object=edge-rsa on the \
+                    token `sallyport` cannot make RSA-PSS signatures there (CKM_RSA_PKCS_PSS), which TLS 1.3 wants";
+    assert!(said.stdout.contains(expected), "{said:?}");
 }
