@@ -9,7 +9,9 @@ use arc_swap::ArcSwap;
 use http::StatusCode;
 use tokio::sync::watch;
 use transport::finding::Finding;
+use transport::stapling::Fetching;
 
+use crate::acme::Acme;
 use crate::balancer::Balancer;
 use crate::consumer::Consumers;
 use crate::handshake::Handshakes;
@@ -43,6 +45,10 @@ pub struct Snapshot {
     pub owned: OwnedHeaders,
     /// TLS towards clients.
     pub handshakes: Handshakes,
+    /// What is ordered of ACME servers.
+    pub acme: Acme,
+    /// OCSP answers that are fetched for the certificates that are shown.
+    pub fetching: Fetching,
     /// Limits on requests.
     pub limits: RequestLimits,
     /// `headers`.

@@ -183,7 +183,10 @@ pub fn handle(gateway: &Shared, request: &Request<Incoming>) -> Response<Respons
         ),
         "/status/handshakes" => json_answer(StatusCode::OK, &gateway.failures.newest(usize::MAX)),
         "/metrics" => {
-            let counted = gateway.counters.exposition() + &gateway.failures.exposition("gateway");
+            let counted = gateway.counters.exposition()
+                + &gateway.failures.exposition("gateway")
+                + &gateway.keeper.reports().exposition("gateway")
+                + &gateway.stapler.exposition("gateway");
             let mut response = Response::new(ResponseBody::full(counted));
             let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, text);
@@ -215,8 +218,10 @@ fn status(gateway: &Shared) -> Value {
         "routes": snapshot.routes.len(),
         "consumers": snapshot.consumers.len(),
         "certificates": validity("certificate"),
+        "acme": gateway.keeper.reports().json(),
         "ca_certificates": validity("ca_certificate"),
         "revocation_lists": validity("revocation_list"),
+        "stapling": gateway.stapler.json(),
         "last_reload": gateway.lifecycle.last_reload().map(|reload| json!({"at": reload.at, "error": reload.error})),
         "handshakes_failed": gateway.failures.newest(SHOWN_FAILURES),
         "warnings": snapshot.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -29,5 +29,5 @@ pub mod tree;
 
 pub use pki::{
     AlternativeName, Attribute, Authority, Ca, Chain, Issued, KeyKind, Leaf, PkiError, Reason,
-    RevocationList, Revocations, Scope, Serial, Subject, Usage, Validity, WeakKey,
+    RevocationList, Revocations, Scope, Serial, Standing, Status, Subject, Usage, Validity, WeakKey,
 };

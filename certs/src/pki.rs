@@ -1,7 +1,7 @@
 //! The description of a PKI and the certificates that come of it.
 //!
 //! [`Authority`] signs; [`Ca`], [`Leaf`] and [`Revocations`] are descriptions; [`Issued`], [`Chain`] and
-//! [`RevocationList`] are what one gets.
+//! [`RevocationList`] are what one gets; [`Status`] is what an authority says when it is asked.
 
 mod authority;
 mod ca;
@@ -14,6 +14,7 @@ mod names;
 mod pem;
 mod revocation;
 mod signing;
+mod status;
 mod validity;
 
 use thiserror::Error;
@@ -28,6 +29,7 @@ pub use leaf::Leaf;
 pub use names::{AlternativeName, Attribute, Subject};
 pub use pem::pem_block;
 pub use revocation::{Reason, RevocationList, Revocations, Scope};
+pub use status::{Standing, Status};
 pub use validity::Validity;
 
 /// Why something could not be made.

@@ -9,14 +9,19 @@
 //! | `certificate-expired` (warning) | what we would show is past its `notAfter`, or before its `notBefore` |
 //! | `certificate-nameless` | an additional certificate has no DNS name that SNI could pick it by |
 //! | `stapling-file-unusable` | an OCSP response cannot be read |
-//! | `not-stapled` (warning) | an OCSP response is stale, wrong, or about no certificate that is shown |
+//! | `not-stapled` (warning) | an OCSP response is stale, wrong, or about no certificate that is shown; or none can be fetched |
+//! | `must-staple` (warning) | a certificate's clients insist on a stapled response, and none is there or fetched |
 //! | `trust-store-unusable` | a trust store cannot be read, holds no authority, or one that is none |
 //! | `name-constraints` (warning) | an authority has name constraints that refuse whoever has such a name |
 //! | `revocation-list-unusable` | a list cannot be read, or is not of an authority of the trust store |
 //! | `revocation-list-stale` (warning) | a list is past its `nextUpdate`: whom it covers is refused |
 //! | `server-name-unusable` | `server_name` is neither a DNS name nor an address |
 //! | `tls-unusable` | rustls refuses the configuration |
+//! | `acme-directory-unusable` | the directory of an `acme` is not ours alone, or something in it cannot be used |
+//! | `hmac-key-unusable` | the file of an external account's key cannot be read |
+//! | `no-effect` (warning) | a name of an `acme` that a certificate of the listener has |
 
+mod acme;
 mod listener_tls;
 mod target_group;
 mod trust;
@@ -27,6 +32,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
+use transport::acme::Profile;
 use transport::certificate::{Certificate, iso8601};
 use transport::finding::Finding;
 use transport::layers::Loaded;
@@ -34,6 +40,7 @@ use transport::lines::Destination;
 use transport::pem;
 use transport::private_key::KeyError;
 use transport::serve::ConnectionLimits;
+use transport::stapling::{FetchedStaple, Fetching};
 
 use self::target_group::Group;
 use crate::owned_headers::StripList;
@@ -47,6 +54,8 @@ pub fn compile(loaded: &Loaded<Settings>) -> (Option<Plan>, Vec<Finding>) {
         loaded,
         now: UnixTime::now(),
         findings: Vec::new(),
+        profiles: Vec::new(),
+        fetched: Vec::new(),
     };
     let plan = compiler.plan();
     (plan, compiler.findings)
@@ -57,6 +66,10 @@ struct Compiler<'a> {
     loaded: &'a Loaded<Settings>,
     now: UnixTime,
     findings: Vec<Finding>,
+    /// Of the listeners that have an `acme`.
+    profiles: Vec<Arc<Profile>>,
+    /// OCSP answers that are to be fetched.
+    fetched: Vec<Arc<FetchedStaple>>,
 }
 
 impl Compiler<'_> {
@@ -64,6 +77,7 @@ impl Compiler<'_> {
         let Settings {
             drain_timeout,
             shutdown_delay,
+            revocation_allowed_hosts,
             listeners,
             target_groups,
             admin,
@@ -83,6 +97,11 @@ impl Compiler<'_> {
             .collect();
         Some(Plan {
             listeners: listeners.into_iter().collect::<Option<_>>()?,
+            acme: std::mem::take(&mut self.profiles),
+            fetching: Fetching {
+                staples: std::mem::take(&mut self.fetched),
+                allowed: revocation_allowed_hosts.clone(),
+            },
             admin: admin.address,
             connection_log: destination(&admin.connection_log),
             access_log: destination(&admin.access_log),

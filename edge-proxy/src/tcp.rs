@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tracing::debug;
+use transport::dial::{DialError, dial};
 use transport::drain::Draining;
 
 use crate::plan::{Preface, TcpService};
@@ -28,7 +28,6 @@ pub(crate) async fn pass(service: &TcpService, mut client: TcpStream, peer: Sock
 
 async fn relay(service: &TcpService, client: &mut TcpStream, peer: SocketAddr) -> io::Result<(u64, u64)> {
     let mut target = connect(service).await?;
-    target.set_nodelay(true)?;
     if service.preface == Preface::ProxyProtocol {
         let header = proxy_header(peer, client.local_addr()?);
         target.write_all(&header).await?;
@@ -41,10 +40,14 @@ async fn connect(service: &TcpService) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the target group has no target");
     for target in service.turn.round(&service.targets) {
         let Target { host, port } = target;
-        match timeout(CONNECT, TcpStream::connect((host.as_str(), *port))).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = io::Error::new(error.kind(), format!("{target}: {error}")),
-            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, format!("{target} does not accept")),
+        match dial(host, *port, CONNECT).await {
+            Ok(stream) => return Ok(stream),
+            Err(DialError::Unresolved(error) | DialError::Refused(error)) => {
+                last = io::Error::new(error.kind(), format!("{target}: {error}"));
+            }
+            Err(DialError::TooSlow) => {
+                last = io::Error::new(io::ErrorKind::TimedOut, format!("{target} does not accept"));
+            }
         }
     }
     Err(last)

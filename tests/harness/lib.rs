@@ -9,6 +9,7 @@
     clippy::return_self_not_must_use
 )]
 
+pub mod acme_server;
 pub mod answer;
 pub mod client;
 pub mod document;
@@ -18,6 +19,7 @@ pub mod exhibit;
 pub mod outside;
 pub mod pki;
 pub mod program;
+pub mod responder;
 pub mod servers;
 pub mod stack;
 pub mod template;

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use certs::Issued;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// How long a server may take to listen. It decides no test: it ends one that hangs.
@@ -57,6 +58,11 @@ impl Files {
         path.display().to_string()
     }
 
+    /// Where they are.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// A certificate with its chain, and its key: `NAME.pem`, `NAME.key`.
     pub fn pair(&self, name: &str, issued: &Issued) -> (String, String) {
         (
@@ -99,7 +105,21 @@ impl Files {
         self.start(command, "openssl", &[listening])
     }
 
-    fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
+    /// Starts `openssl ocsp` as a responder. It answers one after the other, and a connection without a question would
+    /// hold it up, so it is not knocked at to see whether it listens.
+    pub fn ocsp(self, arguments: &[&str]) -> Server {
+        let mut command = Command::new("openssl");
+        command.arg("ocsp").args(arguments);
+        let mut server = self.start(command, "openssl", &[]);
+        server.wait_until("it says that it waits", |server| {
+            server
+                .read("output")
+                .contains("waiting for OCSP client connections")
+        });
+        server
+    }
+
+    pub(crate) fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
         let output = fs::File::create(self.0.path().join("output")).unwrap();
         let child = command
             .stdin(Stdio::null())
@@ -120,22 +140,41 @@ impl Files {
 }
 
 impl Server {
-    /// A file in its directory.
+    /// A file in its directory; what it was sent is in its logs, so not all of it need be text.
     pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+        let octets = fs::read(self.dir.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&octets).into_owned()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may be gone already. The child is waited for by this value alone, so its pid is still its own.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Ends it; its files stay.
+    pub fn end(&mut self) {
+        // Its own child, by its own handle; an error means that it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     fn wait_for(&mut self, address: SocketAddr) {
+        self.wait_until(&format!("somebody listens at {address}"), |_| {
+            TcpStream::connect(address).is_ok()
+        });
+    }
+
+    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
+        while !is_so(self) {
             let ended = self.child.try_wait().unwrap();
             let said = || format!("{}{}", self.read("output"), self.read("error.log"));
             assert!(ended.is_none(), "it ended: {ended:?}\n{}", said());
-            assert!(
-                Instant::now() < deadline,
-                "nobody listens at {address}\n{}",
-                said()
-            );
+            assert!(Instant::now() < deadline, "not so: {what}\n{}", said());
             pause();
         }
     }
@@ -143,9 +182,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its own child, by its own handle; an error means that it is gone.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

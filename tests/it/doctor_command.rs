@@ -1,11 +1,18 @@
 //! `doctor` on the command line: of the two real programs, and of servers that are not ours.
 
+use std::sync::Arc;
+
 use certs::{Authority, Leaf, Validity};
 use harness::pki::Pki;
 use harness::program::{Said, command, run_to_end};
 use harness::servers::{Files, own_address};
 use harness::stack::eventually;
+use rustls::ServerConfig;
+use rustls::sign::SingleCertAndKey;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use transport::possession::prove_possession;
 
 use crate::pair::Pair;
 
@@ -97,6 +104,7 @@ async fn a_running_program_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines)] // a table
 async fn our_own_programs_are_visited() {
     let pair = Pair::start().await;
     let pki = &pair.files.pki;
@@ -126,9 +134,28 @@ async fn our_own_programs_are_visited() {
             1,
             &[
                 "was shown: `CN=expired`",
-                "failed: refused: ",
-                "see the log of the server",
+                "failed: expired: ",
+                "the alert CertificateExpired",
+                "renew the certificate that is shown",
             ],
+        ),
+        (
+            &verify,
+            "edge.test",
+            Some("mallory"),
+            1,
+            &[
+                "failed: unknown_ca: ",
+                "the alert UnknownCA",
+                "have the server trust the root",
+            ],
+        ),
+        (
+            &verify,
+            "edge.test",
+            Some("revoked"),
+            1,
+            &["failed: revoked: ", "show another certificate than this one"],
         ),
         (
             &verify,
@@ -285,5 +312,62 @@ async fn servers_that_are_not_ours_are_visited() {
         let told: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
         assert_eq!(told["is_well"], code == 0, "{told:#}");
         assert_eq!(said.code, Some(code), "{told:#}");
+    }
+}
+
+/// Some servers judge a certificate when the handshake is over for us, and have no word for a refusal but the end of the
+/// connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cuts_the_connection_off_has_not_taken_the_certificate() {
+    let dir = TempDir::new().unwrap();
+    let pki = Pki::make(&dir.path().join("pki")).unwrap();
+    let file = |name: &str| pki.path(name).display().to_string();
+    let key = pki.identity("upstream/server").unwrap();
+    let asking = ServerConfig::builder()
+        .with_client_cert_verifier(prove_possession(Vec::new()))
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&key))));
+    let not_asking = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+    for (config, code, parts) in [
+        (
+            asking,
+            1,
+            &[
+                "`CN=alice`",
+                "failed: closed: the server ended the handshake",
+                "do:      see the log of the server",
+            ][..],
+        ),
+        (not_asking, 0, &["asks:      for no certificate", "took it"]),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let stream = acceptor.accept(stream).await.unwrap();
+            let (stream, _) = stream.into_inner();
+            stream.set_zero_linger().unwrap();
+            drop(stream);
+        });
+        let (trust, cert, key) = (
+            file("ca/internal.pem"),
+            file("clients/alice.pem"),
+            file("clients/alice.key"),
+        );
+        let arguments = [
+            "--connect",
+            &*address,
+            "--server-name",
+            "upstream.test",
+            "--trust",
+            &*trust,
+            "--cert",
+            &*cert,
+            "--key",
+            &*key,
+        ];
+        assert_said(&doctor("api-gateway", &arguments, &[]), code, parts);
     }
 }

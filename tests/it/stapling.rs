@@ -115,7 +115,7 @@ fn shows(responder: &Responder, plan: Plan, certificates: &[(&str, &Issued)]) ->
 }
 
 /// What `openssl` reads in the handshake: `good`, or `-` for no response.
-fn status(address: SocketAddr, options: &[&str]) -> String {
+pub(crate) fn status(address: SocketAddr, options: &[&str]) -> String {
     let said = s_client(address, &[&["-status"], options].concat(), "/public");
     let text = &said.stdout;
     if text.contains("OCSP response: no response sent") {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use certs::{Authority, Leaf, Usage, Validity};
 use harness::servers::{Files, own_address};
-use harness::stack::Stack;
+use harness::stack::{Stack, eventually};
 use harness::template::quoted;
 
 use crate::handshake_failures::{assert_failure, marked, newest};
@@ -80,6 +80,24 @@ async fn upstreams_of_the_gateway() {
             "a certificate for that name",
             orders,
         ),
+        row(
+            issued(&root, leaf().validity(Validity::starts_in_days(2))),
+            "not_yet_valid",
+            "compare the clocks of both sides",
+            orders,
+        ),
+        row(
+            issued(&issuing.intermediate("Upstreams Department").unwrap(), leaf()),
+            "depth",
+            "allow more intermediates for this server",
+            None,
+        ),
+        row(
+            issued(&root, leaf().critical_extension(&[1, 2, 3], vec![5, 0])),
+            "unsupported",
+            "give the server another certificate",
+            orders,
+        ),
     ];
     let at = |row: usize| own_address(u8::try_from(row + 1).unwrap());
     let (files, plain, demanding) = (Files::new(), at(rows.len()), at(rows.len() + 1));
@@ -106,7 +124,7 @@ async fn upstreams_of_the_gateway() {
         "1",
         "-verify_return_error",
     ];
-    let _servers = tokio::task::block_in_place(|| {
+    let (nginx, _openssl) = tokio::task::block_in_place(|| {
         (
             files.nginx(&http, &listening),
             keys.openssl(&arguments, demanding),
@@ -146,5 +164,13 @@ async fn upstreams_of_the_gateway() {
         assert_eq!(marked(&found), certificate, "{class}: {found:#}");
         let line = format!("gateway_handshakes_failed_total{{layer=\"upstream\",class=\"{class}\"}} 1\n");
         assert!(status.get("/metrics").await.text().contains(&line), "{line}");
+    }
+    // The servers are told the kind, in their own logs: expired or not yet valid, unknown authority, purpose, weak key or
+    // wrong name or extension, and depth.
+    for (alert, count) in [(45, 2), (48, 2), (43, 1), (42, 3), (46, 1)] {
+        let text = format!("SSL alert number {alert})");
+        let seen = || nginx.read("error.log").matches(&text).count();
+        eventually(&text, async || (seen() >= count).then_some(())).await;
+        assert_eq!(seen(), count, "{text}: {}", nginx.read("error.log"));
     }
 }

@@ -18,6 +18,7 @@ use crate::signature::Signed;
 mod extensions;
 mod public_key;
 
+pub(crate) use extensions::Constraints;
 use extensions::Extensions;
 pub use public_key::PublicKey;
 
@@ -166,7 +167,7 @@ impl Certificate {
 
     /// Whether its name constraints are of kinds (e-mail, directory, URI …) that make the path builder refuse whoever has such a name.
     pub fn has_refusing_name_constraints(&self) -> bool {
-        self.extensions.refusing_name_constraints
+        self.extensions.name_constraints == Constraints::Refusing
     }
 
     /// The http(s) and other URIs of its CRL distribution points (full names without reasons or another issuer); `None` if it has none.
@@ -177,6 +178,11 @@ impl Certificate {
     /// The URIs of the OCSP responders that it names.
     pub fn ocsp_uris(&self) -> &[String] {
         &self.extensions.ocsp_uris
+    }
+
+    /// Whether its holder wants clients to insist on a stapled OCSP answer ("must staple", RFC 7633).
+    pub fn must_be_stapled(&self) -> bool {
+        self.extensions.must_be_stapled
     }
 
     /// Whether it says where the certificate of its issuer is to be had, as certificates of intermediates do.

@@ -1,5 +1,5 @@
 //! A strict reader of DER elements, for the few structures that are read by hand: names, the frame around a signature, and revocation
-//! lists of hundreds of thousands of entries.
+//! lists of hundreds of thousands of entries. And as much of a writer as a question to an OCSP responder takes.
 //!
 //! Only what RFC 5280 structures need: one-octet tags and definite lengths in their shortest form. Whatever else comes is `None`, never a panic.
 
@@ -104,6 +104,26 @@ pub(crate) fn only(input: &[u8], tag: u8) -> Option<Element<'_>> {
     reader.is_empty().then_some(element)
 }
 
+/// Writes one element.
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let mut whole = Vec::with_capacity(length + 6);
+    whole.push(tag);
+    match u8::try_from(length) {
+        Ok(short) if short < 0x80 => whole.push(short),
+        Ok(_) | Err(_) => {
+            let octets = length.to_be_bytes();
+            let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+            let octets = octets.get(zeros..).unwrap_or_default();
+            // A usize has at most eight octets, so the mark fits.
+            whole.push(0x80 | u8::try_from(octets.len()).unwrap_or(8));
+            whole.extend_from_slice(octets);
+        }
+    }
+    whole.extend_from_slice(content);
+    whole
+}
+
 /// The octets of a BIT STRING without unused bits, as signatures and keys are.
 pub(crate) fn octets_of_bit_string(content: &[u8]) -> Option<&[u8]> {
     match content.split_first() {
@@ -133,6 +153,15 @@ mod tests {
         for (input, expected) in cases {
             let read = only(input, SEQUENCE).map(|element| element.content.len());
             assert_eq!(read, expected, "{input:02x?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000] {
+            let written = element(OCTET_STRING, &vec![7; length]);
+            let read = only(&written, OCTET_STRING).map(|element| element.content.len());
+            assert_eq!(read, Some(length));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The edge's verify mode: a certificate is demanded, and the verifier decides inside the handshake.
 //!
-//! A client that is refused sees a TLS alert and never an HTTP answer, as with an ALB. Why it was refused travels through rustls inside
-//! [`rustls::CertificateError::Other`] and is taken out again by [`cause_of`], so that the connection log can say it.
+//! A client that is refused sees a TLS alert and never an HTTP answer, as with an ALB. The alert says what kind of refusal it is; the
+//! whole of it is taken out of the error by [`cause_of`], so that the connection log can say it.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use crate::certificate::Certificate;
 use crate::certificate_error::CertificateError;
+use crate::handshake_refusal::{refusal_in, refused};
 use crate::presented::PresentedChain;
 use crate::verify::{KeyPolicy, TrustStore};
 
@@ -53,33 +54,6 @@ pub(crate) fn refused_chain(error: &Error) -> Option<&PresentedChain> {
     refusal_in(error)?.chain.as_ref()
 }
 
-fn refusal_in(error: &Error) -> Option<&Refusal> {
-    let Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(cause))) = error else {
-        return None;
-    };
-    cause.downcast_ref()
-}
-
-/// A refusal as rustls carries it; with what was refused, if it can be read.
-pub(crate) fn refused(cause: CertificateError, chain: Option<&PresentedChain>) -> Error {
-    let refusal = Arc::new(Refusal {
-        cause,
-        leaf: chain.and_then(|chain| chain.leaf_certificate().ok()),
-        chain: chain.cloned(),
-    });
-    Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(refusal)))
-}
-
-/// What travels through rustls.
-#[derive(Debug, thiserror::Error)]
-#[error("{cause}")]
-struct Refusal {
-    #[source]
-    cause: CertificateError,
-    leaf: Option<Arc<Certificate>>,
-    chain: Option<PresentedChain>,
-}
-
 #[derive(Debug)]
 struct VerifiedClients {
     hints: Vec<DistinguishedName>,
@@ -107,7 +81,7 @@ impl ClientCertVerifier for VerifiedClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let chain =
-            PresentedChain::from_parts(end_entity, intermediates).map_err(|cause| refused(cause, None))?;
+            PresentedChain::of_client(end_entity, intermediates).map_err(|cause| refused(cause, None))?;
         match self.store.verify_once(&chain, now) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(cause) => Err(refused(cause, Some(&chain))),

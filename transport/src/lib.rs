@@ -3,12 +3,15 @@
 //! | part | modules |
 //! |---|---|
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert`, `private_key` |
-//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
+//! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`dial`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
+//! | certificates from elsewhere | [`acme`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
 
+pub mod acme;
 pub mod activity;
 pub mod body;
 pub mod client_tls;
+pub mod dial;
 pub mod doctor;
 pub mod drain;
 pub mod hop;
@@ -38,6 +41,7 @@ mod handshake_demand;
 pub mod handshake_diagnosis;
 pub mod handshake_failures;
 pub mod handshake_policy;
+mod handshake_refusal;
 pub mod pem;
 pub mod possession;
 pub mod presented;

@@ -9,8 +9,11 @@ use crate::certificate::Certificate;
 use crate::certificate_error::CertificateError;
 use crate::verify::VerifiedPath;
 
-/// How many certificates of one peer are looked at.
+/// How many certificates of one client are looked at.
 pub const MAX_PRESENTED: usize = 8;
+/// How many of one server: leaf and root, and as many between them as Kong's `tls_verify_depth` can allow. Servers send what
+/// they were given, and their operators expect that it works up to the depth, as with OpenSSL.
+pub const MAX_PRESENTED_BY_SERVER: usize = 66;
 /// How many octets of DER, all certificates of one peer together.
 pub const MAX_PRESENTED_BYTES: usize = 64 * 1024;
 
@@ -27,13 +30,17 @@ impl PresentedChain {
     /// Takes certificates in the order presented. An empty list is `Malformed`, more than [`MAX_PRESENTED`] certificates or
     /// [`MAX_PRESENTED_BYTES`] are `TooLarge`; nothing is parsed.
     pub fn new(certificates: Vec<CertificateDer<'static>>) -> Result<Self, CertificateError> {
+        Self::limited(certificates, MAX_PRESENTED)
+    }
+
+    fn limited(certificates: Vec<CertificateDer<'static>>, limit: usize) -> Result<Self, CertificateError> {
         if certificates.is_empty() {
             return Err(CertificateError::Malformed("there is none".into()));
         }
-        if certificates.len() > MAX_PRESENTED {
+        if certificates.len() > limit {
             return Err(CertificateError::TooLarge {
                 presented: certificates.len(),
-                limit: MAX_PRESENTED,
+                limit,
                 unit: "certificates",
             });
         }
@@ -68,23 +75,37 @@ impl PresentedChain {
 
     /// Takes what rustls hands out after a handshake.
     pub fn from_handshake(certificates: &[CertificateDer<'_>]) -> Result<Self, CertificateError> {
-        Self::copied(certificates.iter())
+        Self::copied(certificates.iter(), MAX_PRESENTED)
     }
 
-    /// Takes what rustls hands out during a handshake.
-    pub(crate) fn from_parts(
+    /// What we show ourselves, to whomever.
+    pub(crate) fn of_own(certificates: &[CertificateDer<'_>]) -> Result<Self, CertificateError> {
+        Self::copied(certificates.iter(), MAX_PRESENTED_BY_SERVER)
+    }
+
+    /// Takes what rustls hands out of a client during a handshake.
+    pub(crate) fn of_client(
         leaf: &CertificateDer<'_>,
         rest: &[CertificateDer<'_>],
     ) -> Result<Self, CertificateError> {
-        Self::copied(std::iter::once(leaf).chain(rest))
+        Self::copied(std::iter::once(leaf).chain(rest), MAX_PRESENTED)
+    }
+
+    /// The same of a server.
+    pub(crate) fn of_server(
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+    ) -> Result<Self, CertificateError> {
+        Self::copied(std::iter::once(leaf).chain(rest), MAX_PRESENTED_BY_SERVER)
     }
 
     fn copied<'a>(
         certificates: impl Iterator<Item = &'a CertificateDer<'a>>,
+        limit: usize,
     ) -> Result<Self, CertificateError> {
         // One too many are copied at most, so that the limit is still reported.
-        let copied = certificates.take(MAX_PRESENTED + 1);
-        Self::new(copied.map(|der| der.clone().into_owned()).collect())
+        let copied = certificates.take(limit + 1);
+        Self::limited(copied.map(|der| der.clone().into_owned()).collect(), limit)
     }
 
     /// The leaf.

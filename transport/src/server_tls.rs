@@ -11,8 +11,9 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
+use crate::acme::Issued;
 use crate::key_exchange;
-use crate::stapling::{Shown, StapleProblem};
+use crate::stapling::{FetchedStaple, Shown, StapleProblem, Unfetchable};
 
 /// The TLS versions that a listener speaks. TLS 1.2 is ECDHE with AEAD only: rustls has nothing weaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -51,6 +52,8 @@ pub enum Offer {
 pub struct CertificateChooser {
     by_name: HashMap<Box<str>, Keys>,
     default: Keys,
+    /// Certificates that come and go while this is shown.
+    issued: Vec<Arc<Issued>>,
 }
 
 /// Certificates of different key types for one name; the client's signature schemes choose.
@@ -63,7 +66,19 @@ impl CertificateChooser {
         Self {
             by_name: HashMap::new(),
             default,
+            issued: Vec::new(),
         }
+    }
+
+    /// Shows what an ACME server issues, for names that have no certificate of their own in here: before a wildcard's.
+    /// Whoever sees the default instead is told to `issued`.
+    pub fn add_issued(&mut self, issued: Arc<Issued>) {
+        self.issued.push(issued);
+    }
+
+    /// Whether a certificate was added for exactly this name, in lower case.
+    pub fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
     }
 
     /// Shows `key` for a name: exact, `*.example.com`, `example.*`, or `*` for every name that no other entry has.
@@ -93,7 +108,10 @@ impl CertificateChooser {
     }
 
     /// The certificate that this client is shown: of those for its server name, the first whose key it can check.
-    pub fn key_for(&self, hello: &ClientHello<'_>) -> Option<&Arc<CertifiedKey>> {
+    pub fn key_for(&self, hello: &ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(issued) = self.issued_for(hello.server_name()) {
+            return Some(issued);
+        }
         let keys = self.choose(hello.server_name());
         let now = UnixTime::now();
         let mut shown = keys.0.iter().map(|shown| shown.key(now));
@@ -102,17 +120,67 @@ impl CertificateChooser {
         fitting.or_else(|| keys.0.first().map(|shown| shown.key(now)))
     }
 
+    fn issued_for(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        if self.issued.is_empty() {
+            return None;
+        }
+        let name = server_name?;
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        if self.by_name.contains_key(name.as_str()) {
+            return None;
+        }
+        let found = self.issued.iter().find_map(|issued| issued.certificate(&name));
+        if found.is_none() && std::ptr::eq(self.choose(Some(&name)), &raw const self.default) {
+            for issued in &self.issued {
+                issued.missed(&name);
+            }
+        }
+        found
+    }
+
     /// Staples an OCSP response to the certificate that it is about, wherever that is shown, if the response is good.
     pub fn staple(&mut self, response: &[u8], now: UnixTime) -> Result<(), StapleProblem> {
         let mut outcome = Err(StapleProblem::Nobodys);
-        let keys = self.by_name.values_mut().chain([&mut self.default]);
-        for shown in keys.flat_map(|keys| keys.0.iter_mut()) {
+        for shown in self.shown_mut() {
             match shown.staple(response, now) {
                 Err(StapleProblem::Nobodys) => {}
                 about => outcome = about,
             }
         }
         outcome
+    }
+
+    /// Has the OCSP answers of all certificates fetched from now on, each once. What can be fetched goes to `wanted`; the
+    /// others are told, with the subject.
+    pub fn fetch_staples(&mut self, wanted: &mut Vec<Arc<FetchedStaple>>) -> Vec<(String, Unfetchable)> {
+        let mut left_out = Vec::new();
+        for shown in self.shown_mut() {
+            if let Err(why) = shown.fetch(wanted) {
+                let about = (shown.to_string(), why);
+                if !left_out.contains(&about) {
+                    left_out.push(about);
+                }
+            }
+        }
+        left_out
+    }
+
+    /// The subjects of certificates whose clients expect a stapled answer ("must staple") and for which there is none, and
+    /// nobody who would fetch one.
+    pub fn without_their_staple(&self) -> Vec<String> {
+        let keys = self.by_name.values().chain([&self.default]);
+        let lacking = keys
+            .flat_map(|keys| &keys.0)
+            .filter(|shown| shown.lacks_its_staple());
+        let mut subjects: Vec<String> = lacking.map(ToString::to_string).collect();
+        subjects.sort();
+        subjects.dedup();
+        subjects
+    }
+
+    fn shown_mut(&mut self) -> impl Iterator<Item = &mut Shown> {
+        let keys = self.by_name.values_mut().chain([&mut self.default]);
+        keys.flat_map(|keys| keys.0.iter_mut())
     }
 }
 
@@ -142,7 +210,7 @@ impl fmt::Debug for Keys {
 
 impl ResolvesServerCert for CertificateChooser {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.key_for(&hello).map(Arc::clone)
+        self.key_for(&hello)
     }
 }
 

@@ -10,7 +10,7 @@ use webpki::EndEntityCert;
 
 use crate::certificate::{AlternativeName, Certificate};
 use crate::certificate_error::CertificateError;
-use crate::handshake_policy::refused;
+use crate::handshake_refusal::refused;
 use crate::presented::PresentedChain;
 use crate::verify::TrustStore;
 
@@ -85,7 +85,7 @@ impl ServerCertVerifier for Servers {
         match &self.trust {
             Trust::Anybody => {}
             Trust::Store { store, further } => {
-                let chain = PresentedChain::from_parts(end_entity, intermediates)
+                let chain = PresentedChain::of_server(end_entity, intermediates)
                     .map_err(|cause| refused(cause, None))?;
                 store
                     .verify(&chain, now)

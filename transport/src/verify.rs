@@ -30,6 +30,7 @@ mod dead_end;
 mod path;
 mod policy;
 mod refusal;
+mod search;
 
 /// What a certificate must be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

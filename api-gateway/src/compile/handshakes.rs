@@ -5,16 +5,18 @@ use std::mem::discriminant;
 use std::sync::Arc;
 
 use rustls::DistinguishedName;
-use rustls::pki_types::UnixTime;
 use transport::certificate::PublicKey;
 use transport::finding::Finding;
 use transport::possession::prove_possession;
 use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
+use transport::stapling::Fetching;
 
 use super::Compilation;
 use super::certificates::{self, Certificates};
 use super::live_routes::LiveRoutes;
 use super::plugins::Plugins;
+use super::stapling;
+use crate::acme::Acme;
 use crate::document::{self, PluginConfig};
 use crate::handshake::{Handshake, Handshakes};
 use crate::identity::TrustedEdges;
@@ -25,10 +27,14 @@ use crate::settings::TlsVersions;
 pub(super) fn compile(
     compilation: &Compilation<'_>,
     live: &LiveRoutes<'_>,
-    plugins: &Plugins<'_>,
-    (edges, certificates): (Option<&TrustedEdges>, &Certificates),
+    (plugins, edges): (&Plugins<'_>, Option<&TrustedEdges>),
+    (shown, acme): (CertificateChooser, &Acme),
 ) -> Option<Handshakes> {
-    let shown = Arc::new(chooser(compilation, certificates)?);
+    let mut shown = shown;
+    for profile in &acme.profiles {
+        shown.add_issued(Arc::clone(&profile.issued));
+    }
+    let shown = Arc::new(shown);
     let demands = Demands::of(live, plugins, edges);
     let versions = match compilation.settings().ssl_protocols {
         TlsVersions::Both => Versions::Tls12AndTls13,
@@ -221,41 +227,19 @@ fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<Stri
     Some(names)
 }
 
-/// `ssl_cert`, and the `snis` of the document's certificates.
-fn chooser(compilation: &Compilation<'_>, certificates: &Certificates) -> Option<CertificateChooser> {
+/// `ssl_cert`, and the `snis` of the document's certificates; and the OCSP answers that are to be fetched for them.
+pub(super) fn chooser(
+    compilation: &Compilation<'_>,
+    certificates: &Certificates,
+) -> Option<(CertificateChooser, Fetching)> {
     let mut chooser = CertificateChooser::new(default_keys(compilation)?);
     for sni in &compilation.document.snis {
         for key in certificates.shown_as(sni.certificate) {
             chooser.add(&sni.name.value, Arc::clone(key));
         }
     }
-    staple(compilation, &mut chooser)?;
-    Some(chooser)
-}
-
-/// Puts the responses of `ssl_stapling_file` on the certificates that they are about. One that cannot be shown is warned
-/// of: clients do without, and a wrong one would stop them.
-fn staple(compilation: &Compilation<'_>, chooser: &mut CertificateChooser) -> Option<()> {
-    let mut complete = true;
-    for (index, file) in compilation.settings().ssl_stapling_file.iter().enumerate() {
-        let path = format!("ssl_stapling_file[{index}]");
-        let file_name = file.display();
-        match std::fs::read(file) {
-            Ok(response) => {
-                if let Err(problem) = chooser.staple(&response, UnixTime::now()) {
-                    let message = format!("{file_name} is not stapled: {problem}");
-                    let origin = compilation.node.origin(&path);
-                    compilation.report(Finding::warning("not-stapled", origin, &path, message));
-                }
-            }
-            Err(error) => {
-                complete = false;
-                let message = format!("cannot read {file_name}: {error}");
-                compilation.node_error("unreadable-file", &path, message);
-            }
-        }
-    }
-    complete.then_some(())
+    let fetching = stapling::compile(compilation, &mut chooser)?;
+    Some((chooser, fetching))
 }
 
 /// What clients see that no sni matches: `ssl_cert`, or a pair made here.

@@ -24,7 +24,8 @@
 //! | `key-unusable`, `key-mismatch` | a private key, or a certificate, that the document refers to cannot be had, or they are no pair |
 //! | `key-permissions` (warning) | every user of the machine can read a key, or a token's PIN |
 //! | `pin-in-file` (warning) | a token's PIN stands in the configuration |
-//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
+//! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown; a certificate for which none can be fetched |
+//! | `must-staple` (warning) | a certificate whose clients insist on a stapled response, and none is there or fetched |
 //! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
 //! | `too-many-plugins` | more plugin names than a route looks through |
 //! | `never-applies` (warning) | a plugin for no protocol that is spoken here |
@@ -36,9 +37,15 @@
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
 //! | `not-yet` | a field that would decide, and is not built |
+//! | `acme-directory-unusable` | `acme_directory` is not ours alone, or something in it cannot be used |
+//! | `acme-unanswerable` | no listener could answer the challenge of an `acme` |
+//! | `terms-not-accepted` (warning) | an `acme` without `tos_accepted` |
+//! | `orders-for-anybody` (warning) | an `acme` with names that are not its operator's alone |
+//! | `no-wildcard-certificate` (warning) | an `acme` with a wildcard among its domains |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
+mod acme;
 mod certificate_auth;
 mod certificates;
 mod consumers;
@@ -51,6 +58,7 @@ mod plugins;
 mod routes;
 mod scopes;
 mod services;
+mod stapling;
 mod trust;
 mod upstream_tls;
 
@@ -148,8 +156,11 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
     let table = routes::compile(compilation, &live, &scopes, &services);
-    let handshakes = handshakes::compile(compilation, &live, &plugins, (edges.as_ref(), &certificates));
+    let shown = handshakes::chooser(compilation, &certificates);
+    let acme = acme::compile(compilation, shown.as_ref().map(|(shown, _)| shown));
     let validities = trust::validities(compilation, (&authorities, &certificates), edges.as_ref());
+    let (shown, fetching) = shown?;
+    let handshakes = handshakes::compile(compilation, &live, (&plugins, edges.as_ref()), (shown, &acme));
     let table = table?;
     Some(Snapshot {
         generation: generation.number,
@@ -167,6 +178,8 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
         },
         owned: OwnedHeaders::with(plugins.certificate_headers()),
         handshakes: handshakes?,
+        acme,
+        fetching,
         limits: RequestLimits {
             header_line: settings.large_client_header_buffers.line,
             head: settings.large_client_header_buffers.total,

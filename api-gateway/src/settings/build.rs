@@ -10,7 +10,7 @@ use transport::layers::{Layers, Loaded, Merged, Spelling, quoted, unknown_enviro
 use super::raw::{self, Level};
 use super::schema::KEYS;
 use super::trust::trusted;
-use super::{DocumentSource, LogTarget, Settings, conf_file, foreign};
+use super::{DocumentSource, LogTarget, Settings, Stapling, conf_file, foreign};
 
 /// The prefixes of our environment variables, the stronger one last.
 const PREFIXES: [&str; 2] = ["KONG_", "API_GATEWAY_"];
@@ -80,7 +80,13 @@ impl Build<'_> {
         self.edges_have_a_door(&node, &proxy_listen);
         Settings {
             declarative_config: self.document(node.declarative_config, node.declarative_config_string),
+            acme_directory: node.acme_directory,
             ssl_cert: self.certificates(node.ssl_cert, node.ssl_cert_key),
+            ssl_stapling: if node.ssl_stapling {
+                Stapling::Fetched
+            } else {
+                Stapling::FromFiles
+            },
             ssl_stapling_file: node.ssl_stapling_file,
             ssl_protocols: self.tls_versions(&node.ssl_protocols, &node.ssl_cipher_suite),
             client_ssl: self.client_certificate(

@@ -1,6 +1,6 @@
 //! Names of trusted edges: `dns:edge.internal`, `uri:spiffe://…`, `sha256:…`.
 
-use rustls::pki_types::{DnsName, ServerName};
+use rustls::pki_types::DnsName;
 
 use super::EdgeName;
 
@@ -52,11 +52,6 @@ fn sha256(text: &str) -> Option<[u8; 32]> {
     } else {
         None
     }
-}
-
-/// Whether a text is a DNS name or an IP address.
-pub(super) fn is_host(text: &str) -> bool {
-    ServerName::try_from(text).is_ok()
 }
 
 #[cfg(test)]

@@ -72,7 +72,10 @@ const DIRECTIVES: &[(&str, &str)] = &[
         "write nginx_proxy_proxy_ssl_verify_depth",
     ),
     ("nginx_http_ssl_protocols", "write ssl_protocols"),
+    ("nginx_http_ssl_stapling", "write ssl_stapling"),
+    ("nginx_proxy_ssl_stapling", "write ssl_stapling"),
     ("nginx_proxy_ssl_stapling_file", "write ssl_stapling_file"),
+    ("nginx_proxy_ssl_stapling_verify", "write ssl_stapling"),
     (
         "nginx_proxy_client_max_body_size",
         "write nginx_http_client_max_body_size",

@@ -42,6 +42,7 @@ use tracing::level_filters::LevelFilter;
 use transport::finding::Report;
 pub use transport::layers::Loaded;
 use transport::private_key::KeyReference;
+pub use transport::revocation::allowed_hosts::AllowedHost;
 
 /// The gateway's node settings; a field has its key's name. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +53,12 @@ pub struct Settings {
     pub status_listen: Vec<Listen>,
     /// `declarative_config` or `declarative_config_string`; without either the gateway has no routes.
     pub declarative_config: Option<DocumentSource>,
+    /// Where the `acme` plugin keeps account, keys and certificates; made when there is such a plugin.
+    pub acme_directory: PathBuf,
     /// `ssl_cert` and `ssl_cert_key`, pairs in order; empty: self-signed, made at start.
     pub ssl_cert: Vec<CertificateFiles>,
+    /// `ssl_stapling`: where the OCSP responses for these certificates come from.
+    pub ssl_stapling: Stapling,
     /// OCSP responses in DER, each for one of the certificates that clients are shown.
     pub ssl_stapling_file: Vec<PathBuf>,
     /// `ssl_protocols`, as far as `ssl_cipher_suite` allows: `modern` is TLS 1.3 only.
@@ -240,13 +245,13 @@ pub enum EdgeName {
     Sha256([u8; 32]),
 }
 
-/// One entry of `revocation_allowed_hosts`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AllowedHost {
-    /// A DNS name, in lower case, exact.
-    Name(String),
-    /// An address or a network.
-    Network(IpNet),
+/// Where stapled OCSP responses come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stapling {
+    /// `off`: from the files of `ssl_stapling_file`, if it has any.
+    FromFiles,
+    /// `on`: from the responders that the certificates name, too.
+    Fetched,
 }
 
 /// Where a log goes.

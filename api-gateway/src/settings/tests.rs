@@ -49,6 +49,7 @@ fn listen(name: &str, address: &str, protocol: ListenProtocol) -> Listen {
 /// Settings when nobody writes anything.
 fn defaults() -> Settings {
     Settings {
+        acme_directory: "/var/lib/api-gateway/acme".into(),
         proxy_listen: vec![
             listen("127.0.0.1:8000", "127.0.0.1:8000", ListenProtocol::Http),
             listen(
@@ -60,6 +61,7 @@ fn defaults() -> Settings {
         status_listen: vec![listen("127.0.0.1:8007", "127.0.0.1:8007", ListenProtocol::Http)],
         declarative_config: None,
         ssl_cert: vec![],
+        ssl_stapling: Stapling::FromFiles,
         ssl_stapling_file: vec![],
         ssl_protocols: TlsVersions::Both,
         client_ssl: None,
@@ -122,8 +124,10 @@ status_listen = off
 admin_listen = off
 database = off
 declarative_config = kong.yml
+acme_directory = state/acme
 ssl_cert = a.pem, /b.pem
 ssl_cert_key = a.key, /b.key
+ssl_stapling = on
 ssl_stapling_file = a.der, /b.der
 ssl_protocols = TLSv1.3
 ssl_cipher_suite = modern
@@ -162,6 +166,7 @@ stream_close_delay = 0s
 
 fn everything() -> Settings {
     Settings {
+        acme_directory: "/etc/kong/state/acme".into(),
         proxy_listen: vec![Listen {
             reuseport: true,
             backlog: Some(128),
@@ -183,6 +188,7 @@ fn everything() -> Settings {
                 private_key: PathBuf::from("/b.key").into(),
             },
         ],
+        ssl_stapling: Stapling::Fetched,
         ssl_stapling_file: vec!["/etc/kong/a.der".into(), "/b.der".into()],
         ssl_protocols: TlsVersions::Tls13Only,
         client_ssl: Some(CertificateFiles {

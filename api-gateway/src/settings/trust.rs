@@ -40,11 +40,9 @@ impl Build<'_> {
 
     pub(super) fn allowed_hosts(&mut self, entries: &[String]) -> Vec<AllowedHost> {
         self.each("revocation_allowed_hosts", entries, |entry| {
-            match network(entry) {
-                Some(network) => Ok(AllowedHost::Network(network)),
-                None if edge_name::is_host(entry) => Ok(AllowedHost::Name(entry.to_ascii_lowercase())),
-                None => Err(format!("{} is no host and no network", quoted(entry))),
-            }
+            entry
+                .parse()
+                .map_err(|_| format!("{} is no host and no network", quoted(entry)))
         })
     }
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use transport::finding::{Finding, Report};
 use transport::layers::{Layers, Loaded, Merged, Spelling, Unknown, quoted, unknown_environment};
+use transport::revocation::allowed_hosts::NotAHost;
 
 use super::listener::Groups;
 use super::schema::KEYS;
-use super::{Admin, Listener, LogTarget, Settings, TargetGroup, raw};
+use super::{Admin, AllowedHost, Listener, LogTarget, Settings, TargetGroup, raw};
 
 /// The prefix of our environment variables.
 const PREFIX: &str = "EDGE_PROXY_";
@@ -65,6 +66,7 @@ impl Build<'_> {
         let raw::Node {
             drain_timeout,
             shutdown_delay,
+            revocation_allowed_hosts,
             listeners,
             target_groups,
             admin,
@@ -88,9 +90,11 @@ impl Build<'_> {
             .collect();
         let admin = self.admin(admin);
         self.addresses(&listeners, &admin);
+        self.challenges_are_answered(&listeners);
         Settings {
             drain_timeout,
             shutdown_delay,
+            revocation_allowed_hosts: self.allowed_hosts(&revocation_allowed_hosts),
             listeners,
             target_groups,
             admin,
@@ -113,6 +117,21 @@ impl Build<'_> {
             connection_log: log_target(connection_log),
             access_log: log_target(access_log),
         }
+    }
+
+    fn allowed_hosts(&mut self, entries: &[String]) -> Vec<AllowedHost> {
+        let mut allowed = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            match entry.parse() {
+                Ok(host) => allowed.push(host),
+                Err(NotAHost) => {
+                    let path = format!("revocation_allowed_hosts[{index}]");
+                    let message = format!("`{path}`: {} is no host and no network", quoted(entry));
+                    self.error("bad-value", &path, message);
+                }
+            }
+        }
+        allowed
     }
 
     /// Two listeners on one address: the second could not bind, or with port reuse would share connections with the

@@ -13,6 +13,7 @@ const LOG: Scalar = Path {
 pub(super) const KEYS: &[Key] = &[
     Key::or("drain_timeout", One(Duration), "30s"),
     Key::or("shutdown_delay", One(Duration), "0s"),
+    Key::or("revocation_allowed_hosts", List(Text), ""),
     Key::required("listeners", Named(LISTENER)),
     Key::required("target_groups", Named(TARGET_GROUP)),
     Key::optional("admin", Table(ADMIN)),
@@ -29,8 +30,10 @@ const LISTENER: &[Key] = &[
 ];
 
 const LISTENER_TLS: &[Key] = &[
-    Key::required("certificate", One(FILE)),
-    Key::required("private_key", One(PrivateKey)),
+    // Required unless there is an `acme`.
+    Key::optional("certificate", One(FILE)),
+    Key::optional("private_key", One(PrivateKey)),
+    Key::optional("acme", Table(ACME)),
     Key::optional(
         "additional_certificates",
         Tables(&[
@@ -38,8 +41,29 @@ const LISTENER_TLS: &[Key] = &[
             Key::required("private_key", One(PrivateKey)),
         ]),
     ),
+    Key::or("stapling", One(Word(&["off", "fetch"])), "off"),
     Key::or("stapling_files", List(FILE), ""),
     Key::or("security_policy", One(Text), "1.2"),
+];
+
+const ACME: &[Key] = &[
+    Key::required("directory_url", One(Text)),
+    Key::or("terms_of_service_agreed", One(Boolean), "false"),
+    Key::optional("contact", One(Text)),
+    Key::required("domains", List(Text)),
+    Key::required("directory", One(FILE)),
+    Key::or("challenge", One(Word(&["http-01", "tls-alpn-01"])), "tls-alpn-01"),
+    Key::optional("trust_store", One(FILE)),
+    Key::optional("external_account_key_id", One(Text)),
+    Key::optional("external_account_hmac_key", One(FILE)),
+    // The words of AWS Certificate Manager.
+    Key::or(
+        "key_algorithm",
+        One(Word(&["EC_prime256v1", "RSA_2048", "RSA_3072", "RSA_4096"])),
+        "EC_prime256v1",
+    ),
+    Key::or("renew_before", One(Duration), "14d"),
+    Key::or("retry_after", One(Duration), "5m"),
 ];
 
 const MUTUAL_AUTHENTICATION: &[Key] = &[

@@ -137,16 +137,19 @@ fn the_example_loads_clean() {
         Settings {
             drain_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::ZERO,
+            revocation_allowed_hosts: vec![],
             listeners: BTreeMap::from([(
                 "public".to_owned(),
                 Listener {
                     address: "127.0.0.1:8443".parse().unwrap(),
                     protocol: ListenerProtocol::Https {
                         tls: ListenerTls {
-                            certificate: files("pki/edge/", "server"),
+                            certificate: Some(files("pki/edge/", "server")),
                             additional_certificates: vec![],
+                            stapling: Stapling::Off,
                             stapling_files: vec![],
                             security_policy: SecurityPolicy::Tls12,
+                            acme: None,
                         },
                         mutual_authentication: MutualAuthentication::Off,
                     },
@@ -188,10 +191,12 @@ fn what_nobody_writes_has_its_default() {
     assert_eq!(listener.strip_headers, Vec::<HeaderName>::new());
     let expected = ListenerProtocol::Https {
         tls: ListenerTls {
-            certificate: files("", "server"),
+            certificate: Some(files("", "server")),
             additional_certificates: vec![],
+            stapling: Stapling::Off,
             stapling_files: vec![],
             security_policy: SecurityPolicy::Tls12,
+            acme: None,
         },
         mutual_authentication: MutualAuthentication::Off,
     };

@@ -257,6 +257,36 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
         "ca_certificates: [{root}], tls_verify_depth: 2",
         Answered,
     );
+    let deep = (1..=9).fold(root.clone(), |above, level| {
+        above.intermediate(&*format!("Level {level}")).unwrap()
+    });
+    row(
+        "nine intermediates, depth 9",
+        named(&deep),
+        "ca_certificates: [{root}], tls_verify_depth: 9",
+        Answered,
+    );
+    row(
+        "nine intermediates, depth 8",
+        named(&deep),
+        "ca_certificates: [{root}], tls_verify_depth: 8",
+        Refused("depth", &["the limit is 9", "allow more intermediates"]),
+    );
+    row(
+        "its root and a dozen of others beside the intermediate",
+        {
+            let issued = intermediate.issue(leaf()).unwrap();
+            let others =
+                (1..=12).map(|number| other.intermediate(&*format!("Other {number}")).unwrap().pem());
+            Shown {
+                chain: issued.chain_pem() + &root.pem() + &others.collect::<String>(),
+                key: issued.key_pem(),
+            }
+        },
+        "ca_certificates: [{root}]",
+        Answered,
+    );
+
     row(
         "one intermediate, depth 0",
         named(intermediate),

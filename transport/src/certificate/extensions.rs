@@ -8,6 +8,7 @@ use x509_parser::extensions::{
     AuthorityInfoAccess, BasicConstraints, CRLDistributionPoints, DistributionPointName, ExtendedKeyUsage,
     GeneralName, KeyUsage, NameConstraints, SubjectAlternativeName, X509Extension,
 };
+use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::oid_registry::{
     OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS,
     OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
@@ -17,7 +18,11 @@ use x509_parser::prelude::FromDer;
 
 use super::{AlternativeName, malformed};
 use crate::certificate_error::CertificateError;
+use crate::der;
 use crate::distinguished_name::DistinguishedName;
+
+/// id-pe-tlsfeature (RFC 7633).
+const OID_TLS_FEATURE: Oid<'static> = oid!(1.3.6.1.5.5.7.1.24);
 
 /// Each is compared with those before it, at the cost of whoever is shown the certificate: 64 KiB of the shortest ones would
 /// be twenty million comparisons. Real certificates have about ten.
@@ -30,12 +35,25 @@ pub(crate) struct Extensions {
     pub(crate) path_length: Option<u32>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) extended_key_usage: Option<Purposes>,
-    pub(crate) refusing_name_constraints: bool,
+    pub(crate) name_constraints: Constraints,
     pub(crate) revocation_list_uris: Option<Vec<String>>,
     pub(crate) ocsp_uris: Vec<String>,
     pub(crate) names_where_its_issuer_is: bool,
+    /// TLS feature (RFC 7633): `status_request` is in it.
+    pub(crate) must_be_stapled: bool,
     /// The first critical extension that is not one of ours.
     pub(crate) unknown_critical: Option<String>,
+}
+
+/// Name constraints, by what the path builder makes of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Constraints {
+    #[default]
+    Absent,
+    /// On DNS names and addresses.
+    Judged,
+    /// On other kinds: whoever has such a name is refused.
+    Refusing,
 }
 
 /// What the extended key usage holds.
@@ -65,6 +83,9 @@ impl Extensions {
     fn add(&mut self, extension: &X509Extension<'_>) -> Result<(), CertificateError> {
         let value = extension.value;
         let kind = &extension.oid;
+        if *kind == OID_TLS_FEATURE {
+            self.must_be_stapled = wants_status_request(value);
+        }
         if *kind == OID_X509_EXT_SUBJECT_ALT_NAME {
             let names = whole::<SubjectAlternativeName<'_>>(value, "its alternative names cannot be read")?;
             self.alternative_names = Some(names.general_names.iter().map(alternative_name).collect());
@@ -82,7 +103,11 @@ impl Extensions {
                 ocsp_signing: usage.ocsp_signing,
             });
         } else if *kind == OID_X509_EXT_NAME_CONSTRAINTS {
-            self.refusing_name_constraints = constraints_refuse(value);
+            self.name_constraints = if constraints_refuse(value) {
+                Constraints::Refusing
+            } else {
+                Constraints::Judged
+            };
         } else if *kind == OID_X509_EXT_CRL_DISTRIBUTION_POINTS {
             let points =
                 whole::<CRLDistributionPoints<'_>>(value, "its CRL distribution points cannot be read")?;
@@ -100,6 +125,15 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// Whether a TLS feature extension holds `status_request` (5).
+fn wants_status_request(value: &[u8]) -> bool {
+    let Some(features) = der::only(value, der::SEQUENCE) else {
+        return false;
+    };
+    let mut features = der::Reader::new(features.content);
+    std::iter::from_fn(|| features.expect(der::INTEGER)).any(|feature| feature.content == [5])
 }
 
 fn whole<'a, T: FromDer<'a, X509Error>>(

@@ -22,9 +22,11 @@ use tokio_rustls::client::TlsStream;
 
 use super::{Arguments, table};
 use crate::client_tls::{client_config, platform_authorities};
+use crate::dial::{DialError, dial};
 use crate::handshake_demand::Demand;
 use crate::handshake_diagnosis::{Diagnosis, ShownBy, ShownChain, tls_error};
 use crate::pem;
+use crate::presented::MAX_PRESENTED_BY_SERVER;
 use crate::private_key::KeyReference;
 use crate::revocation::crl::RevocationLists;
 use crate::serve::names_of;
@@ -37,8 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LAST_WORD: Duration = Duration::from_secs(3);
 /// Authorities that are told of those that a server names.
 const AUTHORITIES: usize = 64;
-/// Certificates below the root that are allowed: how deep is too deep is for whoever connects in earnest.
-const DEEPEST: usize = 10;
+/// Certificates below the root that are allowed, all that a server may present: how deep is too deep is for whoever connects
+/// in earnest.
+const DEEPEST: usize = MAX_PRESENTED_BY_SERVER;
 
 /// Whom to visit, and as whom.
 pub(super) struct Visit {
@@ -104,12 +107,12 @@ impl Visit {
             format!("{}:{}", self.host, self.port)
         };
         let nobody = |error: &dyn Display| format!("cannot connect to {address}: {error}");
-        let slow = || nobody(&format!("nothing within {} s", PATIENCE.as_secs()));
-        let connect = TcpStream::connect((&*self.host, self.port));
-        let stream = timeout(PATIENCE, connect)
+        let stream = dial(&self.host, self.port, PATIENCE)
             .await
-            .map_err(|_| slow())?
-            .map_err(|error| nobody(&error))?;
+            .map_err(|error| match error {
+                DialError::TooSlow => nobody(&format!("nothing within {} s", PATIENCE.as_secs())),
+                DialError::Unresolved(error) | DialError::Refused(error) => nobody(&error),
+            })?;
         let observer = Arc::new(Observer {
             judge: verify_server(self.trust),
             seen: OnceLock::new(),
@@ -168,7 +171,8 @@ fn policy() -> Policy {
 }
 
 /// Ends the session and listens: a TLS 1.3 server judges our certificate when we are done with the handshake, and what it
-/// has against it comes as an alert. One that took it answers the end with its own, or with nothing.
+/// has against it comes as an alert, or as a connection that is cut off: some servers have no words for it, and of others
+/// the alert is lost with the connection. One that took it answers the end with its own, or with nothing.
 async fn last_word(mut stream: TlsStream<TcpStream>, demand: &Demand) -> Option<Diagnosis> {
     let listen = async {
         let mut room = [0; 1024];
@@ -179,10 +183,19 @@ async fn last_word(mut stream: TlsStream<TcpStream>, demand: &Demand) -> Option<
     match timeout(LAST_WORD, listen).await {
         Ok(Err(error)) => match tls_error(&error) {
             Some(alert @ Error::AlertReceived(_)) => Some(Diagnosis::of_tls(alert, demand)),
+            None if demand.is_made() && is_cut_off(&error) => Some(Diagnosis::of_server(&error, demand)),
             Some(_) | None => None,
         },
         Ok(Ok(())) | Err(_) => None,
     }
+}
+
+/// Whether the other side dropped the connection, which is not how one that is content ends it.
+fn is_cut_off(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// Lets every certificate pass, and remembers what it was and what is wrong with it. That the server holds its key is

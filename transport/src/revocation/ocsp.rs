@@ -1,4 +1,4 @@
-//! OCSP responses (RFC 6960), read strictly and judged: pure functions of octets, certificates and the time.
+//! OCSP (RFC 6960): the question, and responses, read strictly and judged: pure functions of octets, certificates and the time.
 //!
 //! # The threat
 //!
@@ -20,12 +20,14 @@
 //! - The nonce is optional in the answer; one that is there must be the one of the question.
 //! - Revoked is revoked, whatever other answers about the certificate say beside it.
 
+mod request;
 mod responder;
 
 use aws_lc_rs::digest::{self, Algorithm};
 use rustls::pki_types::UnixTime;
 use thiserror::Error;
 
+pub use self::request::request;
 use self::responder::{Responder, signed_by_responder};
 use super::crl::{CLOCK_SKEW, is_early};
 use super::list::{read_extensions, time};
@@ -101,7 +103,7 @@ pub enum OcspProblem {
 }
 
 /// Longer than any response with a responder's certificate, post-quantum ones included.
-const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 64 * 1024;
 
 const BASIC: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 0x30, 1, 1];
 const NONCE: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 0x30, 1, 2];

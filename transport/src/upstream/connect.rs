@@ -1,6 +1,5 @@
 //! Opening a connection: resolve, connect, TLS, HTTP/1.1.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +8,16 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tracing::debug;
 
 use super::pool::Sender;
 use super::{Address, UpstreamError};
+use crate::dial::{DialError, dial};
 use crate::handshake_demand::Demand;
 use crate::handshake_diagnosis::Diagnosis;
+use crate::handshake_refusal::noting;
 
 /// Heads of answers that are longer are refused, as an ALB does (32 KiB) with room to spare for other fronts.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -34,12 +34,24 @@ pub(super) async fn open(
         address: address.clone(),
         after: limit,
     };
-    let stream = timeout(limit, tcp(address)).await.map_err(|_| late())??;
+    let stream = dial(&address.host, address.port, limit)
+        .await
+        .map_err(|error| match error {
+            DialError::Unresolved(source) => UpstreamError::Unresolved {
+                host: address.host.clone(),
+                source,
+            },
+            DialError::Refused(source) => UpstreamError::Refused {
+                address: address.clone(),
+                source,
+            },
+            DialError::TooSlow => late(),
+        })?;
     match tls {
         None => Ok((speak(stream).await?, None)),
         Some((config, name)) => {
             let (config, demand) = Demand::noting(config, name);
-            let handshake = TlsConnector::from(config).connect(name.clone(), stream);
+            let handshake = noting(TlsConnector::from(config).connect(name.clone(), stream));
             let stream = timeout(limit, handshake).await.map_err(|_| late())?;
             let stream = stream.map_err(|error| UpstreamError::Tls {
                 address: address.clone(),
@@ -48,35 +60,6 @@ pub(super) async fn open(
             Ok((speak(stream).await?, Some(demand)))
         }
     }
-}
-
-/// Connects to the first address of the name that answers.
-async fn tcp(address: &Address) -> Result<TcpStream, UpstreamError> {
-    let unresolved = |source| UpstreamError::Unresolved {
-        host: address.host.clone(),
-        source,
-    };
-    let mut last = unresolved(io::Error::from(io::ErrorKind::NotFound));
-    for candidate in tokio::net::lookup_host((&*address.host, address.port))
-        .await
-        .map_err(unresolved)?
-    {
-        match TcpStream::connect(candidate).await {
-            Ok(stream) => {
-                if let Err(error) = stream.set_nodelay(true) {
-                    debug!(%error, "cannot switch off Nagle's algorithm");
-                }
-                return Ok(stream);
-            }
-            Err(source) => {
-                last = UpstreamError::Refused {
-                    address: address.clone(),
-                    source,
-                }
-            }
-        }
-    }
-    Err(last)
 }
 
 async fn speak<S>(stream: S) -> Result<Sender, UpstreamError>

@@ -44,7 +44,7 @@ pub struct UpstreamTls {
 /// How long an upstream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// TCP connect; the TLS handshake has the same time again.
+    /// Look-up and TCP connect, all addresses of a name together; the TLS handshake has the same time again.
     pub connect: Duration,
     /// Longest silence while the request's body is being sent.
     pub write: Duration,

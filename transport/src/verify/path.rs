@@ -1,4 +1,5 @@
-//! Paths: webpki finds them and checks their signatures, the policy judges each.
+//! Paths: webpki finds them and checks their signatures, the policy judges each. Where there are many certificates or long
+//! paths, [`Search`] finds them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use super::dead_end::dead_end;
 use super::refusal::refusal;
+use super::search::{End, FEW, SHORT, Search};
 use super::{Expiry, Purpose, TrustStore, VerifiedPath};
-use crate::certificate::Certificate;
-use crate::certificate_error::CertificateError;
+use crate::certificate::{Certificate, Constraints};
+use crate::certificate_error::{CertificateError, Distrust};
 use crate::signature::ALGORITHMS;
 
 /// Looks for a path from the leaf that holds.
@@ -20,8 +22,30 @@ pub(super) fn build(
     presented: &[CertificateDer<'static>],
     now: UnixTime,
 ) -> Result<VerifiedPath, CertificateError> {
-    let end_entity = EndEntityCert::try_from(leaf.der()).map_err(|error| refusal(&error, leaf))?;
+    if presented.len() > FEW {
+        return search(store, leaf, presented, now);
+    }
     let hints = hints(store, presented);
+    match build_among(store, leaf, &hints, now) {
+        Ok(verdict) => verdict,
+        // There may be a path, but a longer one than it takes.
+        Err(_) if hints.len() > SHORT => search(store, leaf, presented, now),
+        Err(error) => Err(dead_end(store, leaf, presented, &error)),
+    }
+}
+
+/// Looks for a path by webpki, among these. The inner result is the policy's word on what was found, the outer error is
+/// that nothing was.
+fn build_among(
+    store: &TrustStore,
+    leaf: &Arc<Certificate>,
+    hints: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<Result<VerifiedPath, CertificateError>, webpki::Error> {
+    let end_entity = match EndEntityCert::try_from(leaf.der()) {
+        Ok(end_entity) => end_entity,
+        Err(error) => return Ok(Err(refusal(&error, leaf))),
+    };
     let usage = match store.policy.purpose {
         Purpose::Client => KeyUsage::client_auth(),
         Purpose::Server => KeyUsage::server_auth(),
@@ -44,7 +68,7 @@ pub(super) fn build(
         .verify_for_usage(
             ALGORITHMS,
             &store.trust_anchors,
-            &hints,
+            hints,
             build_time(store, leaf, now),
             usage,
             None, // revocation is ours: webpki would check the lists' signatures on every path
@@ -52,12 +76,63 @@ pub(super) fn build(
         )
         .map(|_| ());
     match (built, judged.into_inner()) {
-        (Ok(()), Some(Ok(verified))) => Ok(verified),
-        (_, Some(Err(refused))) => Err(refused),
-        (Err(error), None | Some(Ok(_))) => Err(dead_end(store, leaf, presented, &error)),
+        (Ok(()), Some(Ok(verified))) => Ok(Ok(verified)),
+        (_, Some(Err(refused))) => Ok(Err(refused)),
+        (Err(error), None | Some(Ok(_))) => Err(error),
         // Not reachable, as no path is accepted unjudged; refused rather than trusted.
-        (Ok(()), None) => Err(refusal(&webpki::Error::UnknownIssuer, leaf)),
+        (Ok(()), None) => Err(webpki::Error::UnknownIssuer),
     }
+}
+
+/// Looks for a path among many certificates, or for a long one. The error is the first that says why.
+fn search(
+    store: &TrustStore,
+    leaf: &Arc<Certificate>,
+    presented: &[CertificateDer<'static>],
+    now: UnixTime,
+) -> Result<VerifiedPath, CertificateError> {
+    let mut outcome: Option<Result<VerifiedPath, CertificateError>> = None;
+    let mut judge = |issuers: &[Arc<Certificate>]| {
+        let verdict = if issuers.len() > SHORT + 1 {
+            judge_long(store, leaf, issuers, now)
+        } else {
+            let hints: Vec<_> = issuers.iter().map(|issuer| issuer.der().clone()).collect();
+            build_among(store, leaf, &hints, now).unwrap_or_else(|error| Err(refusal(&error, leaf)))
+        };
+        let is_taken = verdict.is_ok();
+        if is_taken || outcome.is_none() {
+            outcome = Some(verdict);
+        }
+        is_taken
+    };
+    let end = Search::new(store, leaf, presented).each_path(&mut judge);
+    match (outcome, end) {
+        (Some(verdict), _) => verdict,
+        (None, End::Spent) => Err(Distrust::TooComplex(leaf.subject().to_string()).into()),
+        (None, End::Exhausted | End::Taken) => {
+            Err(dead_end(store, leaf, presented, &webpki::Error::UnknownIssuer))
+        }
+    }
+}
+
+/// Judges a path that is too long for webpki; its signatures hold. The names that an authority allows below it are webpki's
+/// to judge, so nobody on such a path may restrict them.
+fn judge_long(
+    store: &TrustStore,
+    leaf: &Arc<Certificate>,
+    issuers: &[Arc<Certificate>],
+    now: UnixTime,
+) -> Result<VerifiedPath, CertificateError> {
+    let valid_until = store.policy.judge_path(leaf, issuers, &store.lists, now)?;
+    let restricts = |issuer: &Arc<Certificate>| issuer.extensions().name_constraints != Constraints::Absent;
+    if issuers.iter().any(restricts) {
+        return Err(Distrust::NameConstraints(leaf.subject().to_string()).into());
+    }
+    Ok(VerifiedPath {
+        leaf: Arc::clone(leaf),
+        issuers: issuers.to_vec(),
+        valid_until,
+    })
 }
 
 /// The time at which the builder looks at dates. It would refuse an expired leaf, so where that is to be overlooked it is taken back to the

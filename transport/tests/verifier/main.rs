@@ -15,6 +15,7 @@ macro_rules! table {
 
 mod handshakes;
 mod lists;
+mod long_paths;
 mod ocsp;
 mod ocsp_responses;
 mod paths;
