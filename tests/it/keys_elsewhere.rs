@@ -6,8 +6,9 @@ mod refusals;
 mod reloads;
 mod world;
 
-use certs::{KeyKind, Leaf};
+use certs::{Authority, KeyKind, Leaf};
 use harness::outside::{curl, s_client};
+use harness::stack::Stack;
 
 use self::world::{Hop, World, edge_file};
 
@@ -200,4 +201,41 @@ fn an_rsa_key_whose_token_has_no_pss_is_refused() {
     let expected = "edge.toml:7:15: error[certificate-unusable]: the key pkcs11:token=sallyport;object=edge-rsa on the \
                     token `sallyport` cannot make RSA-PSS signatures there (CKM_RSA_PKCS_PSS), which TLS 1.3 wants";
     assert!(said.stdout.contains(expected), "{said:?}");
+}
+
+/// A second pair of an entity, from another place than the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_pairs_of_an_entity_may_be_elsewhere() {
+    let authority = Authority::root("Shown Root").unwrap();
+    let plan = |cert: &str, key: &str, cert_alt: &str, key_alt: &str| {
+        let mut plan = Stack::reading(format!(
+            "_format_version: \"3.0\"\ncertificates:\n- cert: \"@shown/{cert}.pem\"\n  key: file:pki/shown/{key}.key\n  \
+             cert_alt: \"@shown/{cert_alt}.pem\"\n  key_alt: \"file:pki/shown/{key_alt}.key\"\n  snis: [two.test]\n"
+        ));
+        for (name, kind) in [("ec", KeyKind::P256), ("rsa", KeyKind::Rsa2048)] {
+            let issued = authority.issue(Leaf::server(name).key(kind)).unwrap();
+            plan = plan
+                .file(&format!("shown/{name}.pem"), issued.chain_pem())
+                .file(&format!("shown/{name}.key"), issued.key_pem());
+        }
+        plan.without_trusted_edges().without_lists()
+    };
+    let stack = plan("ec", "ec", "rsa", "rsa").start().await;
+    for (able, expected) in [
+        ("ECDSA+SHA256", "subject=CN = ec"),
+        ("rsa_pss_rsae_sha256", "subject=CN = rsa"),
+    ] {
+        let options = ["-servername", "two.test", "-sigalgs", able];
+        let said = s_client(stack.gateway().address(), &options, "/");
+        assert!(said.stdout.contains(expected), "{able}: {said:?}");
+    }
+    for (pairs, expected) in table! {
+        (["ec", "rsa", "rsa", "rsa"], "4:8: error[key-mismatch]: certificate does not match key");
+        (["ec", "ec", "rsa", "ec"], "6:12: error[key-mismatch]: alternative certificate does not match key");
+        (["ec", "ec", "ec", "ec"], "5:13: error[invalid-certificate]: cert_alt: certificate and alternative certificate need to have different type");
+    } {
+        let [cert, key, cert_alt, key_alt] = pairs;
+        let report = plan(cert, key, cert_alt, key_alt).findings().to_string();
+        assert!(report.contains(expected), "{pairs:?}: {report}");
+    }
 }
