@@ -51,7 +51,11 @@ Examples:
   api-gateway explain --config gateway.toml --cert alice.pem GET https://api.example.com/orders
   api-gateway doctor --config gateway.toml       which handshakes failed, why, and what to do
   api-gateway doctor --connect orders.internal:443 --trust ca.pem --cert me.pem --key me.key
-  RUST_LOG=debug api-gateway run …               what happens below the request log";
+  RUST_LOG=debug api-gateway run …               what happens below the request log
+
+A private key (ssl_cert_key, client_ssl_cert_key; file:, env:, systemd:, pkcs11: and {vault://env/…} in a document) may
+be in a PEM file, in env:NAME, in systemd:NAME (LoadCredential=NAME:…), or on a token,
+pkcs11:token=…;object=…?module-path=/…/module.so&pin-source=file:/… (a path, env:NAME, systemd:NAME).";
 
 #[derive(Subcommand)]
 enum Action {

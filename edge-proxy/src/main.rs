@@ -116,6 +116,9 @@ A small edge.toml:
   trust_store = \"pki/ca/internal.pem\"
   server_name = \"gateway.internal\"
 
+A private_key may be elsewhere than in a PEM file: env:NAME, systemd:NAME (LoadCredential=NAME:…),
+pkcs11:token=…;object=…?module-path=/…/module.so&pin-source=file:/… (a path, env:NAME, systemd:NAME).
+
 Exit codes: 0 all is well, 1 it is not, 2 the command line is wrong.";
 
 fn main() -> ExitCode {

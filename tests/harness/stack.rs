@@ -310,7 +310,7 @@ impl Plan {
             let file = pki.path(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, content).unwrap();
-            if name.ends_with(".key") {
+            if file.extension().is_some_and(|end| end == "key") {
                 fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
             }
         }

@@ -111,7 +111,7 @@ impl Token {
         self
     }
 
-    /// Tells the module something: `delay`, `answer`, `answer-once`, `login`.
+    /// Tells the module something: `delay`, `answer`, `answer-once`, `login`, `without`.
     pub fn tell(&self, what: &str, value: &str) {
         // In one step: the module must not read half of it.
         let written = self.dir.join("told");

@@ -15,6 +15,7 @@ use harness::client::Client;
 use harness::doors::start_echo;
 use harness::pki::Pki;
 use harness::program::{Program, Said, command, run_to_end};
+use harness::token::{self, Token};
 use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
@@ -32,6 +33,8 @@ const DOCUMENTS: [&str; 6] = [
 pub(crate) struct Shown {
     dir: TempDir,
     pub(crate) pki: Arc<Pki>,
+    /// Where the keys are that are in no file.
+    environment: Vec<(String, String)>,
     /// By name, as shown.
     blocks: BTreeMap<String, String>,
 }
@@ -43,9 +46,15 @@ impl Shown {
         let pki = Arc::new(Pki::make(&dir.path().join("pki")).unwrap());
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
         let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let environment = if text.contains("pkcs11:") {
+            keys_elsewhere(dir.path(), &pki)
+        } else {
+            Vec::new()
+        };
         let shown = Self {
             dir,
             pki,
+            environment,
             blocks: complete_blocks(&text),
         };
         for (name, text) in &shown.blocks {
@@ -87,6 +96,7 @@ impl Shown {
         command.current_dir(self.dir.path());
         // The platform's roots, for those that show none: what is shown must not depend on this machine.
         command.env("SSL_CERT_FILE", self.pki.path("ca/internal.pem"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let said = tokio::task::block_in_place(|| run_to_end(command)).unwrap();
         let mut report = said.stdout.replace(&self.file(""), "");
         if !directory_of(node).is_empty() {
@@ -100,6 +110,31 @@ impl Shown {
         let text = self.blocks.get(&within(directory, "check"))?;
         Some(text.lines().filter(|line| !line.starts_with("$ ")).collect())
     }
+}
+
+/// The keys of both tiers in the environment (`EDGE_SERVER_KEY`), as credentials (`edge-server.key`) and on a token
+/// (`edge-server`); gives the environment.
+fn keys_elsewhere(dir: &Path, pki: &Pki) -> Vec<(String, String)> {
+    let token = Token::make(dir);
+    let credentials = dir.join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    fs::write(credentials.join("token.pin"), token::PIN).unwrap();
+    let mut environment = token.environment();
+    environment.push((
+        "CREDENTIALS_DIRECTORY".to_owned(),
+        credentials.display().to_string(),
+    ));
+    for (at, name) in ["edge/server", "edge/client", "gateway/server", "gateway/client"]
+        .iter()
+        .enumerate()
+    {
+        let key = fs::read_to_string(pki.path(&format!("{name}.key"))).unwrap();
+        let name = name.replace('/', "-");
+        token.import(&name, &format!("0{at}"), &key);
+        fs::write(credentials.join(format!("{name}.key")), &key).unwrap();
+        environment.push((format!("{}_KEY", name.replace('-', "_").to_uppercase()), key));
+    }
+    environment
 }
 
 /// Blocks that name files, by these names.

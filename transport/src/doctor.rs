@@ -26,9 +26,9 @@ pub struct Arguments {
     /// The certificate to show if one is asked for: PEM, leaf first
     #[arg(long, value_name = "FILE", requires_all = ["connect", "key"])]
     pub cert: Option<PathBuf>,
-    /// Its private key
-    #[arg(long, value_name = "FILE", requires_all = ["connect", "cert"])]
-    pub key: Option<PathBuf>,
+    /// Its private key: a PEM file, env:NAME, systemd:NAME or a pkcs11: URI
+    #[arg(long, value_name = "KEY", requires_all = ["connect", "cert"])]
+    pub key: Option<String>,
     /// The authorities that the server is verified by: PEM. The platform's roots without it
     #[arg(long, value_name = "FILE", requires = "connect")]
     pub trust: Option<PathBuf>,

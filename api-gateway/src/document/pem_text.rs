@@ -37,8 +37,8 @@ const SCHEMES: [&str; 4] = ["file:", "env:", "systemd:", "pkcs11:"];
 
 /// A chain, or where it is.
 pub(super) fn chain_text(at: At<'_>) -> Option<Located<ChainText>> {
-    let text = match vault(at) {
-        Some(reference) => ChainText::Vault(reference?),
+    let text = match vault_text(at) {
+        Some(text) => ChainText::Vault(vault(at, text)?),
         None => ChainText::Written(chain(at)?.value),
     };
     Some(at.located(text))
@@ -82,15 +82,15 @@ pub(crate) fn parsed_chain(text: &str, source: &str) -> Result<Vec<Certificate>,
 
 /// A private key, or where it is. Nothing of it is ever in a finding.
 pub(super) fn key_source(at: At<'_>) -> Option<Located<KeySource>> {
-    if let Some(reference) = vault(at) {
-        return Some(at.located(KeySource::Vault(reference?)));
+    if let Some(text) = vault_text(at) {
+        return Some(at.located(KeySource::Vault(vault(at, text)?)));
     }
     let text = rule::text(at)?;
-    let begins_with = |scheme: &&str| {
+    let begins = |scheme: &&str| {
         let start = text.get(..scheme.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    let source = if SCHEMES.iter().any(|scheme| begins_with(&scheme)) {
+    let source = if SCHEMES.iter().any(begins) {
         KeySource::Elsewhere(reference(at, &text)?)
     } else {
         match pem::private_key_in(text.as_bytes(), "the text") {
@@ -120,20 +120,19 @@ fn reference(at: At<'_>, text: &str) -> Option<KeyReference> {
     Some(reference)
 }
 
-/// Kong's reference, if the value is meant to be one; `Some(None)` once its problem is told.
-fn vault(at: At<'_>) -> Option<Option<VaultReference>> {
-    let text = match &at.node.value {
-        Value::Text(text) if VaultReference::is_meant(text) => text,
-        Value::Text(_)
-        | Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::List(_)
-        | Value::Map(_) => return None,
-    };
-    Some(match VaultReference::parse(text) {
+/// The text of a value that is meant to be Kong's reference.
+fn vault_text(at: At<'_>) -> Option<&str> {
+    match &at.node.value {
+        Value::Text(text) => Some(&**text).filter(|text| VaultReference::is_meant(text)),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {
+            None
+        }
+    }
+}
+
+fn vault(at: At<'_>, text: &str) -> Option<VaultReference> {
+    match VaultReference::parse(text) {
         Ok(reference) => Some(reference),
         Err(problem) => at.refuse("unsupported-value", problem),
-    })
+    }
 }

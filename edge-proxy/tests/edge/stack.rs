@@ -66,7 +66,7 @@ impl Pki {
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
-        if name.ends_with(".key") {
+        if self.path(name).extension().is_some_and(|end| end == "key") {
             fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
     }

@@ -10,7 +10,7 @@ use harness::program::Program;
 use harness::stack::eventually;
 use rustix::process::Signal;
 
-use super::world::World;
+use super::world::{World, edge_file};
 
 const HTTP: &str = "protocol = \"http\"\ntargets = [\"127.0.0.1:9\"]\n";
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
@@ -30,7 +30,7 @@ impl Edge {
             world.token.key(&format!("edge-{keys}")),
             world.token.key(&format!("edge-sni-{keys}")),
         );
-        let text = world.edge_file((&key, &sni), keys, HTTP) + ADMIN;
+        let text = edge_file((&key, &sni), keys, HTTP) + ADMIN;
         world.write("edge.toml", &text);
         Self::of(world)
     }
@@ -175,7 +175,7 @@ async fn a_wrong_pin_is_offered_once_however_many_keys_want_it() {
     let target = format!("{target}private_key = \"{}\"\n", key("edge-client-ec"));
     world.write(
         "edge.toml",
-        &world.edge_file((&key("edge-ec"), &key("edge-sni-ec")), "ec", &target),
+        &edge_file((&key("edge-ec"), &key("edge-sni-ec")), "ec", &target),
     );
     let said = world.check("edge-proxy", "edge.toml", &[]);
     assert_eq!(
@@ -198,7 +198,7 @@ async fn a_wrong_pin_is_offered_once_however_many_keys_want_it() {
 async fn a_token_that_takes_the_pin_no_more_is_not_locked_by_handshakes() {
     let mut world = World::of(&["ec"]);
     world.token = world.token.behind_another();
-    let text = world.edge_file((&world.token.key("edge-ec"), "-"), "ec", HTTP);
+    let text = edge_file((&world.token.key("edge-ec"), "-"), "ec", HTTP);
     let one_key = text
         .lines()
         .filter(|line| !line.starts_with("additional_certificates"));

@@ -6,7 +6,7 @@ use harness::program::Said;
 use harness::template::quoted;
 use harness::token::PIN;
 
-use super::world::World;
+use super::world::{World, edge_file};
 
 /// Where a reference may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ fn checked(world: &World, at: At, reference: &str, without: &[&str]) -> Said {
     let sni = world.token.key("edge-sni-ec");
     match at {
         At::Edge => {
-            world.write("edge.toml", &world.edge_file((reference, &sni), "ec", HTTP));
+            world.write("edge.toml", &edge_file((reference, &sni), "ec", HTTP));
             return world.check("edge-proxy", "edge.toml", without);
         }
         At::Node => world.write("kong.yaml", "_format_version: \"3.0\"\n"),
@@ -56,75 +56,13 @@ fn place(at: At) -> &'static str {
     }
 }
 
-#[test]
-fn what_cannot_be_had_is_told_where_it_is_written() {
+/// Each reference, at every place where it may be written: `check` without that variable says this. `MODULE` stands for the
+/// token's own module and PIN.
+fn refused_everywhere<const ROWS: usize>(rows: [(&str, &str, &str); ROWS]) {
     let world = World::of(&["ec"]);
-    let module = |uri: &str| format!("{uri}?module-name=softhsm2&pin-source=env:TOKEN_PIN");
-    let others = "`edge-ec`";
     world.write("wrong.pin", "86420");
-    for (reference, without, expected) in [
-        (
-            "env:NOBODYS_KEY".to_owned(),
-            "",
-            "the environment variable NOBODYS_KEY is not set; set NOBODYS_KEY where this program is started",
-        ),
-        (
-            "systemd:edge-ec".to_owned(),
-            "CREDENTIALS_DIRECTORY",
-            "there is no systemd credential `edge-ec`: CREDENTIALS_DIRECTORY is not set; run it as a systemd service with LoadCredential=edge-ec:/PATH in its [Service] section",
-        ),
-        (
-            "systemd:nobody".to_owned(),
-            "",
-            "cannot read the systemd credential `nobody`: No such file or directory (os error 2); write LoadCredential=nobody:/PATH",
-        ),
-        (
-            "file:nobody.key".to_owned(),
-            "",
-            "cannot read nobody.key: No such file or directory",
-        ),
-        (
-            module("pkcs11:token=nobody;object=edge-ec"),
-            "",
-            "there is no token for pkcs11:token=nobody;object=edge-ec; there are `sallyport`; correct token=",
-        ),
-        (
-            module("pkcs11:token=sallyport;object=nobody"),
-            "",
-            "the token `sallyport` has no private key for pkcs11:token=sallyport;object=nobody; it has ",
-        ),
-        (module("pkcs11:token=sallyport;id=%7f"), "", others),
-        (
-            module("pkcs11:token=sallyport;object=edge-ec"),
-            "TOKEN_PIN",
-            "the token's PIN: the environment variable TOKEN_PIN is not set; set TOKEN_PIN",
-        ),
-        (
-            module("pkcs11:token=sallyport;object=edge-ec"),
-            "SOFTHSM2_CONF",
-            "there is no token for pkcs11:token=sallyport;object=edge-ec; ",
-        ),
-        (
-            "pkcs11:object=edge-ec?module-name=nohsm&pin-source=env:TOKEN_PIN".to_owned(),
-            "",
-            "there is no PKCS#11 module `nohsm`: no libnohsm.so in /usr/lib/",
-        ),
-        (
-            "pkcs11:object=edge-ec?module-name=softhsm2".to_owned(),
-            "",
-            "it shows none without a PIN: add pin-source=",
-        ),
-        (
-            "pkcs11:object=edge-ec?module-name=softhsm2&pin-source=file:wrong.pin".to_owned(),
-            "",
-            "the token `sallyport` refuses the PIN: CKR_PIN_INCORRECT; correct what pin-source names",
-        ),
-        (
-            "pkcs11:object=edge-ec?module-name=softhsm2&pin-value=86420".to_owned(),
-            "",
-            "the token `sallyport` refuses the PIN: CKR_PIN_INCORRECT; correct what pin-source names",
-        ),
-    ] {
+    for (reference, without, expected) in rows {
+        let reference = reference.replace("MODULE", "module-name=softhsm2&pin-source=env:TOKEN_PIN");
         for at in [At::Edge, At::Node, At::Document] {
             let said = checked(&world, at, &reference, &[without]);
             let mut lines = said.stdout.lines();
@@ -140,6 +78,31 @@ fn what_cannot_be_had_is_told_where_it_is_written() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_not_there_is_told_where_it_is_written() {
+    refused_everywhere(table! {
+        ("file:nobody.key", "", "cannot read nobody.key: No such file or directory");
+        ("env:NOBODYS_KEY", "", "the environment variable NOBODYS_KEY is not set; set NOBODYS_KEY where this program is started");
+        ("systemd:edge-ec", "CREDENTIALS_DIRECTORY", "there is no systemd credential `edge-ec`: CREDENTIALS_DIRECTORY is not set; run it as a systemd service with LoadCredential=edge-ec:/PATH in its [Service] section");
+        ("systemd:nobody", "", "cannot read the systemd credential `nobody`: No such file or directory (os error 2); write LoadCredential=nobody:/PATH");
+        ("pkcs11:object=edge-ec?module-name=nohsm&pin-source=env:TOKEN_PIN", "", "there is no PKCS#11 module `nohsm`: no libnohsm.so in /usr/lib/");
+        ("pkcs11:object=edge-ec?MODULE", "TOKEN_PIN", "the token's PIN: the environment variable TOKEN_PIN is not set; set TOKEN_PIN");
+    });
+}
+
+#[test]
+fn what_a_token_does_not_give_is_told_where_it_is_written() {
+    refused_everywhere(table! {
+        ("pkcs11:token=nobody;object=edge-ec?MODULE", "", "there is no token for pkcs11:token=nobody;object=edge-ec; there are `sallyport`; correct token=");
+        ("pkcs11:token=sallyport;object=edge-ec?MODULE", "SOFTHSM2_CONF", "there is no token for pkcs11:token=sallyport;object=edge-ec; ");
+        ("pkcs11:token=sallyport;object=nobody?MODULE", "", "the token `sallyport` has no private key for pkcs11:token=sallyport;object=nobody; it has `");
+        ("pkcs11:token=sallyport;id=%7f?MODULE", "", "`edge-ec`");
+        ("pkcs11:object=edge-ec?module-name=softhsm2", "", "it shows none without a PIN: add pin-source=");
+        ("pkcs11:object=edge-ec?module-name=softhsm2&pin-source=file:wrong.pin", "", "the token `sallyport` refuses the PIN: CKR_PIN_INCORRECT; correct what pin-source names");
+        ("pkcs11:object=edge-ec?module-name=softhsm2&pin-value=86420", "", "the token `sallyport` refuses the PIN: CKR_PIN_INCORRECT; correct what pin-source names");
+    });
 }
 
 #[test]

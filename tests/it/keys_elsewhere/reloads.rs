@@ -10,7 +10,7 @@ use harness::stack::eventually;
 use rustix::process::Signal;
 
 use super::Kept;
-use super::world::World;
+use super::world::{World, edge_file};
 
 const HTTP: &str = "protocol = \"http\"\ntargets = [\"127.0.0.1:9\"]\n";
 
@@ -29,7 +29,7 @@ async fn a_reload_under_load_loses_no_handshake_of_a_key_on_a_token() {
             world.token.key(&format!("edge-{keys}")),
             world.token.key(&format!("edge-sni-{keys}")),
         );
-        world.write("edge.toml", &world.edge_file((&key, &sni), keys, HTTP));
+        world.write("edge.toml", &edge_file((&key, &sni), keys, HTTP));
         let program = world.start("edge-proxy", "edge.toml", &[]);
         let address = program.address("public").unwrap();
         let (done, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
@@ -80,7 +80,7 @@ async fn what_was_renewed_is_shown_after_a_reload_and_what_is_wrong_refuses_it()
         world.key(Kept::Credential, "edge-ec"),
         world.token.key("edge-sni-ec"),
     );
-    let text = world.edge_file((&key, &sni), "ec", HTTP);
+    let text = edge_file((&key, &sni), "ec", HTTP);
     world.write("edge.toml", &text);
     let program = world.start("edge-proxy", "edge.toml", &[]);
     let address = program.address("public").unwrap();

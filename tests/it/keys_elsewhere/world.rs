@@ -134,16 +134,6 @@ impl World {
         environment
     }
 
-    /// An edge with one listener and two certificates; `target` is the table of its target group.
-    pub(super) fn edge_file(&self, (key, sni): (&str, &str), keys: &str, target: &str) -> String {
-        format!(
-            "[listeners.public]\naddress = \"127.0.0.1:0\"\nprotocol = \"https\"\ntarget_group = \"gateway\"\n\
-             [listeners.public.tls]\ncertificate = \"edge-{keys}.pem\"\nprivate_key = \"{key}\"\n\
-             additional_certificates = [{{ certificate = \"edge-sni-{keys}.pem\", private_key = \"{sni}\" }}]\n\
-             [target_groups.gateway]\n{target}"
-        )
-    }
-
     pub(super) fn start(&self, program: &'static str, node: &str, more: &[(&str, &str)]) -> Program {
         let mut command = command(
             program,
@@ -165,6 +155,16 @@ impl World {
     }
 }
 
+/// An edge with one listener and two certificates; `target` is the table of its target group.
+pub(super) fn edge_file((key, sni): (&str, &str), keys: &str, target: &str) -> String {
+    format!(
+        "[listeners.public]\naddress = \"127.0.0.1:0\"\nprotocol = \"https\"\ntarget_group = \"gateway\"\n\
+         [listeners.public.tls]\ncertificate = \"edge-{keys}.pem\"\nprivate_key = \"{key}\"\n\
+         additional_certificates = [{{ certificate = \"edge-sni-{keys}.pem\", private_key = \"{sni}\" }}]\n\
+         [target_groups.gateway]\n{target}"
+    )
+}
+
 /// `edge-client-ec` as the variable `EDGE_CLIENT_EC_KEY`.
 fn variable(what: &str, name: &str) -> String {
     format!("{}_{what}", name.replace('-', "_").to_uppercase())
@@ -181,7 +181,7 @@ pub(super) struct Hop {
 
 impl Hop {
     /// Every key is kept so, has that type, and is used at that version of TLS, on every hop.
-    pub(super) async fn start(world: &World, kept: Kept, keys: &str, tls: &str) -> Self {
+    pub(super) fn start(world: &World, kept: Kept, keys: &str, tls: &str) -> Self {
         let upstream = own_address(1);
         let nginx = nginx(world, upstream, tls);
         let key = |name: &str| world.key(kept, &format!("{name}-{keys}"));
@@ -242,7 +242,7 @@ impl Hop {
         );
         world.write(
             "edge.toml",
-            &world.edge_file((&key("edge"), &key("edge-sni")), keys, &target),
+            &edge_file((&key("edge"), &key("edge-sni")), keys, &target),
         );
         let edge_program = world.start("edge-proxy", "edge.toml", &[]);
         Self {

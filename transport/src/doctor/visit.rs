@@ -27,6 +27,7 @@ use crate::handshake_demand::Demand;
 use crate::handshake_diagnosis::{Diagnosis, ShownBy, ShownChain, tls_error};
 use crate::pem;
 use crate::presented::MAX_PRESENTED_BY_SERVER;
+use crate::private_key::KeyReference;
 use crate::revocation::crl::RevocationLists;
 use crate::serve::names_of;
 use crate::server_verifier::verify_server;
@@ -80,7 +81,7 @@ impl Visit {
         let name =
             ServerName::try_from(name).map_err(|error| format!("no server has such a name: {error}"))?;
         let identity = match (&arguments.cert, &arguments.key) {
-            (Some(chain), Some(key)) => Some(identity(chain, key).map_err(|error| error.to_string())?),
+            (Some(chain), Some(key)) => Some(identity(chain, key)?),
             (_, _) => None,
         };
         let authorities = match &arguments.trust {
@@ -150,9 +151,12 @@ impl Visit {
     }
 }
 
-fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>, pem::PemError> {
+fn identity(chain: &Path, key: &str) -> Result<Arc<CertifiedKey>, String> {
+    let key = KeyReference::parse(key, Path::new("")).map_err(|problem| format!("--key {problem}"))?;
     let source = chain.display().to_string();
-    pem::certified_key(pem::certificates(chain)?, pem::private_key(key)?, &source)
+    let chain = pem::certificates(chain).map_err(|error| error.to_string())?;
+    let certified = key.open().and_then(|key| key.certify(chain, &source));
+    certified.map_err(|error| error.to_string())
 }
 
 fn policy() -> Policy {

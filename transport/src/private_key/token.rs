@@ -29,9 +29,11 @@ use super::token_uri::TokenKey;
 /// Opens a key: loads the module, finds token and key, logs in.
 pub(super) fn open(key: &TokenKey, environment: Environment<'_>) -> Result<Arc<dyn SigningKey>, TokenError> {
     let pin = session::pin(key, environment)?;
-    let module = module::load(&key.library)?;
-    let signer = TokenSigner::open(key.clone(), module, pin)?;
-    Ok(Arc::new(signer))
+    aside(|| {
+        let module = module::load(&key.library)?;
+        let signer: Arc<dyn SigningKey> = Arc::new(TokenSigner::open(key.clone(), module, pin)?);
+        Ok(signer)
+    })
 }
 
 /// Whether signatures of this key are of this certificate: one of each kind that a handshake may want.

@@ -187,7 +187,11 @@ mod tests {
         let two = pool.lease().expect("the right to a second");
         assert!(pool.shrink(), "the token refused the second");
         drop(two);
-        assert_eq!((pool.state().open, pool.state().most), (1, 1));
+        let counted = {
+            let state = pool.state();
+            (state.open, state.most)
+        };
+        assert_eq!(counted, (1, 1));
         drop(one);
         let mut again = pool.lease().expect("the first");
         again.take();

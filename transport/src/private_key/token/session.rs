@@ -52,6 +52,8 @@ pub(super) struct OpenKey {
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) kind: KeyKind,
+    /// The token's label.
+    pub(super) token: String,
     pub(super) slot: Slot,
     /// How many sessions the token gives, if it says so.
     pub(super) sessions: Option<u64>,
@@ -98,7 +100,13 @@ pub(super) fn open(
         Limit::Max(most) => Some(most),
         Limit::Unavailable | Limit::Infinite => None,
     };
-    Ok((OpenKey { session, object }, Facts { kind, slot, sessions }))
+    let facts = Facts {
+        kind,
+        token: token.label().to_owned(),
+        slot,
+        sessions,
+    };
+    Ok((OpenKey { session, object }, facts))
 }
 
 /// The one token that fits. Looked for at every opening: one that was away may come back elsewhere.
@@ -233,6 +241,7 @@ fn kind(
     };
     let (mut key_type, mut curve) = (None, None);
     for attribute in attributes {
+        #[allow(clippy::wildcard_enum_match_arm, reason = "nothing else was asked for")]
         match attribute {
             Attribute::KeyType(found) => key_type = Some(found),
             Attribute::EcParams(found) => curve = Some(found),

@@ -43,6 +43,8 @@ pub(super) struct TokenSigner(Arc<Inner>);
 
 struct Inner {
     name: TokenKey,
+    /// The token's label.
+    token: String,
     module: Arc<Module>,
     pin: Option<Pin>,
     kind: KeyKind,
@@ -81,13 +83,14 @@ impl TokenSigner {
         };
         if let Some(problem) = cannot {
             return Err(TokenError::UnusableKey {
-                token: name.token.label.clone().unwrap_or_default(),
+                token: facts.token,
                 key: name.to_string(),
                 problem,
             });
         }
         Ok(Self(Arc::new(Inner {
             name,
+            token: facts.token,
             module,
             pin,
             kind: facts.kind,
@@ -198,7 +201,7 @@ impl Inner {
     fn open(&self) -> Result<OpenKey, TokenError> {
         if self.pin_refused.load(Ordering::Relaxed) {
             return Err(TokenError::PinKnownWrong {
-                token: self.name.token.label.clone().unwrap_or_default(),
+                token: self.token.clone(),
             });
         }
         let opened = session::open(&self.name, &self.module, self.pin.as_ref());
