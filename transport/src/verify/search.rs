@@ -3,8 +3,8 @@
 //! # The threat
 //!
 //! A server may send any number of certificates, all of one name, or each issued by each other. webpki follows names and
-//! checks signatures when it has come to an anchor: with some dozens of hostile certificates of one name it walks for many
-//! seconds. And it takes six intermediates at most, where a server's chain may have as many as `tls_verify_depth` says.
+//! checks signatures when it has come to an anchor: with 66 certificates of nine authorities that certify each other it walks
+//! for 3.5 seconds, and this search for 0.05. And it takes six intermediates at most, where a server's chain may have as many as `tls_verify_depth` says.
 //!
 //! # What it does
 //!
