@@ -10,6 +10,8 @@ use rustls::pki_types::UnixTime;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
+use transport::acme::Keeper;
+use transport::acme::storage::StorageError;
 use transport::activity::Activity;
 use transport::certificate::iso8601;
 use transport::drain::{Drain, Drained, Draining};
@@ -42,6 +44,8 @@ pub struct Shared {
     pub counters: Counters,
     /// Failed handshakes, with clients and with upstreams.
     pub failures: HandshakeFailures,
+    /// Certificates of ACME servers.
+    pub keeper: Arc<Keeper>,
     /// Fetches OCSP answers for the certificates that clients are shown.
     pub stapler: Stapler,
     /// Ready, reloads.
@@ -66,6 +70,9 @@ pub enum StartError {
     /// A socket.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// `acme_directory`.
+    #[error("acme_directory: {0}")]
+    Acme(#[from] StorageError),
     /// The access log.
     #[error("cannot open the access log {path}: {source}")]
     AccessLog {
@@ -98,7 +105,10 @@ impl Gateway {
             path: format!("{destination:?}"),
             source,
         })?;
+        let keeper = Arc::new(Keeper::new());
+        keeper.keep(keeper.prepare(&snapshot.acme.profiles)?);
         let shared = Shared {
+            keeper,
             snapshots: SnapshotCell::new(snapshot),
             lines,
             counters: Counters::default(),
@@ -150,6 +160,8 @@ impl Gateway {
             announce(&listen, &listener);
             tokio::spawn(serve_proxy(Arc::clone(&shared), listen, listener, drain.watch()));
         }
+        // Only now could anybody look for what a challenge asks for.
+        tokio::spawn(Arc::clone(&shared.keeper).run(drain.watch()));
         shared.stapler.follow(shared.snapshots.load().fetching.clone());
         shared.lifecycle.set_ready(true);
         info!("ready");
@@ -196,13 +208,20 @@ fn announce(listen: &Listen, listener: &TcpListener) {
 /// Long documents and revocation lists take their time: they are read beside the requests, not between them.
 async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
     let generation = shared.snapshots.load().generation + 1;
-    let inputs = inputs.clone();
-    let (loaded, report) = match tokio::task::spawn_blocking(move || inputs.load(generation)).await {
-        Ok((loaded, report)) => (loaded, report.to_string()),
-        Err(failed) => (None, failed.to_string()),
+    let (inputs, keeper) = (inputs.clone(), Arc::clone(&shared.keeper));
+    let load = move || {
+        let (loaded, report) = inputs.load(generation);
+        let loaded = loaded.ok_or_else(|| report.to_string())?;
+        // What is on disk is shown from the first handshake on.
+        match keeper.prepare(&loaded.snapshot.acme.profiles) {
+            Ok(prepared) => Ok((loaded, prepared)),
+            Err(error) => Err(format!("acme_directory: {error}")),
+        }
     };
+    let loaded = tokio::task::spawn_blocking(load).await;
+    let loaded = loaded.unwrap_or_else(|failed| Err(failed.to_string()));
     let outcome = match loaded {
-        Some(loaded) => {
+        Ok((loaded, prepared)) => {
             if loaded.settings.proxy_listen != running.proxy_listen
                 || loaded.settings.status_listen != running.status_listen
             {
@@ -213,10 +232,11 @@ async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
             // First, so that no handshake of the new one lacks an answer that there was.
             shared.stapler.follow(loaded.snapshot.fetching.clone());
             shared.snapshots.publish(loaded.snapshot);
+            shared.keeper.keep(prepared);
             info!(generation, "reloaded");
             None
         }
-        None => {
+        Err(report) => {
             error!("the new configuration is refused, the old one stays in force:\n{report}");
             Some(report)
         }
@@ -280,12 +300,19 @@ async fn tls_connection(
     let (mut asked, mut seen) = (false, Hello::default());
     let handshake = serve::handshake(stream, |hello| {
         seen.note(hello);
+        if let Some(challenge) = shared.keeper.challenges().handshake(hello) {
+            return challenge;
+        }
         let snapshot = shared.snapshots.load();
         let handshake = snapshot.handshakes.choose(hello.server_name());
         asked = handshake.asks;
         Arc::clone(handshake.config(listen.protocol).for_client(hello))
     });
     match handshake.await {
+        Ok(challenge) if challenge.is_challenge() => {
+            debug!(listener = listen.name, %peer, "a tls-alpn-01 challenge was looked at");
+            challenge.close().await;
+        }
         Ok(shaken) => {
             let negotiated = shaken.negotiated();
             let certificates = shaken.stream.get_ref().1.peer_certificates();

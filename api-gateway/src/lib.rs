@@ -8,6 +8,7 @@
 //! | who it is | [`identity`] (of a connection, of a certificate), [`consumer`], [`exchange`] |
 //! | for operators | [`status`] |
 
+pub mod acme;
 pub mod balancer;
 pub mod compile;
 pub mod consumer;

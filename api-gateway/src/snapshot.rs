@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use transport::finding::Finding;
 use transport::stapling::Fetching;
 
+use crate::acme::Acme;
 use crate::balancer::Balancer;
 use crate::consumer::Consumers;
 use crate::handshake::Handshakes;
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub owned: OwnedHeaders,
     /// TLS towards clients.
     pub handshakes: Handshakes,
+    /// What is ordered of ACME servers.
+    pub acme: Acme,
     /// OCSP answers that are fetched for the certificates that are shown.
     pub fetching: Fetching,
     /// Limits on requests.

@@ -185,6 +185,7 @@ pub fn handle(gateway: &Shared, request: &Request<Incoming>) -> Response<Respons
         "/metrics" => {
             let counted = gateway.counters.exposition()
                 + &gateway.failures.exposition("gateway")
+                + &gateway.keeper.reports().exposition("gateway")
                 + &gateway.stapler.exposition("gateway");
             let mut response = Response::new(ResponseBody::full(counted));
             let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -217,6 +218,7 @@ fn status(gateway: &Shared) -> Value {
         "routes": snapshot.routes.len(),
         "consumers": snapshot.consumers.len(),
         "certificates": validity("certificate"),
+        "acme": gateway.keeper.reports().json(),
         "ca_certificates": validity("ca_certificate"),
         "revocation_lists": validity("revocation_list"),
         "stapling": gateway.stapler.json(),

@@ -1,4 +1,5 @@
-//! The admin listener: `/health`, `/ready`, `/metrics`, `/handshakes` and `/stapling`, over plain HTTP, for the machines around the edge.
+//! The admin listener: `/health`, `/ready`, `/metrics`, `/certificates`, `/handshakes` and `/stapling`, over plain HTTP, for
+//! the machines around the edge.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -72,14 +73,16 @@ fn respond(control: &Control, method: &Method, path: &str) -> Response<ResponseB
             let counted = control.doors().map(|(name, door)| (name, &door.metrics));
             let own = metrics::render(counted);
             let failed = control.failures().exposition("edge_proxy");
+            let issued = control.issued().exposition("edge_proxy");
             let stapled = control.stapler().exposition("edge_proxy");
-            text(StatusCode::OK, own + &failed + &stapled)
+            text(StatusCode::OK, own + &failed + &issued + &stapled)
         }
+        "/certificates" => json(StatusCode::OK, &control.issued().json()),
         "/stapling" => json(StatusCode::OK, &control.stapler().json()),
         "/handshakes" => json(StatusCode::OK, &control.failures().newest(usize::MAX)),
         _ => text(
             StatusCode::NOT_FOUND,
-            "there is /health, /ready, /metrics, /handshakes and /stapling here\n".to_owned(),
+            "there is /health, /ready, /metrics, /certificates, /handshakes and /stapling here\n".to_owned(),
         ),
     }
 }

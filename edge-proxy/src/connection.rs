@@ -102,6 +102,9 @@ pub(crate) async fn serve(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, 
                 let (mut negotiation, mut seen) = (Negotiation::default(), Hello::default());
                 let handshake = serve::handshake(stream, |hello| {
                     seen.note(hello);
+                    if let Some(challenge) = door.challenges.handshake(hello) {
+                        return challenge;
+                    }
                     let config = tls.for_client(hello);
                     if !arrival.view.logs.connections.is_on() {
                         return Arc::clone(config);
@@ -110,6 +113,10 @@ pub(crate) async fn serve(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, 
                     negotiation.watch(hello, config, shown.as_deref())
                 });
                 match handshake.await {
+                    Ok(challenge) if challenge.is_challenge() => {
+                        debug!(peer = %peer, "a tls-alpn-01 challenge was looked at");
+                        challenge.close().await;
+                    }
                     Ok(handshaken) => secured(&arrival, handshaken, (clients, service), draining).await,
                     Err(error) => {
                         door.failures.of_client(peer, seen, &error);

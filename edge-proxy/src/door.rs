@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use tokio::sync::watch;
+use transport::acme::Challenges;
 use transport::handshake_failures::HandshakeFailures;
 use transport::lines::{Destination, Lines};
 
@@ -22,6 +23,8 @@ pub(crate) struct Door {
     pub(crate) metrics: Metrics,
     /// Where failed handshakes are kept, those of all listeners and targets together.
     pub(crate) failures: Arc<HandshakeFailures>,
+    /// What is answered to ACME servers, at any listener.
+    pub(crate) challenges: Arc<Challenges>,
     /// The address as Host value, for HTTP/1.0 clients that name none.
     pub(crate) own_host: HeaderValue,
     view: ArcSwap<View>,
@@ -75,12 +78,18 @@ impl View {
 
 impl Door {
     /// A door at a bound address.
-    pub(crate) fn new(address: SocketAddr, view: View, failures: Arc<HandshakeFailures>) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        view: View,
+        failures: Arc<HandshakeFailures>,
+        challenges: Arc<Challenges>,
+    ) -> Self {
         let own_host = HeaderValue::try_from(address.to_string());
         Self {
             address,
             metrics: Metrics::default(),
             failures,
+            challenges,
             // An address is always a header value.
             own_host: own_host.unwrap_or(HeaderValue::from_static("localhost")),
             view: ArcSwap::from_pointee(view),

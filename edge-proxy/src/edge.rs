@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
+use transport::acme::storage::StorageError;
+use transport::acme::{Keeper, Reports};
 use transport::drain::{Drain, Drained};
 use transport::handshake_failures::HandshakeFailures;
 use transport::listen::{self, BindError, PortSharing};
@@ -40,6 +42,7 @@ struct Shared {
     /// As configured, and as bound.
     admin: Option<(SocketAddr, SocketAddr)>,
     failures: Arc<HandshakeFailures>,
+    keeper: Arc<Keeper>,
     stapler: Stapler,
     stop: ArcSwap<Stop>,
     phase: AtomicU8,
@@ -83,6 +86,9 @@ pub enum StartError {
     /// A log cannot be opened.
     #[error("cannot open a log: {0}")]
     Log(#[source] io::Error),
+    /// The directory of an `acme` cannot be had.
+    #[error("certificates of an ACME server: {0}")]
+    Acme(#[from] StorageError),
 }
 
 /// A reload that was refused. What was in force still is.
@@ -97,6 +103,9 @@ pub enum ReloadError {
     /// A log cannot be opened.
     #[error("cannot open a log: {0}")]
     Log(#[source] io::Error),
+    /// The directory of an `acme` cannot be had.
+    #[error("certificates of an ACME server: {0}")]
+    Acme(#[from] StorageError),
 }
 
 impl Edge {
@@ -105,6 +114,7 @@ impl Edge {
     pub async fn bind(plan: Plan) -> Result<Self, StartError> {
         let Plan {
             listeners,
+            acme,
             fetching,
             admin,
             connection_log,
@@ -122,11 +132,18 @@ impl Edge {
         };
         let logs = Arc::new(Logs::open(&connection_log, &access_log).map_err(StartError::Log)?);
         let failures = Arc::new(HandshakeFailures::default());
+        let keeper = Arc::new(Keeper::new());
+        keeper.keep(keeper.prepare(&acme)?);
         let (mut doors, mut by_name) = (Vec::new(), BTreeMap::new());
         for (socket, address, listener) in bound {
             let (name, configured) = (Arc::clone(&listener.name), listener.address);
             let view = View::new(listener, &logs);
-            let door = Arc::new(Door::new(address, view, Arc::clone(&failures)));
+            let door = Arc::new(Door::new(
+                address,
+                view,
+                Arc::clone(&failures),
+                Arc::clone(keeper.challenges()),
+            ));
             by_name.insert(name, (configured, Arc::clone(&door)));
             doors.push((socket, door));
         }
@@ -138,6 +155,7 @@ impl Edge {
             doors: by_name,
             admin: admin_address,
             failures,
+            keeper,
             stapler: Stapler::default(),
             stop: ArcSwap::from_pointee(stop),
             phase: AtomicU8::new(Phase::Starting as u8),
@@ -195,6 +213,8 @@ impl Edge {
             }
             tokio::spawn(admin::serve(socket, control.clone(), admin_drain.watch()));
         }
+        // Only now could anybody look for what a challenge asks for.
+        tokio::spawn(Arc::clone(&control.0.keeper).run(drain.watch()));
         control.0.stapler.follow(fetching);
         control.enter(Phase::Serving);
         info!("ready");
@@ -247,6 +267,7 @@ impl Control {
     pub fn reload(&self, plan: Plan) -> Result<(), ReloadError> {
         let Plan {
             listeners,
+            acme,
             fetching,
             admin,
             connection_log,
@@ -255,6 +276,7 @@ impl Control {
         } = plan;
         self.same_sockets(&listeners, admin)?;
         let logs = Arc::new(Logs::open(&connection_log, &access_log).map_err(ReloadError::Log)?);
+        let prepared = self.0.keeper.prepare(&acme)?;
         // First, so that no handshake of the new plan lacks an answer that there was.
         self.0.stapler.follow(fetching);
         for listener in listeners {
@@ -262,6 +284,7 @@ impl Control {
                 door.change(View::new(listener, &logs));
             }
         }
+        self.0.keeper.keep(prepared);
         self.0.stop.store(Arc::new(stop));
         Ok(())
     }
@@ -296,6 +319,11 @@ impl Control {
     /// The failed handshakes of all listeners and targets.
     pub(crate) fn failures(&self) -> &HandshakeFailures {
         &self.0.failures
+    }
+
+    /// How the certificates of ACME servers stand.
+    pub(crate) fn issued(&self) -> Arc<Reports> {
+        self.0.keeper.reports()
     }
 
     /// The OCSP answers that are fetched.

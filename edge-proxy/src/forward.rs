@@ -8,6 +8,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use tracing::debug;
+use transport::acme;
 use transport::body::{RequestBody, ResponseBody, UploadLimits};
 use transport::hop::{self, Upgrade};
 use transport::tunnel;
@@ -32,6 +33,9 @@ pub(crate) async fn handle(
     let view = connection.door.view(); // one view for the whole request
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut account = Account::open(connection, (&view.listener.name, &view.logs), &request);
+    if let Some(text) = challenge_text(connection, &request) {
+        return account.settle(text).map(|body| body.holding(in_flight));
+    }
     let answer = match view.http() {
         Some(service) => forward(connection, service, request, &mut account).await,
         None => Err(Rejection::ListenerChanged),
@@ -43,6 +47,18 @@ pub(crate) async fn handle(
         if is_head { ResponseBody::left_out(own) } else { own }
     });
     account.settle(response).map(|body| body.holding(in_flight))
+}
+
+/// What an ACME server looks for by `http-01`: at a listener that speaks http, and only if it is us who it is looked for
+/// at. Whatever else is under that path is the targets' own.
+fn challenge_text(connection: &Connection, request: &Request<Incoming>) -> Option<Response<ResponseBody>> {
+    let is_plain = connection.tls.is_none() && request.method() == Method::GET;
+    let token = acme::challenge_token(request.uri().path()).filter(|_| is_plain)?;
+    let text = connection.door.challenges.text(token)?;
+    let mut response = Response::new(ResponseBody::full(text.to_string()));
+    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Some(response)
 }
 
 async fn forward(

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use transport::acme::Profile;
 use transport::lines::Destination;
 use transport::serve::ConnectionLimits;
 use transport::server_tls::{CertificateChooser, ServerConfigs};
@@ -22,6 +23,8 @@ use crate::targets::{Targets, Turn};
 pub struct Plan {
     /// Listeners in the order of their names.
     pub(crate) listeners: Vec<Listener>,
+    /// What is ordered of ACME servers.
+    pub(crate) acme: Vec<Arc<Profile>>,
     /// OCSP answers that are fetched for the certificates of all listeners.
     pub(crate) fetching: Fetching,
     /// Where `/health`, `/ready` and `/metrics` are answered.

@@ -9,6 +9,7 @@
     clippy::return_self_not_must_use
 )]
 
+pub mod acme_server;
 pub mod answer;
 pub mod client;
 pub mod document;
@@ -22,3 +23,4 @@ pub mod responder;
 pub mod servers;
 pub mod stack;
 pub mod template;
+pub mod token;

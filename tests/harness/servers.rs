@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use certs::Issued;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// How long a server may take to listen. It decides no test: it ends one that hangs.
@@ -55,6 +56,11 @@ impl Files {
         let path = self.0.path().join(name);
         fs::write(&path, text).unwrap();
         path.display().to_string()
+    }
+
+    /// Where they are.
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     /// A certificate with its chain, and its key: `NAME.pem`, `NAME.key`.
@@ -113,7 +119,7 @@ impl Files {
         server
     }
 
-    fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
+    pub(crate) fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
         let output = fs::File::create(self.0.path().join("output")).unwrap();
         let child = command
             .stdin(Stdio::null())
@@ -140,6 +146,22 @@ impl Server {
         String::from_utf8_lossy(&octets).into_owned()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may be gone already. The child is waited for by this value alone, so its pid is still its own.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Ends it; its files stay.
+    pub fn end(&mut self) {
+        // Its own child, by its own handle; an error means that it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     fn wait_for(&mut self, address: SocketAddr) {
         self.wait_until(&format!("somebody listens at {address}"), |_| {
             TcpStream::connect(address).is_ok()
@@ -160,9 +182,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its own child, by its own handle; an error means that it is gone.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

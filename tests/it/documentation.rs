@@ -19,8 +19,9 @@ use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
 
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 5] = [
     "README.md",
+    "docs/acme.md",
     "docs/behind-an-alb.md",
     "docs/kong-migration.md",
     "docs/tls.md",

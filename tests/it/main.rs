@@ -12,6 +12,7 @@ macro_rules! table {
 
 mod acl;
 mod acl_scopes;
+mod acme;
 mod alb_headers;
 mod answer_forms;
 mod asked_for_a_certificate;
@@ -40,6 +41,7 @@ mod handshakes;
 mod hop_trust;
 mod hostile_certificates;
 mod http2_attacks;
+mod keys_elsewhere;
 mod kong_answers;
 mod kong_headers;
 mod last_word;

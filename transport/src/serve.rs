@@ -14,12 +14,13 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::server::{Acceptor, ClientHello};
 use rustls::{CipherSuite, NamedGroup, ProtocolVersion, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::acme::ACME_TLS;
 use crate::activity::Activity;
 use crate::body::ResponseBody;
 use crate::drain::Draining;
@@ -124,6 +125,17 @@ where
 }
 
 impl Handshaken {
+    /// Whether an ACME server looked for its certificate: then all is said, and nothing may be read from this client.
+    pub fn is_challenge(&self) -> bool {
+        self.stream.get_ref().1.alpn_protocol() == Some(ACME_TLS)
+    }
+
+    /// Ends a session that was [a challenge](Self::is_challenge).
+    pub async fn close(mut self) {
+        // It may be gone already: it has seen what it came for.
+        let _ = timeout(GOODBYE, self.stream.shutdown()).await;
+    }
+
     /// What was negotiated.
     pub fn negotiated(&self) -> Negotiated {
         let (_, session) = self.stream.get_ref();

@@ -11,6 +11,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
+use crate::acme::Issued;
 use crate::key_exchange;
 use crate::stapling::{FetchedStaple, Shown, StapleProblem, Unfetchable};
 
@@ -51,6 +52,8 @@ pub enum Offer {
 pub struct CertificateChooser {
     by_name: HashMap<Box<str>, Keys>,
     default: Keys,
+    /// Certificates that come and go while this is shown.
+    issued: Vec<Arc<Issued>>,
 }
 
 /// Certificates of different key types for one name; the client's signature schemes choose.
@@ -63,7 +66,19 @@ impl CertificateChooser {
         Self {
             by_name: HashMap::new(),
             default,
+            issued: Vec::new(),
         }
+    }
+
+    /// Shows what an ACME server issues, for names that have no certificate of their own in here: before a wildcard's.
+    /// Whoever sees the default instead is told to `issued`.
+    pub fn add_issued(&mut self, issued: Arc<Issued>) {
+        self.issued.push(issued);
+    }
+
+    /// Whether a certificate was added for exactly this name, in lower case.
+    pub fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
     }
 
     /// Shows `key` for a name: exact, `*.example.com`, `example.*`, or `*` for every name that no other entry has.
@@ -94,12 +109,33 @@ impl CertificateChooser {
 
     /// The certificate that this client is shown: of those for its server name, the first whose key it can check.
     pub fn key_for(&self, hello: &ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(issued) = self.issued_for(hello.server_name()) {
+            return Some(issued);
+        }
         let keys = self.choose(hello.server_name());
         let now = UnixTime::now();
         let mut shown = keys.0.iter().map(|shown| shown.key(now));
         let fitting = shown.find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
         // If none fits, the first one lets rustls say so in its own words.
         fitting.or_else(|| keys.0.first().map(|shown| shown.key(now)))
+    }
+
+    fn issued_for(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        if self.issued.is_empty() {
+            return None;
+        }
+        let name = server_name?;
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        if self.by_name.contains_key(name.as_str()) {
+            return None;
+        }
+        let found = self.issued.iter().find_map(|issued| issued.certificate(&name));
+        if found.is_none() && std::ptr::eq(self.choose(Some(&name)), &raw const self.default) {
+            for issued in &self.issued {
+                issued.missed(&name);
+            }
+        }
+        found
     }
 
     /// Staples an OCSP response to the certificate that it is about, wherever that is shown, if the response is good.

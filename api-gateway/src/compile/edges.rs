@@ -81,6 +81,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
                 }
             }
             PluginConfig::Acl(_)
+            | PluginConfig::Acme(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::RequestTermination(_) => {}

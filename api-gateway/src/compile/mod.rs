@@ -21,6 +21,9 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `key-unusable`, `key-mismatch` | a private key, or a certificate, that the document refers to cannot be had, or they are no pair |
+//! | `key-permissions` (warning) | every user of the machine can read a key, or a token's PIN |
+//! | `pin-in-file` (warning) | a token's PIN stands in the configuration |
 //! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown; a certificate for which none can be fetched |
 //! | `must-staple` (warning) | a certificate whose clients insist on a stapled response, and none is there or fetched |
 //! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
@@ -34,10 +37,17 @@
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
 //! | `not-yet` | a field that would decide, and is not built |
+//! | `acme-directory-unusable` | `acme_directory` is not ours alone, or something in it cannot be used |
+//! | `acme-unanswerable` | no listener could answer the challenge of an `acme` |
+//! | `terms-not-accepted` (warning) | an `acme` without `tos_accepted` |
+//! | `orders-for-anybody` (warning) | an `acme` with names that are not its operator's alone |
+//! | `no-wildcard-certificate` (warning) | an `acme` with a wildcard among its domains |
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
+mod acme;
 mod certificate_auth;
+mod certificates;
 mod consumers;
 mod edges;
 mod handshakes;
@@ -57,6 +67,7 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin};
 
+use self::certificates::Certificates;
 use self::live_routes::LiveRoutes;
 use crate::document::log::Log;
 use crate::document::{Document, Place};
@@ -140,13 +151,17 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let edges = edges::compile(compilation);
     edges::check(compilation);
     let plugins = plugins::compile(compilation, &consumers, &authorities);
-    let services = services::compile(compilation, &authorities);
+    let certificates = Certificates::compile(compilation);
+    let services = services::compile(compilation, &authorities, &certificates);
     let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
     let table = routes::compile(compilation, &live, &scopes, &services);
-    let handshakes = handshakes::compile(compilation, &live, &plugins, edges.as_ref());
-    let validities = trust::validities(compilation, &authorities, edges.as_ref());
-    let (table, (handshakes, fetching)) = (table?, handshakes?);
+    let shown = handshakes::chooser(compilation, &certificates);
+    let acme = acme::compile(compilation, shown.as_ref().map(|(shown, _)| shown));
+    let validities = trust::validities(compilation, (&authorities, &certificates), edges.as_ref());
+    let (shown, fetching) = shown?;
+    let handshakes = handshakes::compile(compilation, &live, (&plugins, edges.as_ref()), (shown, &acme));
+    let table = table?;
     Some(Snapshot {
         generation: generation.number,
         configuration_hash: generation.hash,
@@ -162,7 +177,8 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
             recursive: settings.real_ip_recursive,
         },
         owned: OwnedHeaders::with(plugins.certificate_headers()),
-        handshakes,
+        handshakes: handshakes?,
+        acme,
         fetching,
         limits: RequestLimits {
             header_line: settings.large_client_header_buffers.line,

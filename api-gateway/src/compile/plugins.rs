@@ -62,6 +62,8 @@ pub(super) fn compile<'a>(
 fn plugin(certificates: &Builder<'_, '_>, entity: &document::Plugin) -> Option<Plugin> {
     Some(match &entity.config {
         PluginConfig::Acl(config) => Plugin::Acl(acl(config)),
+        // It has no turn in a chain: challenges are answered before a route is looked for.
+        PluginConfig::Acme(_) => return None,
         PluginConfig::CorrelationId(config) => Plugin::CorrelationId(correlation_id(config)),
         PluginConfig::HeaderCertAuth(config) => {
             Plugin::HeaderCertAuth(certificates.header_cert_auth(config, entity.place)?)
@@ -182,6 +184,7 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
                 (name, "config.certificate_header_name", "a certificate", is_free)
             }
             PluginConfig::Acl(_)
+            | PluginConfig::Acme(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
             | PluginConfig::RequestTermination(_) => continue,

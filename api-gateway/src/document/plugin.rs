@@ -1,6 +1,7 @@
 //! `plugins`: which plugin applies where, with which configuration.
 
 pub mod acl;
+pub mod acme;
 pub mod certificate_auth;
 pub mod correlation_id;
 pub mod ip_restriction;
@@ -16,6 +17,7 @@ use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
+use acme::AcmeConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
@@ -71,6 +73,8 @@ pub struct PluginName {
 pub enum PluginKind {
     /// `acl`.
     Acl,
+    /// `acme`.
+    Acme,
     /// `correlation-id`.
     CorrelationId,
     /// `header-cert-auth`.
@@ -85,8 +89,9 @@ pub enum PluginKind {
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Acl,
+        Self::Acme,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
@@ -98,6 +103,7 @@ impl PluginKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Acl => "acl",
+            Self::Acme => "acme",
             Self::CorrelationId => "correlation-id",
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
@@ -110,6 +116,7 @@ impl PluginKind {
     pub fn priority(self) -> i32 {
         match self {
             Self::Acl => 950,
+            Self::Acme => 1705,
             Self::CorrelationId => 100_001,
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
@@ -122,7 +129,22 @@ impl PluginKind {
     pub fn authenticates(self) -> bool {
         match self {
             Self::HeaderCertAuth | Self::MtlsAuth => true,
-            Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
+            Self::Acl | Self::Acme | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => {
+                false
+            }
+        }
+    }
+
+    /// Whether it is for the whole node, and never for one route or service.
+    pub fn is_global_only(self) -> bool {
+        match self {
+            Self::Acme => true,
+            Self::Acl
+            | Self::CorrelationId
+            | Self::HeaderCertAuth
+            | Self::IpRestriction
+            | Self::MtlsAuth
+            | Self::RequestTermination => false,
         }
     }
 
@@ -130,7 +152,7 @@ impl PluginKind {
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
         match self {
-            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth => false,
+            Self::Acl | Self::Acme | Self::HeaderCertAuth | Self::MtlsAuth => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -141,6 +163,8 @@ impl PluginKind {
 pub enum PluginConfig {
     /// Of `acl` and its clones.
     Acl(AclConfig),
+    /// Of `acme` and its clones.
+    Acme(Box<AcmeConfig>),
     /// Of `correlation-id` and its clones.
     CorrelationId(CorrelationIdConfig),
     /// Of `header-cert-auth` and its clones.
@@ -218,6 +242,11 @@ pub(super) fn read(mut entity: Entity<'_>, context: &Context<'_>) -> Option<Plug
         scopes,
         ordering.is_some(),
     );
+    for (field, scope) in [("route", &route), ("service", &service)] {
+        if scope.is_some() && name.as_ref().is_some_and(|name| name.kind.is_global_only()) {
+            fields.refuse::<()>(field, "must-be-null", "value must be null");
+        }
+    }
     if let Some(instance_name) = &instance_name {
         context.unique(Collection::Plugins, "instance_name", instance_name, fields.at);
     }
@@ -308,6 +337,7 @@ impl PluginKind {
     fn read_config(self, at: At<'_>) -> Option<PluginConfig> {
         match self {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
+            Self::Acme => acme::read(at).map(Box::new).map(PluginConfig::Acme),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),

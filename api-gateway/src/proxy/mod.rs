@@ -47,7 +47,7 @@ pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Respons
     let in_flight = client.connection.activity.begin();
     let snapshot = client.gateway.snapshots.load();
     let mut record = Record::begin(client, &snapshot, &request);
-    let answered = match prepare(&snapshot, &client.connection, &mut record, request) {
+    let answered = match prepare(&snapshot, client, &mut record, request) {
         Ok(Outbound {
             service,
             outgoing,
@@ -90,14 +90,22 @@ pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Respons
 /// Everything up to the sending: refuses, or makes the request that the upstream gets.
 fn prepare<'s>(
     snapshot: &'s Snapshot,
-    connection: &Connection,
+    client: &Client,
     record: &mut Record,
     mut request: Request<Incoming>,
 ) -> Result<Outbound<'s>, Rejection> {
-    let now = UnixTime::now();
+    let (now, connection) = (UnixTime::now(), &client.connection);
     let entry = Entry::of(&request, snapshot, connection, now)?;
     record.host(entry.target.text());
     record.client(entry.client_ip);
+    let challenges = client.gateway.keeper.challenges();
+    if let Some(answer) = snapshot
+        .acme
+        .answer(&request, (connection, entry.target.text()), challenges)
+    {
+        record.trace.plugin = Some("acme".into());
+        return Err(Rejection::Terminated(Box::new(answer)));
+    }
 
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();

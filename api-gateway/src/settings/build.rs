@@ -80,6 +80,7 @@ impl Build<'_> {
         self.edges_have_a_door(&node, &proxy_listen);
         Settings {
             declarative_config: self.document(node.declarative_config, node.declarative_config_string),
+            acme_directory: node.acme_directory,
             ssl_cert: self.certificates(node.ssl_cert, node.ssl_cert_key),
             ssl_stapling: if node.ssl_stapling {
                 Stapling::Fetched

@@ -41,6 +41,7 @@ use tracing::level_filters::LevelFilter;
 
 use transport::finding::Report;
 pub use transport::layers::Loaded;
+use transport::private_key::KeyReference;
 pub use transport::revocation::allowed_hosts::AllowedHost;
 
 /// The gateway's node settings; a field has its key's name. Paths are absolute.
@@ -52,6 +53,8 @@ pub struct Settings {
     pub status_listen: Vec<Listen>,
     /// `declarative_config` or `declarative_config_string`; without either the gateway has no routes.
     pub declarative_config: Option<DocumentSource>,
+    /// Where the `acme` plugin keeps account, keys and certificates; made when there is such a plugin.
+    pub acme_directory: PathBuf,
     /// `ssl_cert` and `ssl_cert_key`, pairs in order; empty: self-signed, made at start.
     pub ssl_cert: Vec<CertificateFiles>,
     /// `ssl_stapling`: where the OCSP responses for these certificates come from.
@@ -207,8 +210,8 @@ impl std::fmt::Debug for DocumentSource {
 pub struct CertificateFiles {
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
-    /// PEM key of the leaf.
-    pub private_key: PathBuf,
+    /// Where the key of the leaf is.
+    pub private_key: KeyReference,
 }
 
 /// Protocol versions of `ssl` listeners.

@@ -49,6 +49,7 @@ fn listen(name: &str, address: &str, protocol: ListenProtocol) -> Listen {
 /// Settings when nobody writes anything.
 fn defaults() -> Settings {
     Settings {
+        acme_directory: "/var/lib/api-gateway/acme".into(),
         proxy_listen: vec![
             listen("127.0.0.1:8000", "127.0.0.1:8000", ListenProtocol::Http),
             listen(
@@ -123,6 +124,7 @@ status_listen = off
 admin_listen = off
 database = off
 declarative_config = kong.yml
+acme_directory = state/acme
 ssl_cert = a.pem, /b.pem
 ssl_cert_key = a.key, /b.key
 ssl_stapling = on
@@ -164,6 +166,7 @@ stream_close_delay = 0s
 
 fn everything() -> Settings {
     Settings {
+        acme_directory: "/etc/kong/state/acme".into(),
         proxy_listen: vec![Listen {
             reuseport: true,
             backlog: Some(128),
@@ -178,11 +181,11 @@ fn everything() -> Settings {
         ssl_cert: vec![
             CertificateFiles {
                 certificate: "/etc/kong/a.pem".into(),
-                private_key: "/etc/kong/a.key".into(),
+                private_key: PathBuf::from("/etc/kong/a.key").into(),
             },
             CertificateFiles {
                 certificate: "/b.pem".into(),
-                private_key: "/b.key".into(),
+                private_key: PathBuf::from("/b.key").into(),
             },
         ],
         ssl_stapling: Stapling::Fetched,
@@ -190,7 +193,7 @@ fn everything() -> Settings {
         ssl_protocols: TlsVersions::Tls13Only,
         client_ssl: Some(CertificateFiles {
             certificate: "/etc/kong/client.pem".into(),
-            private_key: "/etc/kong/client.key".into(),
+            private_key: PathBuf::from("/etc/kong/client.key").into(),
         }),
         lua_ssl_trusted_certificate: vec![
             TrustedCertificates::System,

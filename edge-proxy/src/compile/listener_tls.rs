@@ -7,7 +7,7 @@ use transport::certificate::{AlternativeName, Certificate};
 use transport::handshake_policy::{Advertise, verify_in_handshake};
 use transport::possession::prove_possession;
 use transport::revocation::crl::RevocationLists;
-use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
+use transport::server_tls::{CertificateChooser, ClientAuthentication, Offer, ServerConfigs, Versions};
 use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation, TrustStore};
 
 use super::Compiler;
@@ -23,10 +23,18 @@ impl Compiler<'_> {
         authentication: &MutualAuthentication,
     ) -> Option<Scheme> {
         let path = format!("listeners.{name}.tls");
-        // Both, before anything is given up: every problem is told.
+        // All of it, before anything is given up: every problem is told.
         let certificates = self.certificates(&path, tls);
         let clients = self.clients(name, authentication);
-        let (certificates, (clients, asked)) = (Arc::new(certificates?), clients?);
+        let acme = tls.acme.as_ref();
+        let acme = acme.map(|acme| self.acme(&format!("{path}.acme"), acme, certificates.as_ref()));
+        let (mut certificates, (clients, asked)) = (certificates?, clients?);
+        if let Some(acme) = acme {
+            let profile = acme?;
+            certificates.add_issued(Arc::clone(&profile.issued));
+            self.profiles.push(profile);
+        }
+        let certificates = Arc::new(certificates);
         let versions = match tls.security_policy {
             SecurityPolicy::Tls12 => Versions::Tls12AndTls13,
             SecurityPolicy::Tls12Only => Versions::Tls12Only,
@@ -49,8 +57,14 @@ impl Compiler<'_> {
             stapling,
             stapling_files,
             security_policy: _,
+            acme: _,
         } = tls;
-        let default = self.certified_key(path, certificate);
+        let default = match certificate {
+            Some(certificate) => self.certified_key(path, certificate).map(Some),
+            // Nobody is shown a certificate that nobody vouches for: who asks for another name than those that are
+            // issued, or too early, is refused in the handshake.
+            None => Some(None),
+        };
         let mut additional = Vec::with_capacity(additional_certificates.len());
         for (index, files) in additional_certificates.iter().enumerate() {
             let path = format!("{path}.additional_certificates[{index}]");
@@ -65,9 +79,11 @@ impl Compiler<'_> {
             additional.push((names, key));
         }
         let default = default?;
-        let mut chooser = CertificateChooser::new(Keys::one(Arc::clone(&default)));
+        let mut chooser = CertificateChooser::new(default.iter().map(Arc::clone).collect());
         // The default's own names first: a wildcard of another certificate must not take them from it.
-        let with_default = std::iter::once((dns_names(&default.cert), default));
+        let with_default = default
+            .into_iter()
+            .map(|default| (dns_names(&default.cert), default));
         for (names, key) in with_default.chain(additional) {
             for name in names {
                 chooser.add(&name, Arc::clone(&key));

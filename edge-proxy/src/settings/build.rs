@@ -90,6 +90,7 @@ impl Build<'_> {
             .collect();
         let admin = self.admin(admin);
         self.addresses(&listeners, &admin);
+        self.challenges_are_answered(&listeners);
         Settings {
             drain_timeout,
             shutdown_delay,

@@ -137,7 +137,9 @@ impl Build<'_> {
             stapling,
             stapling_files,
             security_policy: policy,
+            acme,
         } = tls;
+        self.certificate_is_there(path, &files, acme.is_some());
         let security_policy = security_policy(&policy)
             .map_err(|(message, fix)| {
                 let path = format!("{path}.security_policy");
@@ -148,13 +150,44 @@ impl Build<'_> {
             .into_iter()
             .map(both)
             .collect::<Option<_>>();
+        let (has_acme, acme) = (
+            acme.is_some(),
+            acme.and_then(|acme| self.acme(&format!("{path}.acme"), acme)),
+        );
+        let certificate = both(files);
+        if (has_acme && acme.is_none()) || (!has_acme && certificate.is_none()) {
+            return None;
+        }
         Some(ListenerTls {
-            certificate: both(files)?,
+            certificate,
             additional_certificates: additional_certificates?,
             stapling,
             stapling_files,
             security_policy: security_policy?,
+            acme: acme.map(Box::new),
         })
+    }
+
+    /// A certificate is one with its key, and may be left out only where an ACME server issues others.
+    fn certificate_is_there(&mut self, path: &str, files: &raw::CertificateFiles, has_acme: bool) {
+        let raw::CertificateFiles {
+            certificate,
+            private_key,
+        } = files;
+        if has_acme && certificate.is_none() && private_key.is_none() {
+            return;
+        }
+        for (key, is_there) in [
+            ("certificate", certificate.is_some()),
+            ("private_key", private_key.is_some()),
+        ] {
+            if !is_there {
+                self.missing(
+                    &format!("{path}.{key}"),
+                    "a listener that speaks https shows a certificate, unless it has an `acme`",
+                );
+            }
+        }
     }
 
     fn mutual_authentication(

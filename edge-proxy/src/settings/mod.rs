@@ -15,7 +15,10 @@
 //! | `not-yet` | an ELB feature that this edge does not have: accepted at its default only |
 //! | `expiry-ignored` (warning) | `ignore_client_certificate_expiry` |
 //! | `no-effect` (warning) | a key that nothing reads in this mode |
+//! | `terms-not-agreed` | an `acme` without `terms_of_service_agreed = true` |
+//! | `acme-unanswerable` | no listener could answer the challenge of an `acme` |
 
+mod acme;
 mod build;
 mod listener;
 mod policy;
@@ -33,7 +36,9 @@ use std::time::Duration;
 
 use http::HeaderName;
 use serde::Deserialize;
+use transport::acme::{ChallengeKind, Domain, KeyKind};
 use transport::finding::Report;
+use transport::private_key::KeyReference;
 
 pub use transport::layers::Loaded;
 pub use transport::revocation::allowed_hosts::AllowedHost;
@@ -103,8 +108,9 @@ pub enum ListenerProtocol {
 /// What an https listener shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerTls {
-    /// The default certificate, for clients whose SNI fits none of the additional ones.
-    pub certificate: CertificateFiles,
+    /// The default certificate, for clients whose SNI fits none of the additional ones. Without one, such clients are
+    /// refused in the handshake.
+    pub certificate: Option<CertificateFiles>,
     /// Picked by SNI from their SANs.
     pub additional_certificates: Vec<CertificateFiles>,
     /// Where further OCSP responses for the certificates come from.
@@ -113,6 +119,42 @@ pub struct ListenerTls {
     pub stapling_files: Vec<PathBuf>,
     /// Protocol versions.
     pub security_policy: SecurityPolicy,
+    /// Certificates that an ACME server issues; there whenever `certificate` is not.
+    pub acme: Option<Box<Acme>>,
+}
+
+/// An ACME server, and what is ordered there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acme {
+    /// The URL of its directory.
+    pub directory_url: String,
+    /// An e-mail address for whoever runs it.
+    pub contact: Option<String>,
+    /// Each gets a certificate.
+    pub domains: Vec<Domain>,
+    /// Where account, keys and certificates are kept.
+    pub directory: PathBuf,
+    /// How control of a name is proved.
+    pub challenge: ChallengeKind,
+    /// PEM bundle of the CAs that vouch for the server itself; none: the platform's.
+    pub trust_store: Option<PathBuf>,
+    /// An account elsewhere that the one at the server is bound to.
+    pub external_account: Option<ExternalAccount>,
+    /// The type of the certificates' keys.
+    pub key_algorithm: KeyKind,
+    /// How long before its end a certificate is renewed.
+    pub renew_before: Duration,
+    /// How long to wait after a first failure.
+    pub retry_after: Duration,
+}
+
+/// External account binding (RFC 8555 §7.3.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalAccount {
+    /// The identifier of the key.
+    pub key_id: String,
+    /// A file that holds the HMAC key in base64url, as the server's operator gives it.
+    pub hmac_key: PathBuf,
 }
 
 /// Where stapled OCSP responses come from.
@@ -130,8 +172,8 @@ pub enum Stapling {
 pub struct CertificateFiles {
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
-    /// PEM key of the leaf.
-    pub private_key: PathBuf,
+    /// Where the key of the leaf is.
+    pub private_key: KeyReference,
 }
 
 /// The TLS versions, and with them the cipher suites: those of rustls are all forward secret AEADs.

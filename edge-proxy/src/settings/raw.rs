@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use transport::private_key::KeyReference;
+
 use super::{Stapling, XffHeaderProcessing};
 
 #[derive(Deserialize)]
@@ -57,12 +59,49 @@ pub(super) struct ListenerTls {
     pub(super) stapling: Stapling,
     pub(super) stapling_files: Vec<PathBuf>,
     pub(super) security_policy: String,
+    pub(super) acme: Option<Acme>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Acme {
+    pub(super) directory_url: Option<String>,
+    pub(super) terms_of_service_agreed: bool,
+    pub(super) contact: Option<String>,
+    pub(super) domains: Option<Vec<String>>,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) challenge: Challenge,
+    pub(super) trust_store: Option<PathBuf>,
+    pub(super) external_account_key_id: Option<String>,
+    pub(super) external_account_hmac_key: Option<PathBuf>,
+    pub(super) key_algorithm: KeyAlgorithm,
+    pub(super) renew_before: Duration,
+    pub(super) retry_after: Duration,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+pub(super) enum Challenge {
+    #[serde(rename = "http-01")]
+    Http01,
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+pub(super) enum KeyAlgorithm {
+    #[serde(rename = "EC_prime256v1")]
+    EcPrime256v1,
+    #[serde(rename = "RSA_2048")]
+    Rsa2048,
+    #[serde(rename = "RSA_3072")]
+    Rsa3072,
+    #[serde(rename = "RSA_4096")]
+    Rsa4096,
 }
 
 #[derive(Deserialize)]
 pub(super) struct CertificateFiles {
     pub(super) certificate: Option<PathBuf>,
-    pub(super) private_key: Option<PathBuf>,
+    pub(super) private_key: Option<KeyReference>,
 }
 
 #[derive(Deserialize)]

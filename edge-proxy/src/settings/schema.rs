@@ -1,7 +1,7 @@
 //! Every key of the edge's node file, with its kind and its default.
 
 use transport::layers::Kind::{Dotted, List, Named, One, Table, Tables};
-use transport::layers::Scalar::{Boolean, Duration, Integer, Path, Text, Word};
+use transport::layers::Scalar::{Boolean, Duration, Integer, Path, PrivateKey, Text, Word};
 use transport::layers::{Key, Scalar};
 
 const FILE: Scalar = Path { words: &[] };
@@ -30,18 +30,40 @@ const LISTENER: &[Key] = &[
 ];
 
 const LISTENER_TLS: &[Key] = &[
-    Key::required("certificate", One(FILE)),
-    Key::required("private_key", One(FILE)),
+    // Required unless there is an `acme`.
+    Key::optional("certificate", One(FILE)),
+    Key::optional("private_key", One(PrivateKey)),
+    Key::optional("acme", Table(ACME)),
     Key::optional(
         "additional_certificates",
         Tables(&[
             Key::required("certificate", One(FILE)),
-            Key::required("private_key", One(FILE)),
+            Key::required("private_key", One(PrivateKey)),
         ]),
     ),
     Key::or("stapling", One(Word(&["off", "fetch"])), "off"),
     Key::or("stapling_files", List(FILE), ""),
     Key::or("security_policy", One(Text), "1.2"),
+];
+
+const ACME: &[Key] = &[
+    Key::required("directory_url", One(Text)),
+    Key::or("terms_of_service_agreed", One(Boolean), "false"),
+    Key::optional("contact", One(Text)),
+    Key::required("domains", List(Text)),
+    Key::required("directory", One(FILE)),
+    Key::or("challenge", One(Word(&["http-01", "tls-alpn-01"])), "tls-alpn-01"),
+    Key::optional("trust_store", One(FILE)),
+    Key::optional("external_account_key_id", One(Text)),
+    Key::optional("external_account_hmac_key", One(FILE)),
+    // The words of AWS Certificate Manager.
+    Key::or(
+        "key_algorithm",
+        One(Word(&["EC_prime256v1", "RSA_2048", "RSA_3072", "RSA_4096"])),
+        "EC_prime256v1",
+    ),
+    Key::or("renew_before", One(Duration), "14d"),
+    Key::or("retry_after", One(Duration), "5m"),
 ];
 
 const MUTUAL_AUTHENTICATION: &[Key] = &[
@@ -155,7 +177,7 @@ const TARGET_GROUP: &[Key] = &[
 
 const TARGET_TLS: &[Key] = &[
     Key::optional("certificate", One(FILE)),
-    Key::optional("private_key", One(FILE)),
+    Key::optional("private_key", One(PrivateKey)),
     Key::required("trust_store", One(FILE)),
     Key::required("server_name", One(Text)),
 ];

@@ -114,7 +114,7 @@ fn lines(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
 fn files(directory: &str, name: &str) -> CertificateFiles {
     CertificateFiles {
         certificate: format!("/etc/sallyport/{directory}{name}.pem").into(),
-        private_key: format!("/etc/sallyport/{directory}{name}.key").into(),
+        private_key: PathBuf::from(format!("/etc/sallyport/{directory}{name}.key")).into(),
     }
 }
 
@@ -144,11 +144,12 @@ fn the_example_loads_clean() {
                     address: "127.0.0.1:8443".parse().unwrap(),
                     protocol: ListenerProtocol::Https {
                         tls: ListenerTls {
-                            certificate: files("pki/edge/", "server"),
+                            certificate: Some(files("pki/edge/", "server")),
                             additional_certificates: vec![],
                             stapling: Stapling::Off,
                             stapling_files: vec![],
                             security_policy: SecurityPolicy::Tls12,
+                            acme: None,
                         },
                         mutual_authentication: MutualAuthentication::Off,
                     },
@@ -190,11 +191,12 @@ fn what_nobody_writes_has_its_default() {
     assert_eq!(listener.strip_headers, Vec::<HeaderName>::new());
     let expected = ListenerProtocol::Https {
         tls: ListenerTls {
-            certificate: files("", "server"),
+            certificate: Some(files("", "server")),
             additional_certificates: vec![],
             stapling: Stapling::Off,
             stapling_files: vec![],
             security_policy: SecurityPolicy::Tls12,
+            acme: None,
         },
         mutual_authentication: MutualAuthentication::Off,
     };

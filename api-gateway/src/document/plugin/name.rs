@@ -81,7 +81,6 @@ fn unknown<T>(at: At<'_>, text: &str) -> Option<T> {
 
 /// Kong's own plugins, open source and Enterprise, that are not built here.
 const KONGS: &[&str] = &[
-    "acme",
     "ai-prompt-decorator",
     "ai-prompt-guard",
     "ai-prompt-template",

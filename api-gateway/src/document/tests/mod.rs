@@ -1,5 +1,6 @@
 //! Documents and what is found in them, told as an operator reads it.
 
+mod acme;
 mod certificates;
 mod entities;
 mod plugins;

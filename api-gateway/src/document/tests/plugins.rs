@@ -346,6 +346,7 @@ fn header_cert_auth_says_where_the_certificate_is() {
                 config.secure_source.value,
             ),
             PluginConfig::Acl(_)
+            | PluginConfig::Acme(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)

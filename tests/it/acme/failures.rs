@@ -1,0 +1,119 @@
+//! What fails is tried again later and later, over reloads and restarts; what was shown stays.
+
+use std::time::{Duration, Instant};
+
+use harness::acme_server::AcmePlan;
+use harness::stack::eventually;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{Door, Tier, served, shown};
+
+async fn failures(door: &Door, program: &harness::program::Program, least: u64) -> Value {
+    eventually("failures", async || {
+        let told = door.told(program).await.pop()?;
+        (told["failures"].as_u64()? >= least && told["ordering"] == false).then_some(told)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_waits_grow_and_neither_a_reload_nor_a_restart_shortens_them() {
+    for tier in [Tier::Gateway, Tier::Edge] {
+        let server = AcmePlan::new().start();
+        let domain = "lost.acme.test";
+        server.names_lead_nowhere();
+        let door = Door::of(tier, &server, domain, "http-01").await;
+        let program = door.start();
+        let mut times = Vec::new();
+        for least in 1..=3 {
+            let told = failures(&door, &program, least).await;
+            times.push(Instant::now());
+            let error = told["last_error"].as_str().unwrap();
+            assert!(
+                error.contains("could not see that the name is ours by http-01"),
+                "{error}"
+            );
+        }
+        let waits: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        // Two seconds, then four; each and up to a quarter more, and what an order takes.
+        assert!(
+            waits[0] >= Duration::from_millis(1500) && waits[1] >= Duration::from_millis(3500),
+            "{waits:?}"
+        );
+        let before = failures(&door, &program, 3).await;
+        let orders = server.orders();
+
+        program.signal(Signal::HUP);
+        eventually("the reload", async || {
+            program.output().contains("\"reloaded\"").then_some(())
+        })
+        .await;
+        let after = door.told(&program).await.pop().unwrap();
+        assert_eq!(after["next_order"], before["next_order"], "a reload");
+        assert_eq!(after["failures"], before["failures"]);
+        program.crash();
+        let program = door.start();
+        let after = eventually("the state", async || door.told(&program).await.pop()).await;
+        assert_eq!(after["next_order"], before["next_order"], "a restart");
+        assert_eq!((after["failures"].as_u64(), server.orders()), (Some(3), orders));
+
+        // Mended, it is ordered at its time.
+        server.names_lead_to_the_doors();
+        served(&server, domain).await;
+        let told = door.told(&program).await.pop().unwrap();
+        assert_eq!(
+            (&told["failures"], &told["last_error"]),
+            (&0.into(), &Value::Null),
+            "{told}"
+        );
+        assert_eq!(door.files(".retry"), Vec::<std::path::PathBuf>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_certificate_stays_while_its_renewal_fails() {
+    let server = AcmePlan::new().valid_for(12).start();
+    let domain = "old.acme.test";
+    for tier in [Tier::Gateway, Tier::Edge] {
+        server.names_lead_to_the_doors();
+        let door = Door::of(tier, &server, domain, "tls-alpn-01").await;
+        let program = door.start();
+        served(&server, domain).await;
+        server.names_lead_nowhere();
+        let first = shown(&server, domain).unwrap();
+        failures(&door, &program, 2).await;
+        assert_eq!(shown(&server, domain), Some(first), "{tier:?}");
+        let metrics = door.metrics(&program).await;
+        assert!(!metrics.contains("result=\"failed\"} 0"), "{metrics}");
+        program.stop().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_server_refuses_takes_nothing_from_the_others() {
+    let server = AcmePlan::new().refusing("refused.test").start();
+    let door = Door::edge(
+        &server,
+        "domains = [\"www.refused.test\", \"good.acme.test\"]\nretry_after = \"1h\"",
+    )
+    .await;
+    let program = door.start();
+    served(&server, "good.acme.test").await;
+    let told = eventually("the refusal", async || {
+        let told = door.told(&program).await;
+        told.into_iter()
+            .find(|told| told["domain"] == "www.refused.test" && told["failures"] == 1)
+    })
+    .await;
+    let error = told["last_error"].as_str().unwrap();
+    assert!(
+        error.contains("rejectedIdentifier") && error.contains("policy"),
+        "{error}"
+    );
+    assert_eq!(
+        shown(&server, "www.refused.test"),
+        None,
+        "no certificate, no handshake"
+    );
+}
