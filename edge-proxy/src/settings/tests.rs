@@ -358,3 +358,28 @@ fn an_origin_is_told_for_every_key() {
         assert_eq!(loaded.origin(path).to_string(), expected, "{path}");
     }
 }
+
+#[test]
+fn stapled_answers_are_fetched_where_it_says_so_from_hosts_that_are_hosts() {
+    const STAPLING: &str = "EDGE_PROXY_LISTENERS__PUBLIC__TLS__STAPLING";
+    const HOSTS: &str = "EDGE_PROXY_REVOCATION_ALLOWED_HOSTS";
+    let (loaded, lines) = load(LEAST, &[(STAPLING, "fetch"), (HOSTS, "OCSP.internal,10.0.0.1/8")]);
+    assert_eq!(lines, Vec::<String>::new());
+    let settings = loaded.unwrap().settings;
+    let ListenerProtocol::Https { tls, .. } = &settings.listeners["public"].protocol else {
+        panic!("an https listener");
+    };
+    assert_eq!(tls.stapling, Stapling::Fetch);
+    let hosts = [
+        AllowedHost::Name("ocsp.internal".into()),
+        "10.0.0.0/8".parse().unwrap(),
+    ];
+    assert_eq!(settings.revocation_allowed_hosts, hosts);
+    for (variable, value, expected) in [
+        (STAPLING, "on", "`on` is none of off, fetch"),
+        (HOSTS, "a b", "`a b` is no host and no network"),
+    ] {
+        let lines = load(LEAST, &[(variable, value)]).1;
+        assert!(lines.len() == 1 && lines[0].contains(expected), "{lines:?}");
+    }
+}

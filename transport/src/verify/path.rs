@@ -96,7 +96,8 @@ fn search(
         let verdict = if issuers.len() > SHORT + 1 {
             judge_long(store, leaf, issuers, now)
         } else {
-            let hints: Vec<_> = issuers.iter().map(|issuer| issuer.der().clone()).collect();
+            let between = issuers.split_last().map_or(&[][..], |(_, between)| between);
+            let hints: Vec<_> = between.iter().map(|issuer| issuer.der().clone()).collect();
             build_among(store, leaf, &hints, now).unwrap_or_else(|error| Err(refusal(&error, leaf)))
         };
         let is_taken = verdict.is_ok();

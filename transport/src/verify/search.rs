@@ -3,8 +3,8 @@
 //! # The threat
 //!
 //! A server may send any number of certificates, all of one name, or each issued by each other. webpki follows names and
-//! checks signatures when it has come to an anchor: with some dozens of hostile certificates of one name it walks for many
-//! seconds. And it takes six intermediates at most, where a server's chain may have as many as `tls_verify_depth` says.
+//! checks signatures when it has come to an anchor: with 66 certificates of nine authorities that certify each other it walks
+//! for 3.5 seconds, and this search for 0.05. And it takes six intermediates at most, where a server's chain may have as many as `tls_verify_depth` says.
 //!
 //! # What it does
 //!
@@ -32,6 +32,8 @@ pub(super) const SHORT: usize = 6;
 const MOST_SIGNATURES: usize = 100;
 /// Pairs of certificates that are looked at for one chain.
 const MOST_STEPS: usize = 20_000;
+/// Paths that are judged: those of authorities that certify each other are many, and differ in little.
+const MOST_PATHS: usize = 32;
 
 /// Why a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,7 @@ pub(super) struct Search<'a> {
     links: HashMap<(Issuer, usize), bool>,
     signatures: usize,
     steps: usize,
+    paths: usize,
 }
 
 /// An intermediate, or an anchor of the store, by its position.
@@ -85,6 +88,7 @@ impl<'a> Search<'a> {
             links: HashMap::new(),
             signatures: MOST_SIGNATURES,
             steps: MOST_STEPS,
+            paths: MOST_PATHS,
         }
     }
 
@@ -111,6 +115,10 @@ impl<'a> Search<'a> {
                 let issuers: Vec<_> = issuers.chain(anchor).map(Arc::clone).collect();
                 if judge(&issuers) {
                     return ControlFlow::Break(End::Taken);
+                }
+                self.paths = self.paths.saturating_sub(1);
+                if self.paths == 0 {
+                    return ControlFlow::Break(End::Spent);
                 }
             }
         }

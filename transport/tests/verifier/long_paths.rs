@@ -166,17 +166,25 @@ fn what_is_beside_the_path_does_not_matter() {
     ));
 }
 
-/// A heap that is to keep the verifier busy: authorities of these names, each certified by each other.
-fn mesh(names: &[String], most: usize) -> Vec<CertificateDer<'static>> {
+/// A heap that is to keep the verifier busy: authorities of these names, each certified by each other, and by whoever else.
+fn mesh(names: &[String], most: usize, above: Option<&Authority>) -> Vec<CertificateDer<'static>> {
     let authorities: Vec<Authority> = names.iter().map(|name| Authority::root(name)).collect();
     let mut heap = vec![server(&authorities[0]).der];
+    let certify = |subject: &Authority, issuer: &Authority| {
+        let certificate = subject.params.signed_by(subject.issuer.key(), &issuer.issuer);
+        certificate.expect("a cross-signature").der().clone()
+    };
+    heap.extend(
+        above
+            .iter()
+            .flat_map(|above| authorities.iter().map(|subject| certify(subject, above))),
+    );
     for (position, subject) in authorities.iter().enumerate() {
-        for (other, issuer) in authorities.iter().enumerate() {
-            if position != other {
-                let certificate = subject.params.signed_by(subject.issuer.key(), &issuer.issuer);
-                heap.push(certificate.expect("a cross-signature").der().clone());
-            }
-        }
+        let others = authorities
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != position);
+        heap.extend(others.map(|(_, issuer)| certify(subject, issuer)));
     }
     heap.truncate(most);
     heap
@@ -205,15 +213,26 @@ fn hostile_heaps_cost_little() {
         heap.push(namesake.der.clone());
         heap
     };
-    for (what, heap) in [
-        ("each certified by each other", mesh(&numbered(9), 66)),
-        ("a few, each certified by each other", mesh(&numbered(4), 8)),
-        ("under one name", of_one_name()),
-        ("below a namesake of the root", named_as_the_root()),
-        ("many below one", mesh(&vec!["Same".to_owned(); 9], 66)),
+    let of_the_root = || mesh(&numbered(7), 66, Some(&root));
+    assert_eq!(refused(&root, servers(64), &of_the_root()), None);
+    for (what, allowed, heap) in [
+        (
+            "each certified by each other, and by the root, and too deep",
+            0,
+            of_the_root(),
+        ),
+        ("each certified by each other", 64, mesh(&numbered(9), 66, None)),
+        (
+            "a few, each certified by each other",
+            64,
+            mesh(&numbered(4), 8, None),
+        ),
+        ("under one name", 64, of_one_name()),
+        ("below a namesake of the root", 64, named_as_the_root()),
+        ("many below one", 64, mesh(&vec!["Same".to_owned(); 9], 66, None)),
     ] {
         let start = Instant::now();
-        let verdict = refused(&root, servers(64), &heap);
+        let verdict = refused(&root, servers(allowed), &heap);
         let took = start.elapsed();
         println!("{what}: {} certificates, {took:?}, {verdict:?}", heap.len());
         assert!(verdict.is_some(), "{what}");
