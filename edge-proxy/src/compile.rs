@@ -4,6 +4,8 @@
 //! | code | says |
 //! |---|---|
 //! | `certificate-unusable` | a certificate or a key cannot be read, or they are no pair |
+//! | `key-permissions` (warning) | every user of the machine can read a key, or a token's PIN |
+//! | `pin-in-file` (warning) | a token's PIN stands in the node file |
 //! | `certificate-expired` (warning) | what we would show is past its `notAfter`, or before its `notBefore` |
 //! | `certificate-nameless` | an additional certificate has no DNS name that SNI could pick it by |
 //! | `stapling-file-unusable` | an OCSP response cannot be read |
@@ -35,6 +37,7 @@ use transport::finding::Finding;
 use transport::layers::Loaded;
 use transport::lines::Destination;
 use transport::pem;
+use transport::private_key::KeyError;
 use transport::serve::ConnectionLimits;
 
 use self::target_group::Group;
@@ -153,15 +156,30 @@ impl Compiler<'_> {
         let (certificate_at, key_at) = (format!("{path}.certificate"), format!("{path}.private_key"));
         let chain = pem::certificates(certificate)
             .map_err(|error| self.error("certificate-unusable", &certificate_at, error.to_string()));
-        let key = pem::private_key(private_key)
-            .map_err(|error| self.error("certificate-unusable", &key_at, error.to_string()));
+        for concern in private_key.concerns() {
+            let origin = self.loaded.origin(&key_at);
+            let finding = Finding::warning(concern.code, origin, &key_at, concern.message);
+            self.findings.push(finding.with_fix(concern.fix));
+        }
+        let key = private_key
+            .open()
+            .map_err(|error| self.key_error(&key_at, &error));
         let (chain, key) = (chain.ok()?, key.ok()?);
         if let Some(leaf) = chain.first() {
             self.own_certificate(&certificate_at, certificate, leaf.clone().into_owned());
         }
-        pem::certified_key(chain, key, &certificate.display().to_string())
-            .map_err(|error| self.error("certificate-unusable", &key_at, error.to_string()))
+        key.certify(chain, &certificate.display().to_string())
+            .map_err(|error| self.key_error(&key_at, &error))
             .ok()
+    }
+
+    fn key_error(&mut self, path: &str, error: &KeyError) {
+        let origin = self.loaded.origin(path);
+        let finding = Finding::error("certificate-unusable", origin, path, error.to_string());
+        self.findings.push(match error.fix() {
+            Some(fix) => finding.with_fix(fix),
+            None => finding,
+        });
     }
 
     /// Warns of a certificate that nobody would accept today.

@@ -22,3 +22,4 @@ pub mod program;
 pub mod servers;
 pub mod stack;
 pub mod template;
+pub mod token;

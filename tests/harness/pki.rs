@@ -23,6 +23,11 @@ impl Pki {
         Ok(Self { dir: dir.to_owned() })
     }
 
+    /// One that is there.
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
     /// Where it is.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -14,6 +14,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -297,7 +298,10 @@ impl Plan {
         for (name, content) in &self.files {
             let file = pki.path(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, content).unwrap();
+            fs::write(&file, content).unwrap();
+            if name.ends_with(".key") {
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            }
         }
         let document = template::fill(&self.document, pki.dir(), values).unwrap();
         fs::write(dir.join("kong.yaml"), document).unwrap();

@@ -40,6 +40,7 @@ mod handshakes;
 mod hop_trust;
 mod hostile_certificates;
 mod http2_attacks;
+mod keys_elsewhere;
 mod kong_answers;
 mod kong_headers;
 mod last_word;

@@ -20,6 +20,7 @@ use crate::certificate_error::CertificateError;
 use crate::handshake_demand::Demand;
 use crate::handshake_policy::{cause_of, refused_chain};
 use crate::presented::PresentedChain;
+use crate::private_key::TokenError;
 use crate::serve::HandshakeError;
 
 /// A failed handshake, understood. `Display` is class, cause and remedy, for the operator.
@@ -95,6 +96,11 @@ impl Diagnosis {
                         Refuser::Us,
                         format!("the client's certificate is refused: {error}"),
                     ),
+                    error if is_our_key(error) => (
+                        FailureClass::OwnKey,
+                        Refuser::Us,
+                        format!("our private key does not sign: {error}"),
+                    ),
                     error => (
                         FailureClass::Protocol,
                         Refuser::Us,
@@ -151,6 +157,11 @@ impl Diagnosis {
                     chain: None,
                 }
             }
+            error if is_our_key(error) => Self::without_certificate(
+                FailureClass::OwnKey,
+                &format!("our private key does not sign: {error}"),
+                demand,
+            ),
             _ => Self::without_certificate(
                 FailureClass::Protocol,
                 &format!("no TLS with this server: {error}"),
@@ -209,6 +220,11 @@ impl Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; {}", self.class, self.cause, self.remedy)
     }
+}
+
+/// Whether it was the token of our own private key that failed.
+fn is_our_key(error: &Error) -> bool {
+    matches!(error, Error::Other(other) if other.0.is::<TokenError>())
 }
 
 /// The error of rustls in one of the system's.

@@ -2,7 +2,7 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert` |
+//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert`, `private_key` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | certificates from elsewhere | [`acme`] |
 //! | configuration | `finding`, `layers`, `telemetry` |
@@ -43,6 +43,7 @@ pub mod handshake_policy;
 pub mod pem;
 pub mod possession;
 pub mod presented;
+pub mod private_key;
 pub mod revocation;
 pub mod server_verifier;
 pub mod stapling;

@@ -24,14 +24,20 @@ pub enum PemError {
         source: io::Error,
     },
     /// The text has no section of the kind wanted.
-    #[error("{source_name} holds no {wanted}{hint}")]
+    #[error("{source_name} holds no {wanted}")]
     Empty {
         /// Which file or key of the configuration.
         source_name: String,
         /// What was looked for.
         wanted: &'static str,
-        /// What to do about it, or nothing.
-        hint: &'static str,
+    },
+    /// The private key needs a passphrase.
+    #[error(
+        "the private key in {source_name} is encrypted, and nobody is there to type its passphrase: decrypt it (openssl pkey), or keep it on a token"
+    )]
+    Encrypted {
+        /// Which file or key of the configuration.
+        source_name: String,
     },
     /// A PEM section is broken, or of a kind that would be skipped silently.
     #[error("{source_name} is not usable PEM: {problem}")]
@@ -80,14 +86,13 @@ pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
 pub fn private_key_in(pem: &[u8], source: &str) -> Result<PrivateKeyDer<'static>, PemError> {
     match rustls_pemfile::private_key(&mut &*pem) {
         Ok(Some(key)) => Ok(key),
+        // PKCS#8 in its own section, or a header of the older forms, which the reader takes for broken base64.
+        Ok(None) | Err(_) if contains(pem, b"ENCRYPTED") => Err(PemError::Encrypted {
+            source_name: source.to_owned(),
+        }),
         Ok(None) => Err(PemError::Empty {
             source_name: source.to_owned(),
             wanted: "private key",
-            hint: if contains(pem, b"ENCRYPTED") {
-                ": it is encrypted, decrypt it first (openssl pkey)"
-            } else {
-                ""
-            },
         }),
         Err(_) => Err(broken_section(source)),
     }
@@ -139,7 +144,6 @@ fn at_least_one<T>(
         Ok(items) if items.is_empty() => Err(PemError::Empty {
             source_name: source.to_owned(),
             wanted,
-            hint: "",
         }),
         Ok(items) => Ok(items),
         Err(_) => Err(broken_section(source)),
@@ -203,8 +207,11 @@ mod tests {
         let error = certificates(Path::new("/nonexistent/x.pem")).expect_err("no file");
         assert!(error.to_string().contains("/nonexistent/x.pem"), "{error}");
         let encrypted = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-        let error = private_key_in(encrypted, "x.key").expect_err("encrypted");
-        assert!(error.to_string().contains("decrypt"), "{error}");
+        let older = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+        for encrypted in [&encrypted[..], older] {
+            let error = private_key_in(encrypted, "x.key").expect_err("encrypted");
+            assert!(error.to_string().contains("in x.key is encrypted"), "{error}");
+        }
     }
 
     #[test]

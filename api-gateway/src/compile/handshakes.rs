@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use rustls::DistinguishedName;
 use rustls::pki_types::UnixTime;
-use rustls::sign::CertifiedKey;
-use transport::certificate::{Certificate, PublicKey};
+use transport::certificate::PublicKey;
 use transport::finding::Finding;
-use transport::pem;
 use transport::possession::prove_possession;
 use transport::server_tls::{CertificateChooser, ClientAuthentication, Keys, Offer, ServerConfigs, Versions};
-use uuid::Uuid;
 
 use super::Compilation;
+use super::certificates::{self, Certificates};
 use super::live_routes::LiveRoutes;
 use super::plugins::Plugins;
 use crate::acme::Acme;
@@ -229,19 +227,14 @@ fn names_of(live: &LiveRoutes<'_>, plugin: &document::Plugin) -> Option<Vec<Stri
 }
 
 /// `ssl_cert`, and the `snis` of the document's certificates.
-pub(super) fn certificates(compilation: &Compilation<'_>) -> Option<CertificateChooser> {
+pub(super) fn chooser(
+    compilation: &Compilation<'_>,
+    certificates: &Certificates,
+) -> Option<CertificateChooser> {
     let mut chooser = CertificateChooser::new(default_keys(compilation)?);
-    let entities = &compilation.document.certificates;
-    let by_id: HashMap<Uuid, &document::Certificate> =
-        entities.iter().map(|entity| (entity.id, entity)).collect();
     for sni in &compilation.document.snis {
-        let entity = by_id.get(&sni.certificate);
-        for pair in entity
-            .iter()
-            .flat_map(|entity| [Some(&entity.pair), entity.alternative.as_ref()])
-            .flatten()
-        {
-            chooser.add(&sni.name.value, Arc::clone(&pair.certified));
+        for key in certificates.shown_as(sni.certificate) {
+            chooser.add(&sni.name.value, Arc::clone(key));
         }
     }
     staple(compilation, &mut chooser)?;
@@ -283,42 +276,29 @@ fn default_keys(compilation: &Compilation<'_>) -> Option<Keys> {
     let mut complete = true;
     let mut kinds: Vec<PublicKey> = Vec::new();
     for (index, files) in settings.ssl_cert.iter().enumerate() {
-        let read = || {
-            let chain = pem::certificates(&files.certificate)?;
-            let key = pem::private_key(&files.private_key)?;
-            pem::certified_key(chain, key, &files.certificate.display().to_string())
-        };
         let path = format!("ssl_cert[{index}]");
-        match read() {
-            Ok(key) => {
-                if let Some(kind) = kind_of(&key) {
-                    if kinds
-                        .iter()
-                        .any(|other| discriminant(other) == discriminant(&kind))
-                    {
-                        let message = format!(
-                            "{} is never shown: an earlier certificate has a key of its type",
-                            files.certificate.display()
-                        );
-                        let origin = compilation.node.origin(&path);
-                        compilation.report(Finding::warning("no-effect", origin, &path, message));
-                    }
-                    kinds.push(kind);
-                }
-                default.push(key);
+        let Some(key) = certificates::of_node(compilation, files, (&path, &format!("ssl_cert_key[{index}]")))
+        else {
+            complete = false;
+            continue;
+        };
+        if let Some(kind) = certificates::kind_of(&key) {
+            if kinds
+                .iter()
+                .any(|other| discriminant(other) == discriminant(&kind))
+            {
+                let message = format!(
+                    "{} is never shown: an earlier certificate has a key of its type",
+                    files.certificate.display()
+                );
+                let origin = compilation.node.origin(&path);
+                compilation.report(Finding::warning("no-effect", origin, &path, message));
             }
-            Err(error) => {
-                complete = false;
-                compilation.node_error("unreadable-file", &path, error.to_string());
-            }
+            kinds.push(kind);
         }
+        default.push(key);
     }
     complete.then_some(default)
-}
-
-fn kind_of(key: &CertifiedKey) -> Option<PublicKey> {
-    let leaf = Certificate::parse(key.cert.first()?.clone()).ok()?;
-    Some(leaf.public_key())
 }
 
 /// RSA beside ECDSA; none where nobody would see it, as an RSA key takes its time.

@@ -21,6 +21,9 @@
 //! | `stale-revocation-list` (warning) | a CRL that is stale already |
 //! | `unknown-plugin`, `unsupported-plugin` | a name in `plugins`, or a plugin that is not enabled by it |
 //! | `self-signed` (warning) | no `ssl_cert`: clients see a certificate made at start |
+//! | `key-unusable`, `key-mismatch` | a private key, or a certificate, that the document refers to cannot be had, or they are no pair |
+//! | `key-permissions` (warning) | every user of the machine can read a key, or a token's PIN |
+//! | `pin-in-file` (warning) | a token's PIN stands in the configuration |
 //! | `not-stapled` (warning) | an OCSP response that is stale, wrong, or about no certificate that is shown |
 //! | `no-effect` (warning) | a certificate of `ssl_cert` that is never shown |
 //! | `too-many-plugins` | more plugin names than a route looks through |
@@ -43,6 +46,7 @@
 
 mod acme;
 mod certificate_auth;
+mod certificates;
 mod consumers;
 mod edges;
 mod handshakes;
@@ -61,6 +65,7 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin};
 
+use self::certificates::Certificates;
 use self::live_routes::LiveRoutes;
 use crate::document::log::Log;
 use crate::document::{Document, Place};
@@ -144,14 +149,15 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let edges = edges::compile(compilation);
     edges::check(compilation);
     let plugins = plugins::compile(compilation, &consumers, &authorities);
-    let services = services::compile(compilation, &authorities);
+    let certificates = Certificates::compile(compilation);
+    let services = services::compile(compilation, &authorities, &certificates);
     let live = LiveRoutes::of(compilation.document);
     let scopes = scopes::compile(compilation, &plugins, &consumers);
     let table = routes::compile(compilation, &live, &scopes, &services);
-    let shown = handshakes::certificates(compilation);
+    let shown = handshakes::chooser(compilation, &certificates);
     let acme = acme::compile(compilation, shown.as_ref());
     let handshakes = handshakes::compile(compilation, &live, (&plugins, edges.as_ref()), (shown, &acme));
-    let validities = trust::validities(compilation, &authorities, edges.as_ref());
+    let validities = trust::validities(compilation, (&authorities, &certificates), edges.as_ref());
     let table = table?;
     Some(Snapshot {
         generation: generation.number,

@@ -11,6 +11,7 @@ use transport::upstream::{Address, PoolLimits, Timeouts, Upstream, UpstreamTls};
 use uuid::Uuid;
 
 use super::Compilation;
+use super::certificates::Certificates;
 use super::trust::Authorities;
 use super::upstream_tls::UpstreamTlsBuilder;
 use crate::balancer::{Balancer, Target};
@@ -21,10 +22,11 @@ use crate::snapshot::Service;
 pub(super) fn compile(
     compilation: &Compilation<'_>,
     authorities: &Authorities<'_>,
+    certificates: &Certificates,
 ) -> HashMap<Uuid, Arc<Service>> {
     let builder = Builder {
         compilation,
-        tls: UpstreamTlsBuilder::new(compilation, authorities),
+        tls: UpstreamTlsBuilder::new(compilation, authorities, certificates),
         upstreams: upstreams(compilation.document),
     };
     let services = compilation

@@ -14,6 +14,7 @@ use transport::verify::{Policy, TrustStore, TrustStoreError};
 use uuid::Uuid;
 
 use super::Compilation;
+use super::certificates::Certificates;
 use crate::document::{CaCertificate, Located};
 use crate::identity::TrustedEdges;
 use crate::status::Validity;
@@ -176,7 +177,7 @@ pub(super) fn store(
 /// How long everything with a date is valid, for `/status`: what the document holds, and what the node's files do.
 pub(super) fn validities(
     compilation: &Compilation<'_>,
-    authorities: &Authorities<'_>,
+    (authorities, certificates): (&Authorities<'_>, &Certificates),
     edges: Option<&TrustedEdges>,
 ) -> Box<[Validity]> {
     let mut all = Vec::new();
@@ -196,7 +197,9 @@ pub(super) fn validities(
         add(
             "certificate",
             entity.id.to_string(),
-            entity.pair.chain().first().cloned(),
+            certificates
+                .first_of(entity.id)
+                .and_then(|key| key.cert.first().cloned()),
         );
     }
     let settings = compilation.settings();

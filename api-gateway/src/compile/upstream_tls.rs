@@ -17,6 +17,7 @@ use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revoca
 use uuid::Uuid;
 
 use super::Compilation;
+use super::certificates::{self, Certificates};
 use super::trust::{self, Authorities};
 use crate::document;
 use crate::settings::TrustedCertificates;
@@ -25,6 +26,7 @@ use crate::settings::TrustedCertificates;
 pub(super) struct UpstreamTlsBuilder<'c, 'a> {
     compilation: &'c Compilation<'a>,
     authorities: &'c Authorities<'a>,
+    certificates: &'c Certificates,
     node_identity: Option<Arc<CertifiedKey>>,
     /// Read when the first service rests on it: no platform roots is an error only then.
     node_trust: OnceCell<Option<Vec<CertificateDer<'static>>>>,
@@ -41,10 +43,15 @@ struct Trusted {
 }
 
 impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
-    pub(super) fn new(compilation: &'c Compilation<'a>, authorities: &'c Authorities<'a>) -> Self {
+    pub(super) fn new(
+        compilation: &'c Compilation<'a>,
+        authorities: &'c Authorities<'a>,
+        certificates: &'c Certificates,
+    ) -> Self {
         Self {
             compilation,
             authorities,
+            certificates,
             node_identity: node_identity(compilation),
             node_trust: OnceCell::new(),
             stores: RefCell::default(),
@@ -70,15 +77,14 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
     /// Always `cert`: `cert_alt` is for clients.
     fn certificate(&self, id: document::Located<Uuid>, path: &str) -> Option<Arc<CertifiedKey>> {
         let mut entities = self.compilation.document.certificates.iter();
-        let entity = entities.find(|entity| entity.id == id.value);
-        if entity.is_none() {
+        if !entities.any(|entity| entity.id == id.value) {
             let message = format!(
                 "invalid reference 'client_certificate: {}' (no such entry in 'certificates')",
                 id.value
             );
             self.error(id.place, path, &message);
         }
-        Some(Arc::clone(&entity?.pair.certified))
+        self.certificates.first_of(id.value).map(Arc::clone)
     }
 
     fn verifier(&self, service: &document::Service) -> Option<Arc<dyn ServerCertVerifier>> {
@@ -193,14 +199,7 @@ fn certificate_of(
 /// `client_ssl`: shown to every https upstream whose service has no certificate of its own.
 fn node_identity(compilation: &Compilation<'_>) -> Option<Arc<CertifiedKey>> {
     let files = compilation.settings().client_ssl.as_ref()?;
-    let read = || {
-        let chain = pem::certificates(&files.certificate)?;
-        let key = pem::private_key(&files.private_key)?;
-        pem::certified_key(chain, key, &files.certificate.display().to_string())
-    };
-    read()
-        .map_err(|error| compilation.node_error("unreadable-file", "client_ssl_cert", error.to_string()))
-        .ok()
+    certificates::of_node(compilation, files, ("client_ssl_cert", "client_ssl_cert_key"))
 }
 
 fn read_node_trust(compilation: &Compilation<'_>) -> Option<Vec<CertificateDer<'static>>> {

@@ -49,6 +49,11 @@ impl Log {
         }
     }
 
+    /// The document's name.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
     pub(super) fn origin(&self, place: Place) -> Origin {
         Origin::File {
             file: Arc::clone(&self.source),

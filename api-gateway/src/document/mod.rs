@@ -30,6 +30,7 @@ mod service;
 mod text;
 mod tree;
 mod upstream;
+mod vault;
 mod yaml;
 mod yaml_input;
 mod yaml_tag;
@@ -47,15 +48,19 @@ use self::log::Log;
 
 pub use acl::Acl;
 pub use ca_certificate::CaCertificate;
-pub use certificate::{Certificate, KeyPair, Sni};
+pub(crate) use certificate::SAME_KIND;
+pub use certificate::{Certificate, ChainSource, Elsewhere, KeyPair, Material, Sni};
 pub use certificate_mapping::CertificateMapping;
 pub use cloned_plugin::ClonedPlugin;
 pub use consumer::{Consumer, ConsumerGroup, ConsumerGroupConsumer};
+pub use pem_text::KeySource;
+pub(crate) use pem_text::parsed_chain;
 pub use plugin::{Plugin, PluginConfig, PluginKind, PluginName};
 pub use route::{PathHandling, Route, RouteHeader, RouteProtocol};
 pub use service::{Service, ServiceProtocol, TlsSans};
 pub use tree::{Located, Place};
 pub use upstream::{Target, Upstream};
+pub use vault::{VaultError, VaultReference};
 
 /// A declarative document without an error in it. Every id that an entity refers to is in the collection it names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use transport::layers::quoted;
+use transport::private_key::KeyReference;
 
 use super::build::Build;
 use super::{CertificateFiles, Listen, ListenProtocol, TlsVersions, listen};
@@ -64,7 +65,7 @@ impl Build<'_> {
     pub(super) fn certificates(
         &mut self,
         certificates: Vec<PathBuf>,
-        keys: Vec<PathBuf>,
+        keys: Vec<KeyReference>,
     ) -> Vec<CertificateFiles> {
         let is_whole = !self.is_spoiled("ssl_cert") && !self.is_spoiled("ssl_cert_key");
         if certificates.len() != keys.len() && is_whole {
@@ -94,11 +95,15 @@ impl Build<'_> {
         &mut self,
         is_on: bool,
         certificate: Option<PathBuf>,
-        key: Option<PathBuf>,
+        key: Option<KeyReference>,
     ) -> Option<CertificateFiles> {
+        let written = [
+            ("client_ssl_cert", certificate.is_some()),
+            ("client_ssl_cert_key", key.is_some()),
+        ];
         if !is_on {
-            for (key, file) in [("client_ssl_cert", certificate), ("client_ssl_cert_key", key)] {
-                if file.is_some() {
+            for (key, is_written) in written {
+                if is_written {
                     self.warning(
                         "no-effect",
                         key,
@@ -108,8 +113,8 @@ impl Build<'_> {
             }
             return None;
         }
-        for (key, file) in [("client_ssl_cert", &certificate), ("client_ssl_cert_key", &key)] {
-            if file.is_none() {
+        for (key, is_written) in written {
+            if !is_written {
                 self.missing(key, "`client_ssl` is on", "client_ssl");
             }
         }

@@ -41,6 +41,7 @@ use tracing::level_filters::LevelFilter;
 
 use transport::finding::Report;
 pub use transport::layers::Loaded;
+use transport::private_key::KeyReference;
 
 /// The gateway's node settings; a field has its key's name. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,8 +207,8 @@ impl std::fmt::Debug for DocumentSource {
 pub struct CertificateFiles {
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
-    /// PEM key of the leaf.
-    pub private_key: PathBuf,
+    /// Where the key of the leaf is.
+    pub private_key: KeyReference,
 }
 
 /// Protocol versions of `ssl` listeners.

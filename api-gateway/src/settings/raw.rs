@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
+use transport::private_key::KeyReference;
 
 /// One field a key.
 #[derive(Deserialize)]
@@ -17,13 +18,13 @@ pub(super) struct Node {
     pub(super) declarative_config_string: Option<String>,
     pub(super) acme_directory: PathBuf,
     pub(super) ssl_cert: Vec<PathBuf>,
-    pub(super) ssl_cert_key: Vec<PathBuf>,
+    pub(super) ssl_cert_key: Vec<KeyReference>,
     pub(super) ssl_stapling_file: Vec<PathBuf>,
     pub(super) ssl_protocols: String,
     pub(super) ssl_cipher_suite: String,
     pub(super) client_ssl: bool,
     pub(super) client_ssl_cert: Option<PathBuf>,
-    pub(super) client_ssl_cert_key: Option<PathBuf>,
+    pub(super) client_ssl_cert_key: Option<KeyReference>,
     pub(super) lua_ssl_trusted_certificate: Vec<PathBuf>,
     pub(super) lua_ssl_verify_depth: usize,
     pub(super) nginx_proxy_proxy_ssl_trusted_certificate: Vec<PathBuf>,

@@ -1,7 +1,7 @@
 //! Every key of the gateway's node settings, with its kind and its default.
 
 use transport::layers::Kind::{List, One};
-use transport::layers::Scalar::{Boolean, Duration, Integer, Path, Text, Word};
+use transport::layers::Scalar::{Boolean, Duration, Integer, Path, PrivateKey, Text, Word};
 use transport::layers::{Key, Scalar};
 
 const FILE: Scalar = Path { words: &[] };
@@ -37,13 +37,13 @@ pub(super) const KEYS: &[Key] = &[
     Key::optional("declarative_config_string", One(Text)),
     Key::or("acme_directory", One(FILE), "/var/lib/api-gateway/acme"),
     Key::or("ssl_cert", List(FILE), ""),
-    Key::or("ssl_cert_key", List(FILE), ""),
+    Key::or("ssl_cert_key", List(PrivateKey), ""),
     Key::or("ssl_stapling_file", List(FILE), ""),
     Key::or("ssl_protocols", One(Text), "TLSv1.2 TLSv1.3"),
     Key::or("ssl_cipher_suite", One(Text), "intermediate"),
     Key::or("client_ssl", One(Boolean), "off"),
     Key::optional("client_ssl_cert", One(FILE)),
-    Key::optional("client_ssl_cert_key", One(FILE)),
+    Key::optional("client_ssl_cert_key", One(PrivateKey)),
     Key::or("lua_ssl_trusted_certificate", List(CAS), "system"),
     Key::or("lua_ssl_verify_depth", One(DEPTH), "1"),
     Key::or("nginx_proxy_proxy_ssl_trusted_certificate", List(CAS), ""),

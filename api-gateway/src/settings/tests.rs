@@ -179,18 +179,18 @@ fn everything() -> Settings {
         ssl_cert: vec![
             CertificateFiles {
                 certificate: "/etc/kong/a.pem".into(),
-                private_key: "/etc/kong/a.key".into(),
+                private_key: PathBuf::from("/etc/kong/a.key").into(),
             },
             CertificateFiles {
                 certificate: "/b.pem".into(),
-                private_key: "/b.key".into(),
+                private_key: PathBuf::from("/b.key").into(),
             },
         ],
         ssl_stapling_file: vec!["/etc/kong/a.der".into(), "/b.der".into()],
         ssl_protocols: TlsVersions::Tls13Only,
         client_ssl: Some(CertificateFiles {
             certificate: "/etc/kong/client.pem".into(),
-            private_key: "/etc/kong/client.key".into(),
+            private_key: PathBuf::from("/etc/kong/client.key").into(),
         }),
         lua_ssl_trusted_certificate: vec![
             TrustedCertificates::System,

@@ -177,8 +177,11 @@ impl Build<'_> {
         if has_acme && certificate.is_none() && private_key.is_none() {
             return;
         }
-        for (key, file) in [("certificate", certificate), ("private_key", private_key)] {
-            if file.is_none() {
+        for (key, is_there) in [
+            ("certificate", certificate.is_some()),
+            ("private_key", private_key.is_some()),
+        ] {
+            if !is_there {
                 self.missing_from(path, key);
             }
         }

@@ -38,6 +38,7 @@ use http::HeaderName;
 use serde::Deserialize;
 use transport::acme::{ChallengeKind, Domain, KeyKind};
 use transport::finding::Report;
+use transport::private_key::KeyReference;
 
 pub use transport::layers::Loaded;
 
@@ -156,8 +157,8 @@ pub struct ExternalAccount {
 pub struct CertificateFiles {
     /// PEM chain, leaf first.
     pub certificate: PathBuf,
-    /// PEM key of the leaf.
-    pub private_key: PathBuf,
+    /// Where the key of the leaf is.
+    pub private_key: KeyReference,
 }
 
 /// The TLS versions, and with them the cipher suites: those of rustls are all forward secret AEADs.

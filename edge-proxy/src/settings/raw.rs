@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use transport::private_key::KeyReference;
+
 use super::XffHeaderProcessing;
 
 #[derive(Deserialize)]
@@ -108,7 +110,7 @@ pub(super) enum KeyAlgorithm {
 #[derive(Deserialize)]
 pub(super) struct CertificateFiles {
     pub(super) certificate: Option<PathBuf>,
-    pub(super) private_key: Option<PathBuf>,
+    pub(super) private_key: Option<KeyReference>,
 }
 
 #[derive(Deserialize)]

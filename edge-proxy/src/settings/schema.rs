@@ -1,7 +1,7 @@
 //! Every key of the edge's node file, with its kind and its default.
 
 use transport::layers::Kind::{Dotted, List, Named, One, Table, Tables};
-use transport::layers::Scalar::{Boolean, Duration, Integer, Path, Text, Word};
+use transport::layers::Scalar::{Boolean, Duration, Integer, Path, PrivateKey, Text, Word};
 use transport::layers::{Key, Scalar};
 
 const FILE: Scalar = Path { words: &[] };
@@ -31,13 +31,13 @@ const LISTENER: &[Key] = &[
 const LISTENER_TLS: &[Key] = &[
     // Required unless there is an `acme`.
     Key::optional("certificate", One(FILE)),
-    Key::optional("private_key", One(FILE)),
+    Key::optional("private_key", One(PrivateKey)),
     Key::optional("acme", Table(ACME)),
     Key::optional(
         "additional_certificates",
         Tables(&[
             Key::required("certificate", One(FILE)),
-            Key::required("private_key", One(FILE)),
+            Key::required("private_key", One(PrivateKey)),
         ]),
     ),
     Key::or("stapling_files", List(FILE), ""),
@@ -175,7 +175,7 @@ const TARGET_GROUP: &[Key] = &[
 
 const TARGET_TLS: &[Key] = &[
     Key::optional("certificate", One(FILE)),
-    Key::optional("private_key", One(FILE)),
+    Key::optional("private_key", One(PrivateKey)),
     Key::required("trust_store", One(FILE)),
     Key::required("server_name", One(Text)),
 ];

@@ -114,7 +114,7 @@ fn lines(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
 fn files(directory: &str, name: &str) -> CertificateFiles {
     CertificateFiles {
         certificate: format!("/etc/sallyport/{directory}{name}.pem").into(),
-        private_key: format!("/etc/sallyport/{directory}{name}.key").into(),
+        private_key: PathBuf::from(format!("/etc/sallyport/{directory}{name}.key")).into(),
     }
 }
 

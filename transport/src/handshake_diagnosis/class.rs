@@ -37,6 +37,8 @@ pub enum FailureClass {
     Unsupported,
     /// The other side refused a certificate without saying why.
     Refused,
+    /// Our own private key did not sign: the token that has it is away or refuses.
+    OwnKey,
     /// No TLS, or none that both sides speak.
     Protocol,
     /// The other side went away in the middle of it.
@@ -63,7 +65,7 @@ pub enum Refuser {
 
 impl FailureClass {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownCa,
         Self::MissingIntermediate,
         Self::Expired,
@@ -78,6 +80,7 @@ impl FailureClass {
         Self::WrongKey,
         Self::Unsupported,
         Self::Refused,
+        Self::OwnKey,
         Self::Protocol,
         Self::Closed,
     ];
@@ -99,6 +102,7 @@ impl FailureClass {
             Self::WrongKey => "wrong_key",
             Self::Unsupported => "unsupported",
             Self::Refused => "refused",
+            Self::OwnKey => "own_key",
             Self::Protocol => "protocol",
             Self::Closed => "closed",
         }
@@ -204,6 +208,10 @@ impl FailureClass {
             Self::Unsupported => {
                 format!("give the {peer} another certificate; `openssl x509 -text` shows what is in it")
             }
+            Self::OwnKey => {
+                "see to the token that has our private key: whether it is there, and whether it takes the PIN"
+                    .to_owned()
+            }
             Self::Refused | Self::Protocol | Self::Closed => self.remedy_for_ours(peer),
         }
     }
@@ -222,6 +230,8 @@ impl FailureClass {
             ),
             Self::Revoked | Self::RevocationUnknown => "show another certificate than this one".to_owned(),
             Self::WrongName => format!("ask the {peer} for a name that it has"),
+            // Nobody else can be the reason.
+            Self::OwnKey => self.remedy_for_theirs(peer),
             Self::NoCertificate => format!("configure a certificate to be shown to this {peer}"),
             Self::Protocol => "compare what both sides speak: whether that port speaks TLS at all, TLS 1.2 or 1.3, and its cipher suites".to_owned(),
             Self::Closed => format!("see the log of the {peer}: it left the handshake without an alert, or fell silent in it"),

@@ -64,6 +64,8 @@ pub enum Scalar {
         /// Words that are no paths.
         words: &'static [&'static str],
     },
+    /// Where a private key is. Becomes a [`crate::private_key::KeyReference`]; paths in it are made absolute.
+    PrivateKey,
 }
 
 /// How values may be written in a file.

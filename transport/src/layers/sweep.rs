@@ -227,7 +227,7 @@ impl Sweep<'_> {
             Scalar::Integer { least, most } => value
                 .as_integer()
                 .map(|number| value::integer(number, least, most)),
-            Scalar::Text | Scalar::Word(_) | Scalar::Duration | Scalar::Path { .. } => {
+            Scalar::Text | Scalar::Word(_) | Scalar::Duration | Scalar::Path { .. } | Scalar::PrivateKey => {
                 value.as_str().map(|text| value::of(scalar, text, self.base))
             }
         };
@@ -333,7 +333,7 @@ fn wanted(scalar: Scalar) -> &'static str {
         Scalar::Boolean => "true or false",
         Scalar::Integer { .. } => "a whole number",
         Scalar::Duration => "a duration",
-        Scalar::Text | Scalar::Word(_) | Scalar::Path { .. } => "text",
+        Scalar::Text | Scalar::Word(_) | Scalar::Path { .. } | Scalar::PrivateKey => "text",
     }
 }
 
@@ -342,12 +342,12 @@ fn spelled(scalar: Scalar, value: &toml_edit::Value) -> Option<String> {
     match scalar {
         Scalar::Boolean | Scalar::Integer { .. } => None,
         Scalar::Duration => Some("write it as text with a unit, such as \"30s\"".to_owned()),
-        Scalar::Text | Scalar::Word(_) | Scalar::Path { .. }
+        Scalar::Text | Scalar::Word(_) | Scalar::Path { .. } | Scalar::PrivateKey
             if value.is_array() || value.is_inline_table() =>
         {
             None
         }
-        Scalar::Text | Scalar::Word(_) | Scalar::Path { .. } => {
+        Scalar::Text | Scalar::Word(_) | Scalar::Path { .. } | Scalar::PrivateKey => {
             Some(format!("put it in quotes: \"{}\"", value.to_string().trim()))
         }
     }

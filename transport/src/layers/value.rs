@@ -6,6 +6,7 @@ use std::time::Duration;
 use figment::value::{Dict, Empty, Tag, Value};
 
 use super::schema::{Key, Kind, Scalar};
+use crate::private_key::KeyReference;
 
 /// Why a text is no value of its key; the text of a finding.
 pub(super) type Refusal = String;
@@ -47,6 +48,7 @@ pub(super) fn of(scalar: Scalar, text: &str, base: &Path) -> Result<Value, Refus
         },
         Scalar::Duration => duration(text),
         Scalar::Path { words } => path(text, words, base),
+        Scalar::PrivateKey => private_key(text, base),
     }
 }
 
@@ -142,11 +144,26 @@ fn path(text: &str, words: &[&str], base: &Path) -> Result<Value, Refusal> {
     }
 }
 
-/// What somebody wrote, for a message: in backquotes, cut, and not at all where it may be PEM.
+/// A reference in the form that [`KeyReference`] is made of, once it is known to be one.
+fn private_key(text: &str, base: &Path) -> Result<Value, Refusal> {
+    KeyReference::parse(text, base)?;
+    let Some(directory) = base.to_str() else {
+        return Err("lies in a directory whose name is not UTF-8".to_owned());
+    };
+    Ok(Value::from(Dict::from([
+        ("reference".to_owned(), Value::from(text)),
+        ("base".to_owned(), Value::from(directory)),
+    ])))
+}
+
+/// What somebody wrote, for a message: in backquotes, cut, and not at all where it may be PEM or hold a PIN.
 pub fn quoted(text: &str) -> String {
     const MOST: usize = 80;
     if text.contains("-----BEGIN") {
         return "the PEM text (not shown)".to_owned();
+    }
+    if text.contains("pin-value") {
+        return "the text with a PIN in it (not shown)".to_owned();
     }
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("`{}…`", &text[..end]),
@@ -261,6 +278,10 @@ mod tests {
         assert_eq!(
             quoted("-----BEGIN PRIVATE KEY-----\nMC4"),
             "the PEM text (not shown)"
+        );
+        assert_eq!(
+            quoted("pkcs11:object=a?pin-value=1234"),
+            "the text with a PIN in it (not shown)"
         );
         assert_eq!(quoted(&"x".repeat(200)), format!("`{}…`", "x".repeat(80)));
         assert_eq!(quoted("a"), "`a`");

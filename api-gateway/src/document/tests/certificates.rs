@@ -113,9 +113,24 @@ fn a_key_belongs_to_its_certificate() {
             format!("cert: {cert}, key: nonsense"),
             vec!["key: invalid key: the text holds no private key"],
         ),
+        (format!("cert: {cert}, key: '{{vault://env/key}}'"), vec![]),
+        ("cert: '{vault://env/cert}', key: 'env:KEY'".to_owned(), vec![]),
         (
-            format!("cert: {cert}, key: '{{vault://env/key}}'"),
-            vec!["key: vault references are not supported yet"],
+            format!("cert: {cert}, key: '{{vault://hcv/key}}'"),
+            vec!["key: vault references other than {vault://env/NAME} are not supported"],
+        ),
+        (
+            "cert: 'env:CERT', key: 'env:a b'".to_owned(),
+            vec![
+                "cert: invalid certificate: the text holds no certificate",
+                "key: the reference names no environment variable behind env:; a name has letters, digits and `_`",
+            ],
+        ),
+        (
+            format!("cert: {cert}, key: 'PKCS11:object=a?module-path=/tmp/evil.so&pin-value=1'"),
+            vec![
+                "key: `module-path` would load a library into the gateway, which a document may not do; write module-name=NAME, for a PKCS#11 module that is installed on this machine",
+            ],
         ),
     ] {
         let found = of(&format!("certificates: [{{{fields}}}]"));
