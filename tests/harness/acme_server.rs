@@ -2,9 +2,10 @@
 //! the test are.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use certs::{Authority, Leaf};
 use rustix::process::Signal;
@@ -113,6 +114,7 @@ impl AcmePlan {
             command.args(["-management", &told.to_string()]);
             Files::new().start(command, "pebble", &[told])
         };
+        wait_for_answer(names);
         let files = Files::new();
         let authority = Authority::root("The Server's Own").unwrap();
         let ca = files.write("ca.pem", &authority.pem()).into();
@@ -158,6 +160,22 @@ impl AcmePlan {
             doors: doors.ip(),
         }
     }
+}
+
+/// Asks a name server until it says something: its other port is open before this one.
+fn wait_for_answer(names: SocketAddr) {
+    // The address of `a.test` (RFC 1035 §4.1), recursion desired.
+    const QUESTION: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
+    let socket = UdpSocket::bind((IpAddr::from([127, 0, 0, 1]), 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let asked = (0..300).find(|_| {
+        let sent = socket.send_to(QUESTION, names);
+        sent.is_ok()
+            && socket
+                .recv(&mut [0; 512])
+                .is_ok_and(|length| length > QUESTION.len())
+    });
+    assert!(asked.is_some(), "nobody answers at {names}");
 }
 
 impl AcmeServer {

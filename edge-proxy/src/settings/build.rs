@@ -180,6 +180,18 @@ impl Build<'_> {
         }
     }
 
+    /// The same, in the words for a key that its table always must have.
+    pub(super) fn missing_from(&mut self, table: &str, key: &str) {
+        let path = format!("{table}.{key}");
+        if !self.merged.is_spoiled(&path) {
+            self.error(
+                "missing-key",
+                &path,
+                format!("`{path}` is missing from `{table}`"),
+            );
+        }
+    }
+
     pub(super) fn is_written(&self, path: &str) -> bool {
         self.merged.origins.is_written(path)
     }

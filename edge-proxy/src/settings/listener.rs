@@ -115,6 +115,8 @@ impl Build<'_> {
         tls: Option<raw::ListenerTls>,
         mutual_authentication: raw::MutualAuthentication,
     ) -> Option<ListenerProtocol> {
+        // Its defaults are there in any case.
+        let tls = tls.filter(|tls| tls.shows_something() || self.is_written(&format!("{path}.tls")));
         if tls.is_none() {
             self.missing(
                 &format!("{path}.tls"),
@@ -182,10 +184,7 @@ impl Build<'_> {
             ("private_key", private_key.is_some()),
         ] {
             if !is_there {
-                self.missing(
-                    &format!("{path}.{key}"),
-                    "a listener that speaks https shows a certificate, unless it has an `acme`",
-                );
+                self.missing_from(path, key);
             }
         }
     }

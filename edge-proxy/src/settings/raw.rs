@@ -62,6 +62,17 @@ pub(super) struct ListenerTls {
     pub(super) acme: Option<Acme>,
 }
 
+impl ListenerTls {
+    /// Whether a key of it says what is shown.
+    pub(super) fn shows_something(&self) -> bool {
+        let CertificateFiles {
+            certificate,
+            private_key,
+        } = &self.files;
+        certificate.is_some() || private_key.is_some() || self.acme.is_some()
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct Acme {
     pub(super) directory_url: Option<String>,

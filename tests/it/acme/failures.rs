@@ -1,8 +1,10 @@
 //! What fails is tried again later and later, over reloads and restarts; what was shown stays.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use certs::{Authority, Leaf};
 use harness::acme_server::AcmePlan;
+use harness::servers::{Files, own_address};
 use harness::stack::eventually;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -115,5 +117,48 @@ async fn a_name_that_the_server_refuses_takes_nothing_from_the_others() {
         shown(&server, "www.refused.test"),
         None,
         "no certificate, no handshake"
+    );
+}
+
+/// As whoever is in front of a large ACME server answers when it is asked too often; pebble has no limits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_asks_to_be_left_alone_is_left_alone() {
+    let server = AcmePlan::new().start();
+    let (files, address) = (Files::new(), own_address(5));
+    let authority = Authority::root("Busy Root").unwrap();
+    let own = authority.issue(Leaf::server("busy").ip(address.ip())).unwrap();
+    let ((certificate, key), ca) = (files.pair("busy", &own), files.write("ca.pem", &authority.pem()));
+    let http = format!(
+        "server {{ listen {address} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; \
+         location / {{ add_header Retry-After 3600 always; return 429; }} }}"
+    );
+    let _busy = files.nginx(&http, &[address]);
+    let door = Door::of(Tier::Edge, &server, "a.acme.test", "http-01").await;
+    door.change(
+        "edge.toml",
+        &server.directory(),
+        &format!("https://{address}/dir"),
+    );
+    door.change("edge.toml", &server.ca(), &ca);
+    let program = door.start();
+    let told = failures(&door, &program, 1).await;
+    let error = told["last_error"].as_str().unwrap();
+    assert!(error.contains("answered 429 Too Many Requests"), "{error}");
+    let metrics = door.metrics(&program).await;
+    let next = "edge_proxy_acme_next_order_seconds{domain=\"a.acme.test\"} ";
+    let next: u64 = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(next))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!(
+        (3500..3700).contains(&(next - now)),
+        "an hour and not two seconds: {}",
+        next - now
     );
 }

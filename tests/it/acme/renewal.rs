@@ -9,7 +9,7 @@ use super::{Door, Tier, fetch, served, shown};
 async fn the_new_certificate_is_shown_without_a_reload() {
     for (tier, challenge) in [(Tier::Gateway, "http-01"), (Tier::Edge, "tls-alpn-01")] {
         // Renewed when two thirds of its life are over.
-        let server = AcmePlan::new().valid_for(12).start();
+        let server = AcmePlan::new().valid_for(18).start();
         let domain = "short.acme.test";
         let door = Door::of(tier, &server, domain, challenge).await;
         let program = door.start();
