@@ -248,7 +248,29 @@ impl Rejection {
         match self {
             Self::Credential(refused) => Some(&refused.challenge),
             Self::Token(refused) => refused.challenge.as_ref(),
-            _ => None,
+            Self::BadRequest(_)
+            | Self::MethodNotAllowed
+            | Self::HeaderTooLarge
+            | Self::BodyTooLarge
+            | Self::ClientStalled(_)
+            | Self::NoRoute
+            | Self::NoService
+            | Self::HttpsRequired(_)
+            | Self::Misdirected
+            | Self::CertificateMissing
+            | Self::HeaderUntrustedSource
+            | Self::HeaderMalformed(_)
+            | Self::CertificateRefused(_)
+            | Self::IdentityAmbiguous(_)
+            | Self::ConsumerNotFound { .. }
+            | Self::AnonymousMissing { .. }
+            | Self::AclUnauthenticated
+            | Self::AclDenied
+            | Self::AddressDenied { .. }
+            | Self::Terminated(_)
+            | Self::NoTarget
+            | Self::UnaskedUpgrade
+            | Self::Upstream(_) => None,
         }
     }
 
