@@ -6,7 +6,7 @@ use harness::stack::{Plan, Stack};
 use serde_json::{Value, json};
 
 /// One route, `/orders`, whose plugin has these fields beside the issuer.
-fn plan(issuer: &Issuer, fields: &str, further: &str) -> Plan {
+pub(crate) fn plan(issuer: &Issuer, fields: &str, further: &str) -> Plan {
     let url = issuer.url();
     Stack::reading(format!(
         "_format_version: '3.0'
@@ -49,7 +49,7 @@ async fn started(issuer: &Issuer, fields: &str) -> Stack {
     plan(issuer, fields, "").start().await
 }
 
-async fn with_token(stack: &Stack, token: &str) -> Answer {
+pub(crate) async fn with_token(stack: &Stack, token: &str) -> Answer {
     let call = stack.gateway_http().get("/orders");
     call.header("authorization", &format!("Bearer {token}")).await
 }
