@@ -55,6 +55,7 @@ mod last_word;
 mod load;
 mod misdirected;
 mod names_to_consumers;
+mod oauth_provider;
 mod other_doors;
 mod own_authorities;
 mod pair;

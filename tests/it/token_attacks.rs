@@ -194,8 +194,7 @@ async fn forged_tokens_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_public_key_is_no_secret() {
     let issuer = Issuer::start(1);
-    let secret = "fields: client_id: [gateway]; client_secret: [secret]";
-    let (_, client) = secret.split_once(": ").unwrap();
+    let client = "client_id: [gateway]; client_secret: [secret]";
     for fields in [
         "leeway: 0".to_owned(),
         client.to_owned(),
@@ -279,6 +278,7 @@ services:
     let stack = Stack::reading(document)
         .file("provider.pem", issuer.authority_pem() + &other.authority_pem())
         .gateway("lua_ssl_trusted_certificate", "pki/provider.pem")
+        .gateway("revocation_lists", "")
         .without_edge()
         .start()
         .await;

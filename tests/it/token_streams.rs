@@ -63,15 +63,14 @@ async fn streams_end_with_their_token() {
     let stack = started(&issuer, "consumer_claim: [azp]").await;
     let client = stack.gateway_http();
     let (short, long) = (issuer.token(&json!({"exp": now() + 3})), issuer.token(&json!({})));
-    let ending = [answer(&client, &short).await, tunnel(&client, &short).await];
+    let (ending, mut closing) = (answer(&client, &short).await, tunnel(&client, &short).await);
     let mut lasting = [answer(&client, &long).await, tunnel(&client, &long).await];
     eventually("the end of the token", async || {
         (with_token(&stack, &short).await.status == 401).then_some(())
     })
     .await;
-    for stream in ending {
-        is_cut_off(stream).await;
-    }
+    is_cut_off(ending).await;
+    read_to_the_end(&mut *closing).await;
     for stream in &mut lasting {
         goes_on(stream).await;
     }
@@ -86,14 +85,13 @@ async fn a_reload_ends_what_it_no_longer_admits_and_nothing_else() {
         issuer.token(&json!({})),
         issuer.token(&json!({"scope": "orders:read orders:write"})),
     );
-    let ending = [answer(&client, &reader).await, tunnel(&client, &reader).await];
+    let (ending, mut closing) = (answer(&client, &reader).await, tunnel(&client, &reader).await);
     let mut lasting = [answer(&client, &writer).await, tunnel(&client, &writer).await];
     stack.reload_gateway().await;
     stack.change("kong.yaml", "['orders:read']", "['orders:write']");
     stack.reload_gateway().await;
-    for stream in ending {
-        is_cut_off(stream).await;
-    }
+    is_cut_off(ending).await;
+    read_to_the_end(&mut *closing).await;
     for stream in &mut lasting {
         goes_on(stream).await;
     }
