@@ -15,6 +15,7 @@ use tracing::error;
 use transport::doctor;
 use transport::finding::Report;
 use transport::probe;
+use transport::report_form;
 use transport::telemetry::{self, LogFormat};
 
 /// Exit code of a command that ran and found something wrong.
@@ -43,6 +44,7 @@ declarative document.";
 const EXAMPLES: &str = "\
 Examples:
   api-gateway check --config gateway.toml        every problem at once, with file, line and column
+  api-gateway check --config gateway.toml --format sarif > check.sarif
   api-gateway run --config gateway.toml          serve until SIGTERM; SIGHUP reads the configuration again
   KONG_PROXY_LISTEN=127.0.0.1:8000 KONG_DECLARATIVE_CONFIG=kong.yaml api-gateway run
   curl -s http://127.0.0.1:8007/status           what is in force
@@ -59,9 +61,8 @@ enum Action {
     Check {
         #[command(flatten)]
         node: NodeFile,
-        /// Print an array of {severity, code, file, line, column, path, message, fix}
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: report_form::Arguments,
     },
     /// Tell what would become of a request and why, line by line, without sending it anywhere
     ///
@@ -127,7 +128,7 @@ fn main() -> ExitCode {
     }
     match command.action {
         Action::Run(node) => run(node.inputs()),
-        Action::Check { node, json } => check(&node.inputs(), json),
+        Action::Check { node, form } => check(&node.inputs(), form),
         Action::Explain { node, arguments } => explain(&node.inputs(), &arguments),
         Action::Health(node) => health(&node.inputs()),
         Action::Doctor { node, arguments } => doctor(&node.inputs(), &arguments),
@@ -138,14 +139,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(inputs: &Inputs, json: bool) -> ExitCode {
+fn check(inputs: &Inputs, form: report_form::Arguments) -> ExitCode {
     let (_, report) = inputs.load(1);
-    let text = if json {
-        format!("{:#}", report.json())
-    } else {
-        report.to_string()
-    };
-    if writeln!(io::stdout(), "{}", text.trim_end()).is_err() || report.has_errors() {
+    let directory = std::env::current_dir().unwrap_or_default();
+    let text = form.print(&report, &api_gateway::rules::TOOL, &directory);
+    if writeln!(io::stdout(), "{text}").is_err() || report.has_errors() {
         return ExitCode::from(FAILED);
     }
     ExitCode::SUCCESS

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::openid_connect::possession;
 use super::scope::Scopes;
 use super::{Configured, Plugin};
+use crate::consumer::{Consumer, ConsumerKey};
 use crate::exchange::Exchange;
 use crate::onlooker::Onlooker;
 use crate::rejection::Rejection;
@@ -57,15 +58,17 @@ impl Slot {
         }
     }
 
-    /// The configuration at this plugin's turn, with the consumer known by then.
-    fn choose(&self, exchange: &Exchange<'_>) -> Option<&Configured> {
+    /// The configuration for a caller.
+    pub fn for_caller(&self, caller: Option<(ConsumerKey, &Consumer)>) -> Option<&Configured> {
         match &self.configuration {
             Configuration::Same(configured) => Some(configured),
-            Configuration::ByCaller(scopes) => {
-                let caller = exchange.caller.consumer.zip(exchange.consumer());
-                scopes.choose(caller).map(AsRef::as_ref)
-            }
+            Configuration::ByCaller(scopes) => scopes.choose(caller).map(AsRef::as_ref),
         }
+    }
+
+    /// The configuration at this plugin's turn, with the consumer known by then.
+    fn choose(&self, exchange: &Exchange<'_>) -> Option<&Configured> {
+        self.for_caller(exchange.caller.consumer.zip(exchange.consumer()))
     }
 }
 
