@@ -1,5 +1,7 @@
 //! Holes in the chain of one route: who is judged, by when, and who stands for whom.
 
+use std::collections::HashSet;
+
 use transport::finding::Finding;
 
 use super::duty::{Authentication, Duty, Evidence};
@@ -31,7 +33,8 @@ fn check_order(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     for turn in &site.turns {
         match &turn.duty {
             Duty::Authenticates(_) => return,
-            Duty::Other => {}
+            // That has a check of its own.
+            Duty::JudgesTogether(_) | Duty::Other => {}
             Duty::Judges(_) => {
                 let later = site
                     .turns
@@ -67,6 +70,7 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     let mut found: Option<(&Turn<'_>, &Authentication<'_>, Option<&Turn<'_>>)> = None;
     let mut overlooked: Vec<(&Turn<'_>, &Turn<'_>)> = Vec::new();
     let mut judges: Option<&Turn<'_>> = None;
+    let together = judged_together(site);
     for turn in &site.turns {
         match &turn.duty {
             Duty::Authenticates(own) if own.finds_consumers => {
@@ -74,6 +78,7 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                     Some((_, earlier, _)) if !own.overrules(earlier) => continue,
                     // Whoever has none may come too: nothing rests on this one.
                     Some((_, earlier, _)) if !earlier.is_required() => {}
+                    Some((earlier, _, None)) if together.contains(earlier.name()) => {}
                     Some((earlier, _, None)) => overlooked.push((earlier, turn)),
                     Some((_, _, Some(_))) | None => {}
                 }
@@ -85,12 +90,13 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                     *judged = Some(turn);
                 }
             }
-            Duty::Authenticates(_) | Duty::Other => {}
+            Duty::Authenticates(_) | Duty::JudgesTogether(_) | Duty::Other => {}
         }
     }
     let Some(judge) = judges else { return };
     if let Some((last, own, None)) = found
         && own.is_required()
+        && !together.contains(last.name())
         && site
             .turns
             .iter()
@@ -122,13 +128,26 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                 survey.at(earlier.entity.place),
             );
             let fix = format!(
-                "judge the first by a clone between the two: acl_{}",
+                "judge both together by `principals`, or the first by a clone between the two: acl_{}",
                 earlier.entity.name.priority.saturating_sub(5)
             );
             let origin = survey.compilation.at(judge.entity.place);
             Finding::warning(CODE, origin, judge.path("allow"), message).with_fix(fix)
         });
     }
+}
+
+/// The plugins whose principals a `principals` judges: by their groups, or by what they have in common with others.
+fn judged_together<'s>(site: &'s Site<'_>) -> HashSet<&'s str> {
+    let mut judged = HashSet::new();
+    for turn in &site.turns {
+        if let Duty::JudgesTogether(config) = &turn.duty {
+            let bound = config.require.iter().filter(|_| config.same.is_some());
+            judged.extend(bound.map(|name| name.value.as_str()));
+            judged.extend(config.allow.iter().map(|allowed| allowed.plugin.value.as_str()));
+        }
+    }
+    judged
 }
 
 /// Who stands for others at an `acl`.
@@ -173,7 +192,7 @@ fn check_fallbacks(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                     });
                 }
             }
-            Duty::Other => {}
+            Duty::JudgesTogether(_) | Duty::Other => {}
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::document::plugin::acl::AclConfig;
 use crate::document::plugin::certificate_auth::{CertificateAuth, ConsumerBy};
 use crate::document::plugin::named_consumer::NamedConsumer;
 use crate::document::plugin::openid_connect::{self, OpenIdConnectConfig};
+use crate::document::plugin::principals::PrincipalsConfig;
 use crate::document::{self, Located, PluginConfig};
 
 /// What a plugin does.
@@ -14,6 +15,8 @@ pub(super) enum Duty<'d> {
     Authenticates(Authentication<'d>),
     /// It judges groups.
     Judges(&'d AclConfig),
+    /// It judges several whom others have found, each by its own groups, and whether they belong together.
+    JudgesTogether(&'d PrincipalsConfig),
     /// Neither.
     Other,
 }
@@ -69,6 +72,7 @@ impl<'d> Duty<'d> {
             PluginConfig::KeyAuth(config) => Self::credential(Evidence::Key, config.anonymous.as_ref()),
             PluginConfig::MtlsAuth(config) => Self::certificate(&config.auth, Evidence::Socket),
             PluginConfig::OpenIdConnect(config) => Self::token(config),
+            PluginConfig::Principals(config) => Self::JudgesTogether(config),
             PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::RequestTermination(_) => Self::Other,
@@ -109,7 +113,7 @@ impl<'d> Duty<'d> {
     pub(super) fn authentication(&self) -> Option<&Authentication<'d>> {
         match self {
             Self::Authenticates(authentication) => Some(authentication),
-            Self::Judges(_) | Self::Other => None,
+            Self::Judges(_) | Self::JudgesTogether(_) | Self::Other => None,
         }
     }
 }

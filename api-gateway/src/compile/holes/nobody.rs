@@ -68,7 +68,7 @@ fn check_groups(survey: &Survey<'_>, tally: &mut Tally) {
                     let known = judges.entry(turn.entity.place);
                     known.or_insert(Judge { turn, is_open: false }).is_open |= is_open;
                 }
-                Duty::Other => {}
+                Duty::JudgesTogether(_) | Duty::Other => {}
             }
         }
     }

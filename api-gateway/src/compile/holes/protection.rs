@@ -78,6 +78,10 @@ impl Protection {
                     is_judged = true;
                     allows |= matches!(config.rule, AclRule::Allow(_));
                 }
+                Duty::JudgesTogether(_) => {
+                    is_judged = true;
+                    allows = true;
+                }
                 Duty::Other => {}
             }
         }

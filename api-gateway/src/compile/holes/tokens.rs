@@ -29,6 +29,7 @@ pub(super) fn check(survey: &Survey<'_>, tally: &mut Tally) {
             | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
         }
     }
