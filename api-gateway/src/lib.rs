@@ -6,7 +6,7 @@
 //! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
 //! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses, [`balancer`] sends |
 //! | who it is | [`identity`] (of a connection, of a certificate), [`credential`] (of keys and passwords), [`token`], [`consumer`], [`exchange`] |
-//! | for operators | [`status`] |
+//! | for operators | [`status`], [`rules`], [`explain`] by way of [`onlooker`] |
 
 pub mod balancer;
 pub mod compile;
@@ -15,6 +15,7 @@ pub mod credential;
 pub mod document;
 pub mod error_body;
 pub mod exchange;
+pub mod explain;
 pub mod gateway;
 pub mod handshake;
 mod host;
@@ -27,6 +28,7 @@ pub mod proxy;
 pub mod query;
 pub mod rejection;
 pub mod router;
+pub mod rules;
 pub mod secret;
 mod self_signed;
 pub mod settings;

@@ -32,6 +32,12 @@ pub struct Loaded {
 impl Inputs {
     /// Reads and compiles everything. There is a result only if no finding is an error.
     pub fn load(&self, generation: u64) -> (Option<Loaded>, Report) {
+        let (loaded, report) = self.load_with_document(generation);
+        (loaded.map(|(loaded, _)| loaded), report)
+    }
+
+    /// The same, with the document that it was compiled from: for whoever asks for lines.
+    pub fn load_with_document(&self, generation: u64) -> (Option<(Loaded, Document)>, Report) {
         let now = UnixTime::now();
         let (node, mut report) = Settings::load(self.file.as_deref(), &self.environment);
         let Some(node) = node else { return (None, report) };
@@ -56,10 +62,11 @@ impl Inputs {
         }
         let loaded = snapshot.map(|mut snapshot| {
             snapshot.warnings = report.iter().cloned().collect();
-            Loaded {
+            let loaded = Loaded {
                 settings: node.settings,
                 snapshot,
-            }
+            };
+            (loaded, read.document)
         });
         (loaded, report)
     }

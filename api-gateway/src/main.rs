@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use api_gateway::explain::{self, NoExplanation};
 use api_gateway::gateway::Gateway;
 use api_gateway::load::Inputs;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -14,10 +15,13 @@ use tracing::error;
 use transport::doctor;
 use transport::finding::Report;
 use transport::probe;
+use transport::report_form;
 use transport::telemetry::{self, LogFormat};
 
 /// Exit code of a command that ran and found something wrong.
 const FAILED: u8 = 1;
+/// Exit code of a command that was not told what it needs.
+const USAGE: u8 = 2;
 
 #[derive(Parser)]
 #[command(name = "api-gateway", version, about, long_about = LONG_ABOUT, after_help = EXAMPLES)]
@@ -40,9 +44,11 @@ declarative document.";
 const EXAMPLES: &str = "\
 Examples:
   api-gateway check --config gateway.toml        every problem at once, with file, line and column
+  api-gateway check --config gateway.toml --format sarif > check.sarif
   api-gateway run --config gateway.toml          serve until SIGTERM; SIGHUP reads the configuration again
   KONG_PROXY_LISTEN=127.0.0.1:8000 KONG_DECLARATIVE_CONFIG=kong.yaml api-gateway run
   curl -s http://127.0.0.1:8007/status           what is in force
+  api-gateway explain --config gateway.toml --cert alice.pem GET https://api.example.com/orders
   api-gateway doctor --config gateway.toml       which handshakes failed, why, and what to do
   api-gateway doctor --connect orders.internal:443 --trust ca.pem --cert me.pem --key me.key
   RUST_LOG=debug api-gateway run …               what happens below the request log";
@@ -55,9 +61,19 @@ enum Action {
     Check {
         #[command(flatten)]
         node: NodeFile,
-        /// Print an array of {severity, code, file, line, column, path, message, fix}
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: report_form::Arguments,
+    },
+    /// Tell what would become of a request and why, line by line, without sending it anywhere
+    ///
+    /// It is the request path's own code: the route chosen and the runners-up, each plugin in order with what it saw and
+    /// decided, what the upstream would get and what the client. Exits with 0 if it could be told, whatever the verdict;
+    /// --expect makes another verdict 1.
+    Explain {
+        #[command(flatten)]
+        node: NodeFile,
+        #[command(flatten)]
+        arguments: Box<explain::Arguments>,
     },
     /// Ask the running gateway's own /status/ready; exits with 0 if it is ready. For containers without a shell
     Health(NodeFile),
@@ -103,14 +119,17 @@ impl NodeFile {
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    if let Err(error) = telemetry::init(command.log_format) {
+    // Of an explanation a log would tell as if it had happened.
+    let has_a_log = !matches!(command.action, Action::Explain { .. });
+    if has_a_log && let Err(error) = telemetry::init(command.log_format) {
         // Without a log there is still standard error.
         let _ = writeln!(io::stderr(), "cannot start the log: {error}");
         return ExitCode::from(FAILED);
     }
     match command.action {
         Action::Run(node) => run(node.inputs()),
-        Action::Check { node, json } => check(&node.inputs(), json),
+        Action::Check { node, form } => check(&node.inputs(), form),
+        Action::Explain { node, arguments } => explain(&node.inputs(), &arguments),
         Action::Health(node) => health(&node.inputs()),
         Action::Doctor { node, arguments } => doctor(&node.inputs(), &arguments),
         Action::Completions { shell } => {
@@ -120,17 +139,33 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(inputs: &Inputs, json: bool) -> ExitCode {
+fn check(inputs: &Inputs, form: report_form::Arguments) -> ExitCode {
     let (_, report) = inputs.load(1);
-    let text = if json {
-        format!("{:#}", report.json())
-    } else {
-        report.to_string()
-    };
-    if writeln!(io::stdout(), "{}", text.trim_end()).is_err() || report.has_errors() {
+    let directory = std::env::current_dir().unwrap_or_default();
+    let text = form.print(&report, &api_gateway::rules::TOOL, &directory);
+    if writeln!(io::stdout(), "{text}").is_err() || report.has_errors() {
         return ExitCode::from(FAILED);
     }
     ExitCode::SUCCESS
+}
+
+fn explain(inputs: &Inputs, arguments: &explain::Arguments) -> ExitCode {
+    match arguments.explain(inputs) {
+        Ok(explanation) => {
+            let written = writeln!(io::stdout(), "{}", explanation.text.trim_end());
+            if written.is_err() || !explanation.is_as_expected {
+                return ExitCode::from(FAILED);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            let _ = writeln!(io::stderr(), "{}", problem.to_string().trim_end());
+            match problem {
+                NoExplanation::Question(_) => ExitCode::from(USAGE),
+                NoExplanation::Configuration(_) => ExitCode::from(FAILED),
+            }
+        }
+    }
 }
 
 fn print_report(report: &Report) {

@@ -7,6 +7,7 @@ mod jwt;
 mod token;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::StatusCode;
 use transport::certificate_error::CertificateError;
@@ -14,6 +15,7 @@ use transport::forwarded_cert::DecodeError;
 use transport::upstream::UpstreamError;
 
 use crate::identity::IdentityError;
+use crate::plugin::principals::PrincipalsDiffer;
 use crate::plugin::request_termination::Termination;
 
 pub use self::credential::{CredentialFault, CredentialRefused};
@@ -89,6 +91,21 @@ pub enum Rejection {
     /// `acl`: the wrong groups.
     #[error("You cannot consume this service")]
     AclDenied,
+    /// `principals`: one of those that it requires was not authenticated.
+    #[error("You cannot consume this service")]
+    PrincipalMissing {
+        /// The plugin that should have.
+        plugin: Arc<str>,
+    },
+    /// `principals`: those that it requires do not belong together.
+    #[error("You cannot consume this service")]
+    PrincipalsDiffer(#[source] PrincipalsDiffer),
+    /// `principals`: one of them is in the wrong groups.
+    #[error("You cannot consume this service")]
+    PrincipalDenied {
+        /// The plugin that authenticated it.
+        plugin: Arc<str>,
+    },
     /// `ip-restriction`: the wrong address.
     #[error("{message}")]
     AddressDenied {
@@ -207,7 +224,10 @@ impl Rejection {
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::Token(refused) => refused.fault.status(),
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::AclDenied => StatusCode::FORBIDDEN,
+            Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. } => StatusCode::FORBIDDEN,
             Self::AddressDenied { status, .. } => *status,
             Self::Terminated(answer) => answer.status,
             Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
@@ -235,7 +255,9 @@ impl Rejection {
             Self::Credential(refused) => refused.fault.reason(),
             Self::Token(refused) => refused.fault.reason(),
             Self::AclUnauthenticated => "acl_unauthenticated",
-            Self::AclDenied => "acl_denied",
+            Self::AclDenied | Self::PrincipalDenied { .. } => "acl_denied",
+            Self::PrincipalMissing { .. } => "principal_missing",
+            Self::PrincipalsDiffer(_) => "principals_differ",
             Self::AddressDenied { .. } => "address_denied",
             Self::Terminated(_) => "request_terminated",
             Self::NoTarget | Self::UnaskedUpgrade => "upstream_unreachable",
@@ -245,33 +267,13 @@ impl Rejection {
 
     /// `WWW-Authenticate`: how to do better.
     pub fn challenge(&self) -> Option<&http::HeaderValue> {
-        match self {
-            Self::Credential(refused) => Some(&refused.challenge),
-            Self::Token(refused) => refused.challenge.as_ref(),
-            Self::BadRequest(_)
-            | Self::MethodNotAllowed
-            | Self::HeaderTooLarge
-            | Self::BodyTooLarge
-            | Self::ClientStalled(_)
-            | Self::NoRoute
-            | Self::NoService
-            | Self::HttpsRequired(_)
-            | Self::Misdirected
-            | Self::CertificateMissing
-            | Self::HeaderUntrustedSource
-            | Self::HeaderMalformed(_)
-            | Self::CertificateRefused(_)
-            | Self::IdentityAmbiguous(_)
-            | Self::ConsumerNotFound { .. }
-            | Self::AnonymousMissing { .. }
-            | Self::AclUnauthenticated
-            | Self::AclDenied
-            | Self::AddressDenied { .. }
-            | Self::Terminated(_)
-            | Self::NoTarget
-            | Self::UnaskedUpgrade
-            | Self::Upstream(_) => None,
+        if let Self::Credential(refused) = self {
+            return Some(&refused.challenge);
         }
+        if let Self::Token(refused) = self {
+            return refused.challenge.as_ref();
+        }
+        None
     }
 
     /// How it is written.
@@ -293,6 +295,9 @@ impl Rejection {
             | Self::Credential(_)
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. } => Form::Negotiated,
             Self::BadRequest(_)
             | Self::MethodNotAllowed
@@ -331,6 +336,9 @@ impl Rejection {
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. }
             | Self::Terminated(_)
             | Self::UnaskedUpgrade
@@ -355,6 +363,14 @@ impl Rejection {
         if let Self::AnonymousMissing { name } = self {
             return Some(format!(
                 "anonymous consumer {name} is configured but does not exist"
+            ));
+        }
+        if let Self::PrincipalMissing { plugin } = self {
+            return Some(format!("'{plugin}' has authenticated nobody"));
+        }
+        if let Self::PrincipalDenied { plugin } = self {
+            return Some(format!(
+                "whom '{plugin}' authenticated is in none of the groups that may pass"
             ));
         }
         std::error::Error::source(self).map(ToString::to_string)

@@ -4,7 +4,8 @@
 //! | code | says |
 //! |---|---|
 //! | `certificate-unusable` | a certificate or a key cannot be read, or they are no pair |
-//! | `certificate-expired` (warning) | what we would show is past its `notAfter`, or before its `notBefore` |
+//! | `certificate-expired` (warning) | a certificate that we show or trust is past its `notAfter`, or before its `notBefore` |
+//! | `expires-soon` (warning) | one of them, or a list, has less than 30 days left |
 //! | `certificate-nameless` | an additional certificate has no DNS name that SNI could pick it by |
 //! | `stapling-file-unusable` | an OCSP response cannot be read |
 //! | `not-stapled` (warning) | an OCSP response is stale, wrong, or about no certificate that is shown |
@@ -23,9 +24,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::CertifiedKey;
-use transport::certificate::{Certificate, iso8601};
+use transport::certificate::Certificate;
+use transport::expiry::{Batch, Role};
 use transport::finding::Finding;
 use transport::layers::Loaded;
 use transport::lines::Destination;
@@ -147,31 +149,25 @@ impl Compiler<'_> {
         let key = pem::private_key(private_key)
             .map_err(|error| self.error("certificate-unusable", &key_at, error.to_string()));
         let (chain, key) = (chain.ok()?, key.ok()?);
-        if let Some(leaf) = chain.first() {
-            self.own_certificate(&certificate_at, certificate, leaf.clone().into_owned());
-        }
+        self.judge_dates(&certificate_at, certificate, (Role::Shown, &chain));
         pem::certified_key(chain, key, &certificate.display().to_string())
             .map_err(|error| self.error("certificate-unusable", &key_at, error.to_string()))
             .ok()
     }
 
-    /// Warns of a certificate that nobody would accept today.
-    fn own_certificate(&mut self, path: &str, file: &Path, der: rustls::pki_types::CertificateDer<'static>) {
-        let Ok(leaf) = Certificate::parse(der) else {
-            return;
+    /// Warns of certificates whose time is over, or soon will be.
+    fn judge_dates(&mut self, path: &str, file: &Path, (role, chain): (Role, &[CertificateDer<'static>])) {
+        let parsed: Vec<Certificate> = chain
+            .iter()
+            .filter_map(|der| Certificate::parse(der.clone()).ok())
+            .collect();
+        let batch = Batch {
+            name: &file.display().to_string(),
+            origin: self.loaded.origin(path),
+            path,
+            role,
         };
-        let file = file.display();
-        let problem = if leaf.not_after() < self.now {
-            format!("{file} expired at {}", iso8601(leaf.not_after()))
-        } else if leaf.not_before() > self.now {
-            format!("{file} is not valid before {}", iso8601(leaf.not_before()))
-        } else {
-            return;
-        };
-        let origin = self.loaded.origin(path);
-        let finding = Finding::warning("certificate-expired", origin, path, problem);
-        self.findings
-            .push(finding.with_fix("whoever verifies it refuses it: install a current one"));
+        self.findings.extend(batch.judge(&parsed, self.now));
     }
 
     fn error(&mut self, code: &'static str, path: &str, message: impl Into<String>) {

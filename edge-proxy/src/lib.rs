@@ -6,7 +6,7 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | what may be written in the node file | [`settings`] |
+//! | what may be written in the node file, and what `check` can say of it | [`settings`], [`rules`] |
 //! | files read, TLS built, every problem told | [`mod@compile`], `plan` |
 //! | bind, run, stop, reload | [`edge`], `door`, `admin`, `metrics` |
 //! | a connection: handshake, certificate, end | `connection`, `client_certificate`, `standing`, `connection_log`, `negotiation`, `handshake_failure` |
@@ -19,6 +19,7 @@
 
 pub mod compile;
 pub mod edge;
+pub mod rules;
 pub mod settings;
 
 mod access_log;

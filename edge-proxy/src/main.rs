@@ -15,6 +15,7 @@ use transport::doctor;
 use transport::finding::{Report, Severity};
 use transport::layers::Loaded;
 use transport::probe;
+use transport::report_form;
 use transport::telemetry::{self, LogFormat};
 
 /// The outer door: terminates TLS as an AWS Application Load Balancer does, and originates it again, with mutual TLS,
@@ -48,9 +49,8 @@ enum Command {
     Check {
         #[command(flatten)]
         node: Node,
-        /// An array of {severity, code, file, line, column, path, message, fix} instead of lines.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: report_form::Arguments,
     },
     /// Asks a running edge on its admin listener whether it is ready: 0 if so. For containers without a shell.
     Health(Node),
@@ -124,7 +124,7 @@ fn main() -> ExitCode {
         Command::Run(node) => telemetry::init(arguments.log_format)
             .map_err(|error| error.to_string())
             .and_then(|()| run(&node.config)),
-        Command::Check { node, json } => check(&node.config, json),
+        Command::Check { node, form } => check(&node.config, form),
         Command::Health(node) => health(&node.config),
         Command::Doctor { config, arguments } => doctor(config.as_deref(), &arguments),
         Command::Completions { shell } => {
@@ -162,13 +162,10 @@ fn plan(file: &Path) -> (Option<Plan>, Report) {
     (plan.filter(|_| !report.has_errors()), report)
 }
 
-fn check(file: &Path, json: bool) -> Result<(), String> {
+fn check(file: &Path, form: report_form::Arguments) -> Result<(), String> {
     let (_, report) = plan(file);
-    let text = if json {
-        report.json().to_string()
-    } else {
-        report.to_string()
-    };
+    let directory = std::env::current_dir().unwrap_or_default();
+    let text = form.print(&report, &edge_proxy::rules::TOOL, &directory);
     writeln!(io::stdout(), "{text}").map_err(|error| format!("cannot write to stdout: {error}"))?;
     if report.has_errors() {
         Err(String::new())

@@ -78,6 +78,24 @@ pub fn sslyze<S: AsRef<str>>(address: SocketAddr, name: &str, options: &[S]) -> 
     run(command, "sslyze", Input::Whole(b""), "make tools")
 }
 
+/// Holds a SARIF log against the schema of OASIS, as SchemaStore hands it on: a line for each thing that is wrong.
+pub fn sarif_schema(log: &str) -> Said {
+    const SCRIPT: &str = r#"
+import json, pathlib, sys
+import jsonschema, requests_cache, schemastore
+store = requests_cache.CachedSession(pathlib.Path(schemastore.__file__).parent / "cache")
+url = "https://json.schemastore.org/sarif-2.1.0.json"
+schema = next(page.json() for page in store.cache.filter(valid=True, expired=True) if page.url == url)
+checker = jsonschema.Draft7Validator.FORMAT_CHECKER
+for error in jsonschema.Draft7Validator(schema, format_checker=checker).iter_errors(json.load(sys.stdin)):
+    print(error.json_path, error.message)
+"#;
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/sarif/bin/python");
+    let mut command = Command::new(python);
+    command.args(["-c", SCRIPT]);
+    run(command, "sarif", Input::Whole(log.as_bytes()), "make tools")
+}
+
 /// A script of Python's with `PyJWT`, that of `make tools`.
 pub fn pyjwt(script: &str) -> Said {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/pyjwt/bin/python");

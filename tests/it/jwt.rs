@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use harness::answer::Answer;
 use harness::client::Call;
+use harness::document::AUTHORITIES;
 use harness::stack::Stack;
 use http::Method;
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ pub(crate) async fn assert_refused(stack: &Stack, row: &str, call: Call, (text, 
     assert_eq!(line["decision"]["reason"], reason, "{row}: {line}");
 }
 
-fn assert_is(row: &str, answer: &Answer, username: &str) {
+pub(crate) fn assert_is(row: &str, answer: &Answer, username: &str) {
     assert_eq!(answer.status, 200, "{row}: {answer:?}");
     assert_eq!(
         answer.received("x-consumer-username").as_deref(),
@@ -97,16 +98,12 @@ async fn a_good_token_leads_to_its_consumer() {
     let in_header = token_of(r#"{"alg":"HS256","iss":"alice-key"}"#, "{}", SECRET.as_bytes());
     let over = alices(json!({"exp": 1}));
     for client in both(stack.gateway()) {
-        for (row, token, username) in [
-            ("alice's", &alices(json!({})), "alice@example.com"),
-            ("bob's", &bobs, "bob@example.com"),
-            ("the key in the header", &in_header, "alice@example.com"),
-            (
-                "exp is not verified unless it is asked for",
-                &over,
-                "alice@example.com",
-            ),
-        ] {
+        for (row, token, username) in table! {
+            ("alice's", &alices(json!({})), "alice@example.com");
+            ("bob's", &bobs, "bob@example.com");
+            ("the key in the header", &in_header, "alice@example.com");
+            ("exp is not verified unless it is asked for", &over, "alice@example.com");
+        } {
             let answer = client.get("/token").header("authorization", &bearer(token)).await;
             assert_is(row, &answer, username);
             assert_eq!(
@@ -146,99 +143,24 @@ async fn refusals_are_kongs_to_the_byte() {
         r#"{"iss":"alice-key"}"#,
         b"another secret that is long enough",
     );
-    let rows: Vec<(&str, String, &str, &str)> = vec![
-        (
-            "not a token",
-            "abc".to_owned(),
-            "Bad token; invalid JSON",
-            "token_malformed",
-        ),
-        (
-            "two parts",
-            "a.b".to_owned(),
-            "Bad token; invalid JSON",
-            "token_malformed",
-        ),
-        (
-            "four parts",
-            format!("{good}.x"),
-            "Bad token; invalid JSON",
-            "token_malformed",
-        ),
-        (
-            "no JSON",
-            signed("x", "y"),
-            "Bad token; invalid JSON",
-            "token_malformed",
-        ),
-        (
-            "alg none",
-            signed(r#"{"alg":"none"}"#, r#"{"iss":"alice-key"}"#),
-            "Bad token; invalid alg",
-            "token_malformed",
-        ),
-        (
-            "no alg",
-            signed("{}", r#"{"iss":"alice-key"}"#),
-            "Bad token; invalid alg",
-            "token_malformed",
-        ),
-        (
-            "another typ",
-            signed(r#"{"alg":"HS256","typ":"at+jwt"}"#, r#"{"iss":"alice-key"}"#),
-            "Bad token; invalid typ",
-            "token_malformed",
-        ),
-        (
-            "no key",
-            signed(hs256, r#"{"sub":"alice-key"}"#),
-            "No mandatory 'iss' in claims",
-            "claim_missing",
-        ),
-        (
-            "empty key",
-            signed(hs256, r#"{"iss":""}"#),
-            "Invalid 'iss' in claims",
-            "claim_missing",
-        ),
-        (
-            "a key that is no text",
-            signed(hs256, r#"{"iss":["alice-key"]}"#),
-            "Invalid 'iss' in claims",
-            "claim_missing",
-        ),
-        (
-            "unknown key",
-            signed(hs256, r#"{"iss":"carol-key"}"#),
-            "No credentials found for given 'iss'",
-            "token_untrusted",
-        ),
-        (
-            "case of the key",
-            signed(hs256, r#"{"iss":"Alice-key"}"#),
-            "No credentials found for given 'iss'",
-            "token_untrusted",
-        ),
-        (
-            "another algorithm",
-            signed(hs256, r#"{"iss":"bob-key"}"#),
-            "Invalid algorithm",
-            "token_untrusted",
-        ),
-        ("another secret", other, "Invalid signature", "token_untrusted"),
-        (
-            "cut off",
-            good[..good.len() - 2].to_owned(),
-            "Invalid signature",
-            "token_untrusted",
-        ),
-        (
-            "no signature",
-            format!("{}.", good.rsplit_once('.').unwrap().0),
-            "Invalid signature",
-            "token_untrusted",
-        ),
-    ];
+    let rows = table! {
+        ("not a token", "abc".to_owned(), "Bad token; invalid JSON", "token_malformed");
+        ("two parts", "a.b".to_owned(), "Bad token; invalid JSON", "token_malformed");
+        ("four parts", format!("{good}.x"), "Bad token; invalid JSON", "token_malformed");
+        ("no JSON", signed("x", "y"), "Bad token; invalid JSON", "token_malformed");
+        ("alg none", signed(r#"{"alg":"none"}"#, r#"{"iss":"alice-key"}"#), "Bad token; invalid alg", "token_malformed");
+        ("no alg", signed("{}", r#"{"iss":"alice-key"}"#), "Bad token; invalid alg", "token_malformed");
+        ("another typ", signed(r#"{"alg":"HS256","typ":"at+jwt"}"#, r#"{"iss":"alice-key"}"#), "Bad token; invalid typ", "token_malformed");
+        ("no key", signed(hs256, r#"{"sub":"alice-key"}"#), "No mandatory 'iss' in claims", "claim_missing");
+        ("empty key", signed(hs256, r#"{"iss":""}"#), "Invalid 'iss' in claims", "claim_missing");
+        ("a key that is no text", signed(hs256, r#"{"iss":["alice-key"]}"#), "Invalid 'iss' in claims", "claim_missing");
+        ("unknown key", signed(hs256, r#"{"iss":"carol-key"}"#), "No credentials found for given 'iss'", "token_untrusted");
+        ("case of the key", signed(hs256, r#"{"iss":"Alice-key"}"#), "No credentials found for given 'iss'", "token_untrusted");
+        ("another algorithm", signed(hs256, r#"{"iss":"bob-key"}"#), "Invalid algorithm", "token_untrusted");
+        ("another secret", other, "Invalid signature", "token_untrusted");
+        ("cut off", good[..good.len() - 2].to_owned(), "Bad token; invalid signature", "token_malformed");
+        ("no signature", format!("{}.", good.rsplit_once('.').unwrap().0), "Invalid signature", "token_untrusted");
+    };
     for client in both(stack.gateway()) {
         assert_refused(
             &stack,
@@ -274,56 +196,18 @@ async fn refusals_are_kongs_to_the_byte() {
 async fn dates_are_verified_where_the_configuration_says_so() {
     let stack = start().await;
     let (past, soon, late) = (in_seconds(-10), in_seconds(60), in_seconds(10_000));
-    for (path, claims, expected) in [
-        ("/claims", json!({"exp": soon, "nbf": past}), None),
-        (
-            "/claims",
-            json!({"exp": past, "nbf": past}),
-            Some((r#"{"exp":"token expired"}"#, "token_expired")),
-        ),
-        (
-            "/claims",
-            json!({"exp": late, "nbf": soon}),
-            Some((r#"{"nbf":"token not valid yet"}"#, "token_expired")),
-        ),
-        (
-            "/claims",
-            json!({"exp": past, "nbf": soon}),
-            Some((
-                r#"{"exp":"token expired","nbf":"token not valid yet"}"#,
-                "token_expired",
-            )),
-        ),
-        (
-            "/claims",
-            json!({"exp": "never", "nbf": past}),
-            Some((r#"{"exp":"must be a number"}"#, "claim_missing")),
-        ),
-        (
-            "/claims",
-            json!({}),
-            Some((
-                r#"{"exp":"must be a number","nbf":"must be a number"}"#,
-                "claim_missing",
-            )),
-        ),
-        ("/furthest", json!({"exp": soon}), None),
-        (
-            "/furthest",
-            json!({"exp": late}),
-            Some((r#"{"exp":"exceeds maximum allowed expiration"}"#, "token_expired")),
-        ),
-        (
-            "/furthest",
-            json!({"exp": past}),
-            Some((r#"{"exp":"token expired"}"#, "token_expired")),
-        ),
-        (
-            "/furthest",
-            json!({}),
-            Some((r#"{"exp":"must be a number"}"#, "claim_missing")),
-        ),
-    ] {
+    for (path, claims, expected) in table! {
+        ("/claims", json!({"exp": soon, "nbf": past}), None);
+        ("/claims", json!({"exp": past, "nbf": past}), Some((r#"{"exp":"token expired"}"#, "token_expired")));
+        ("/claims", json!({"exp": late, "nbf": soon}), Some((r#"{"nbf":"token not valid yet"}"#, "token_expired")));
+        ("/claims", json!({"exp": past, "nbf": soon}), Some((r#"{"exp":"token expired","nbf":"token not valid yet"}"#, "token_expired")));
+        ("/claims", json!({"exp": "never", "nbf": past}), Some((r#"{"exp":"must be a number"}"#, "claim_missing")));
+        ("/claims", json!({}), Some((r#"{"exp":"must be a number","nbf":"must be a number"}"#, "claim_missing")));
+        ("/furthest", json!({"exp": soon}), None);
+        ("/furthest", json!({"exp": late}), Some((r#"{"exp":"exceeds maximum allowed expiration"}"#, "token_expired")));
+        ("/furthest", json!({"exp": past}), Some((r#"{"exp":"token expired"}"#, "token_expired")));
+        ("/furthest", json!({}), Some((r#"{"exp":"must be a number"}"#, "claim_missing")));
+    } {
         let row = format!("{path} {claims}");
         for client in both(stack.gateway()) {
             let call = client
@@ -333,174 +217,6 @@ async fn dates_are_verified_where_the_configuration_says_so() {
                 None => assert_is(&row, &call.await, "alice@example.com"),
                 Some(refused) => assert_refused(&stack, &row, call, refused).await,
             }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_token_comes_in_one_place() {
-    const SEVERAL: (&str, &str) = ("Multiple tokens provided", "token_malformed");
-    const NONE: (&str, &str) = ("Unauthorized", "token_missing");
-    let stack = start().await;
-    let (one, two) = (alices(json!({})), alices(json!({"n": 2})));
-    let (b, c) = (bearer(&one), format!("session={one}"));
-    for client in both(stack.gateway()) {
-        let get = |query: &str| client.get(&format!("/places{query}"));
-        let rows: Vec<(&str, Call, Option<(&str, &str)>)> = vec![
-            ("query", get(&format!("?b={one}")), None),
-            ("encoded", get(&format!("?%62={}", one.replace('.', "%2E"))), None),
-            (
-                "cookie",
-                get("").header("cookie", &format!("x=1; token={one}; y=2")),
-                None,
-            ),
-            ("header", get("").header("x-token", &b), None),
-            ("authorization", get("").header("authorization", &b), None),
-            (
-                "case of the scheme",
-                get("").header("authorization", &format!("bEARER  {one}")),
-                None,
-            ),
-            (
-                "the same in all",
-                get(&format!("?a={one}&b={one}"))
-                    .header("cookie", &c)
-                    .header("x-token", &b)
-                    .header("authorization", &b),
-                None,
-            ),
-            (
-                "empty elsewhere",
-                get(&format!("?a=&b={one}"))
-                    .header("cookie", "session=")
-                    .header("x-token", "Bearer "),
-                None,
-            ),
-            (
-                "another scheme elsewhere",
-                get(&format!("?a={one}")).header("authorization", "Basic x"),
-                None,
-            ),
-            (
-                "two in the query",
-                get(&format!("?a={one}&b={two}")),
-                Some(SEVERAL),
-            ),
-            ("two of a name", get(&format!("?a={one}&a={two}")), Some(SEVERAL)),
-            (
-                "query and header",
-                get(&format!("?a={one}")).header("authorization", &bearer(&two)),
-                Some(SEVERAL),
-            ),
-            (
-                "query and cookie",
-                get(&format!("?a={one}")).header("cookie", &format!("token={two}")),
-                Some(SEVERAL),
-            ),
-            (
-                "two cookies of a name",
-                get("").header("cookie", &format!("{c}; session={two}")),
-                Some(SEVERAL),
-            ),
-            (
-                "two lines",
-                get("").header("x-token", &b).header("x-token", &bearer(&two)),
-                Some(SEVERAL),
-            ),
-            ("a token and no value", get(&format!("?a&b={one}")), Some(SEVERAL)),
-            (
-                "no value",
-                get("?a"),
-                Some(("Unrecognizable token", "token_malformed")),
-            ),
-            ("not configured", get(&format!("?jwt={one}")), Some(NONE)),
-            ("case of an argument", get(&format!("?A={one}")), Some(NONE)),
-            (
-                "case of a cookie",
-                get("").header("cookie", &format!("Session={one}")),
-                Some(NONE),
-            ),
-            (
-                "a cookie that ends so",
-                get("").header("cookie", &format!("xtoken={one}")),
-                Some(NONE),
-            ),
-            ("no scheme", get("").header("x-token", &one), Some(NONE)),
-            (
-                "no space",
-                get("").header("x-token", &format!("Bearer{one}")),
-                Some(NONE),
-            ),
-            (
-                "in the body",
-                client.post("/places", format!("a={one}")),
-                Some(NONE),
-            ),
-        ];
-        for (row, call, expected) in rows {
-            match expected {
-                None => assert_is(row, &call.await, "alice@example.com"),
-                Some(refused) => assert_refused(&stack, row, call, refused).await,
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_claim_or_a_header_names_the_credential() {
-    let stack = start().await;
-    let signed =
-        |header: Value, claims: Value| token_of(&header.to_string(), &claims.to_string(), SECRET.as_bytes());
-    for (row, token, expected) in [
-        (
-            "in the header",
-            signed(json!({"alg": "HS256", "kid": "alice-key"}), json!({})),
-            Ok("alice-key"),
-        ),
-        (
-            "in the payload",
-            signed(json!({"alg": "HS256"}), json!({"kid": "alice-key"})),
-            Ok("alice-key"),
-        ),
-        (
-            "the payload goes first",
-            signed(
-                json!({"alg": "HS256", "kid": "bob-key"}),
-                json!({"kid": "alice-key"}),
-            ),
-            Ok("alice-key"),
-        ),
-        (
-            "UTF-8",
-            signed(json!({"alg": "HS256", "kid": "alice ü"}), json!({})),
-            Ok("alice ü"),
-        ),
-        (
-            "iss is another claim",
-            signed(json!({"alg": "HS256"}), json!({"iss": "alice-key"})),
-            Err("No mandatory 'kid' in claims"),
-        ),
-        (
-            "unknown",
-            signed(json!({"alg": "HS256", "kid": "carol"}), json!({})),
-            Err("No credentials found for given 'kid'"),
-        ),
-    ] {
-        let answer = stack
-            .gateway()
-            .get("/kid")
-            .header("authorization", &bearer(&token))
-            .await;
-        match expected {
-            Ok(key) => {
-                assert_is(row, &answer, "alice@example.com");
-                assert_eq!(
-                    answer.received("x-credential-identifier").as_deref(),
-                    Some(key),
-                    "{row}"
-                );
-            }
-            Err(message) => assert_eq!(answer.message().as_deref(), Some(message), "{row}"),
         }
     }
 }
@@ -522,7 +238,7 @@ async fn secrets_may_be_written_in_base64() {
     let document = format!(
         "_format_version: '3.0'\nconsumers:\n- {{username: alice, jwt_secrets: [{}]}}\nservices:\n- name: echo\n  url: \
          http://{{echo}}\n  routes:\n  - {{name: base64, paths: [/base64], plugins: [{{name: jwt, config: \
-         {{secret_is_base64: true}}}}]}}\n  - {{name: plain, paths: [/plain], plugins: [{{name: jwt}}]}}\n",
+         {{secret_is_base64: true}}}}]}}\n  - {{name: plain, paths: [/plain], plugins: [{{name: jwt}}]}}\n{AUTHORITIES}",
         list.join(", ")
     );
     let warnings = Stack::reading(document.clone()).warnings();
@@ -548,12 +264,12 @@ async fn secrets_may_be_written_in_base64() {
                 (Some("Invalid signature"), None),
             )
         };
-        for (path, token, message) in [
-            ("/base64", &by_octets, of_base64.0),
-            ("/base64", &by_text, of_base64.1),
-            ("/plain", &by_octets, of_plain.0),
-            ("/plain", &by_text, of_plain.1),
-        ] {
+        for (path, token, message) in table! {
+            ("/base64", &by_octets, of_base64.0);
+            ("/base64", &by_text, of_base64.1);
+            ("/plain", &by_octets, of_plain.0);
+            ("/plain", &by_text, of_plain.1);
+        } {
             let answer = stack
                 .gateway()
                 .get(path)
@@ -572,10 +288,10 @@ async fn a_preflight_passes_and_somebody_may_be_anonymous_where_the_configuratio
         let answer = stack.gateway().request(method, "/preflight").await;
         assert_eq!(answer.status, status);
     }
-    for (token, username, anonymous) in [
-        (alices(json!({})), "alice@example.com", None),
-        ("nonsense".to_owned(), "nobody", Some("true")),
-    ] {
+    for (token, username, anonymous) in table! {
+        (alices(json!({})), "alice@example.com", None);
+        ("nonsense".to_owned(), "nobody", Some("true"));
+    } {
         let answer = stack
             .gateway()
             .get("/anonymous")
@@ -600,13 +316,13 @@ async fn a_certificate_and_a_token() {
         )
     };
     let alices = alices(json!({}));
-    for (certificate, token, status, plugin) in [
-        ("alice", &alices, 200, "acl"),
-        ("alice", &bobs, 403, "acl"),
-        ("bob", &alices, 403, "acl_1595"),
-        ("mallory", &alices, 401, "mtls-auth"),
-        ("alice", &"x".to_owned(), 401, "jwt"),
-    ] {
+    for (certificate, token, status, plugin) in table! {
+        ("alice", &alices, 200, "acl");
+        ("alice", &bobs, 403, "acl");
+        ("bob", &alices, 403, "acl_1595");
+        ("mallory", &alices, 401, "mtls-auth");
+        ("alice", &"x".to_owned(), 401, "jwt");
+    } {
         let client = stack.gateway().cert(certificate);
         let answer = client.get("/both").header("authorization", &bearer(token)).await;
         assert_eq!(answer.status, status, "{certificate} {token}");

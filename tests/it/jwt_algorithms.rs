@@ -1,5 +1,6 @@
 //! All thirteen algorithms, with tokens and keys that PyJWT made.
 
+use harness::document::AUTHORITIES;
 use harness::outside::pyjwt;
 use harness::stack::Stack;
 use harness::template::quoted;
@@ -62,7 +63,7 @@ fn document(made: &[Value]) -> String {
     format!(
         "_format_version: '3.0'\nconsumers:\n- username: alice\n  jwt_secrets:\n  - {}\nservices:\n- {{name: echo, url: \
          'http://{{echo}}', routes: [{{name: all, paths: [/]}}], plugins: [{{name: jwt, config: {{claims_to_verify: \
-         [exp, nbf]}}}}]}}\n",
+         [exp, nbf]}}}}]}}\n{AUTHORITIES}",
         secrets.join("\n  - ")
     )
 }

@@ -3,10 +3,10 @@
 //! A finding is made where a problem is seen and carries the place where the operator wrote the value, so that
 //! a certificate that cannot be read is reported at the line of the node file that names it. Codes are kebab-case
 //! and stable: scripts match on them. The codes of the node files are listed in [`crate::layers`]; a layer above
-//! documents its own.
+//! documents its own. Every code is a [`Rule`] of its program, and has its place in `docs/checks.md`.
 
 use std::cmp::Ordering;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -57,6 +57,37 @@ impl Display for Origin {
             Self::Whole(file) => write!(f, "{file}:1:1"),
             Self::Environment(name) => write!(f, "env {name}"),
             Self::Node => f.write_str("defaults"),
+        }
+    }
+}
+
+/// A kind of finding, as a report that lists kinds tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The code of its findings.
+    pub code: &'static str,
+    /// How bad they are, at worst.
+    pub severity: Severity,
+    /// What they say, in one line.
+    pub says: &'static str,
+}
+
+impl Rule {
+    /// A kind of finding that refuses the configuration.
+    pub const fn error(code: &'static str, says: &'static str) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            says,
+        }
+    }
+
+    /// A kind of finding that is only told.
+    pub const fn warning(code: &'static str, says: &'static str) -> Self {
+        Self {
+            code,
+            severity: Severity::Warning,
+            says,
         }
     }
 }
@@ -166,8 +197,9 @@ impl Display for Finding {
     }
 }
 
-/// A message may quote what somebody wrote, and so may the name of a file or a variable; a control character in it must not end or repaint the line.
-fn one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+/// A message may quote what somebody wrote, and so may the name of a file or a variable; a control character in it must
+/// not end or repaint the line.
+pub(crate) fn one_line(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     for character in text.chars() {
         if character.is_control() {
             write!(f, "{}", character.escape_default())?;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
-//! | configuration | `finding`, `layers`, `telemetry` |
+//! | configuration | `finding`, `report_form`, `expiry`, `layers`, `telemetry` |
 
 pub mod activity;
 pub mod body;
@@ -26,8 +26,11 @@ mod silence;
 pub mod tunnel;
 pub mod upstream;
 
+pub mod expiry;
 pub mod finding;
 pub mod layers;
+pub mod report_form;
+mod sarif;
 pub mod telemetry;
 
 pub mod certificate;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use transport::certificate::Certificate;
 use transport::finding::Finding;
@@ -11,8 +12,8 @@ use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revoca
 use uuid::Uuid;
 
 use super::{Compilation, trust};
-use crate::document::PluginConfig;
-use crate::document::plugin::certificate_auth::HeaderCertAuthConfig;
+use crate::document::plugin::certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
+use crate::document::{self, PluginConfig};
 use crate::identity::TrustedEdges;
 use crate::settings::EdgeName;
 
@@ -60,7 +61,17 @@ pub(super) fn compile(compilation: &Compilation<'_>) -> Option<TrustedEdges> {
 /// Looks at every `header-cert-auth` and every global `mtls-auth` with the edges in mind.
 pub(super) fn check(compilation: &Compilation<'_>) {
     check_addresses(compilation);
-    let shared = shared_authorities(compilation);
+    let issuers = issuers_of_edges(compilation);
+    let settings = compilation.settings();
+    let are_pinned = settings
+        .trusted_edges
+        .iter()
+        .all(|name| matches!(name, EdgeName::Sha256(_)));
+    let shared = if are_pinned {
+        HashSet::new()
+    } else {
+        issuers.clone()
+    };
     for plugin in compilation
         .document
         .plugins
@@ -69,17 +80,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
     {
         match &plugin.config {
             PluginConfig::HeaderCertAuth(config) => check_header(compilation, config, &shared),
-            PluginConfig::MtlsAuth(_) => {
-                let is_global = plugin.route.is_none() && plugin.service.is_none();
-                if is_global && !compilation.settings().trusted_edges.is_empty() && reads_headers(compilation)
-                {
-                    let message = "this mtls-auth judges the certificate of the connection, which behind an edge is the edge's own: clients that come through an edge are refused everywhere unless the edge is a consumer";
-                    compilation.report(
-                        Finding::warning("mtls-behind-edge", compilation.at(plugin.place), "plugins", message)
-                            .with_fix("use header-cert-auth for clients behind the edge, or let the edge pass TLS through (protocol = \"tcp\")"),
-                    );
-                }
-            }
+            PluginConfig::MtlsAuth(config) => check_global(compilation, plugin, config, &issuers),
             PluginConfig::Acl(_)
             | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
@@ -87,17 +88,18 @@ pub(super) fn check(compilation: &Compilation<'_>) {
             | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
             | PluginConfig::OpenIdConnect(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
         }
     }
 }
 
-/// `0.0.0.0/0` or `::/0` makes everybody a carrier.
+/// `0.0.0.0/0` or `::/0`, or several networks that come to the same, make everybody a carrier.
 fn check_addresses(compilation: &Compilation<'_>) {
     const KEY: &str = "trusted_ips";
     let networks = &compilation.settings().trusted_ips;
-    if networks.iter().any(|network| network.prefix_len() == 0) {
-        let message = "this trusts every address: anybody can say who the client is, and, where no edges are named, bring anybody's certificate in a header";
+    if trusts_the_world(networks) {
+        let message = "this trusts every address, or most: anybody can say who the client is, and, where no edges are named, bring anybody's certificate in a header";
         compilation.report(
             Finding::warning("trusts-the-world", compilation.node.origin(KEY), KEY, message)
                 .with_fix("name the load balancer's networks"),
@@ -105,12 +107,43 @@ fn check_addresses(compilation: &Compilation<'_>) {
     }
 }
 
-fn reads_headers(compilation: &Compilation<'_>) -> bool {
-    compilation
-        .document
-        .plugins
+/// Half of all addresses of IPv4, or all of IPv6 that is in use (2000::/3): no load balancer has so many.
+fn trusts_the_world(networks: &[IpNet]) -> bool {
+    const HALF: u64 = 1 << 31;
+    let together = IpNet::aggregate(&networks.to_vec());
+    let of_version_4: u64 = together
         .iter()
-        .any(|plugin| matches!(plugin.config, PluginConfig::HeaderCertAuth(_)))
+        .map(|network| match network {
+            IpNet::V4(network) => 1 << (32 - network.prefix_len()),
+            IpNet::V6(_) => 0,
+        })
+        .sum();
+    let is_wide = |network: &IpNet| matches!(network, IpNet::V6(network) if network.prefix_len() <= 3);
+    of_version_4 >= HALF || together.iter().any(is_wide)
+}
+
+/// A global `mtls-auth` that trusts nobody who could be an edge is meant for the clients; those who come by an edge show
+/// it no certificate. One that trusts an edge's CA is how an edge is a consumer.
+fn check_global(
+    compilation: &Compilation<'_>,
+    plugin: &document::Plugin,
+    config: &MtlsAuthConfig,
+    issuers: &HashSet<Uuid>,
+) {
+    let is_global = plugin.route.is_none() && plugin.service.is_none();
+    let trusts_edges = config
+        .auth
+        .ca_certificates
+        .iter()
+        .any(|id| issuers.contains(&id.value));
+    if !is_global || trusts_edges || compilation.settings().trusted_edges.is_empty() {
+        return;
+    }
+    let message = "this mtls-auth judges the certificate of the connection, which behind an edge is the edge's own, and trusts none of the edges' CAs: clients that come through an edge are refused everywhere";
+    compilation.report(
+        Finding::warning("mtls-behind-edge", compilation.at(plugin.place), "plugins", message)
+            .with_fix("use header-cert-auth for clients behind the edge, or let the edge pass TLS through (protocol = \"tcp\")"),
+    );
 }
 
 fn check_header(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig, shared: &HashSet<Uuid>) {
@@ -201,14 +234,11 @@ fn check_authorities(compilation: &Compilation<'_>, config: &HeaderCertAuthConfi
     }
 }
 
-/// The CAs of the document that could issue an edge; none where every edge is pinned.
-fn shared_authorities(compilation: &Compilation<'_>) -> HashSet<Uuid> {
+/// The CAs of the document that could issue an edge.
+fn issuers_of_edges(compilation: &Compilation<'_>) -> HashSet<Uuid> {
     let settings = compilation.settings();
-    let pinned = settings
-        .trusted_edges
-        .iter()
-        .all(|name| matches!(name, EdgeName::Sha256(_)));
-    let Some(file) = settings.trusted_edge_ca.as_ref().filter(|_| !pinned) else {
+    let edges = settings.trusted_edge_ca.as_ref();
+    let Some(file) = edges.filter(|_| !settings.trusted_edges.is_empty()) else {
         return HashSet::new();
     };
     let parsed = |der: &CertificateDer<'static>| Certificate::parse(der.clone()).ok();
@@ -260,6 +290,26 @@ mod tests {
     use certs::{Authority, Ca};
 
     use super::*;
+
+    #[test]
+    fn the_world_may_be_written_in_pieces() {
+        for (networks, world) in [
+            (&["0.0.0.0/0"][..], true),
+            (&["::/0"], true),
+            (&["10.0.0.0/8", "0.0.0.0/1"], true),
+            (&["2000::/4", "3000::/4"], true),
+            (&["0.0.0.0/2", "192.0.0.0/2"], true),
+            (
+                &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"],
+                false,
+            ),
+            (&["2001:db8::/32"], false),
+            (&[], false),
+        ] {
+            let parsed: Vec<IpNet> = networks.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(trusts_the_world(&parsed), world, "{networks:?}");
+        }
+    }
 
     fn read(authority: &Authority) -> Certificate {
         Certificate::parse(authority.certificate().clone()).unwrap()

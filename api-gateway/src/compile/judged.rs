@@ -47,7 +47,12 @@ pub(super) fn check(
                     );
                 }
             }
-            Some(Plugin::CorrelationId(_) | Plugin::IpRestriction(_) | Plugin::RequestTermination(_))
+            Some(
+                Plugin::CorrelationId(_)
+                | Plugin::IpRestriction(_)
+                | Plugin::Principals(_)
+                | Plugin::RequestTermination(_),
+            )
             | None => {}
         }
     }

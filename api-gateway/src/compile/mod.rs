@@ -32,6 +32,25 @@
 //! | `plain-provider` (warning) | an OAuth2 provider that is asked without TLS |
 //! | `unverified-provider` (warning) | an OAuth2 provider whose certificate is not verified |
 //! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
+//! | `weak-credential` (warning) | a secret that is shorter than its digest |
+//! | `unusable-credential` (warning) | a secret that is no base64, where a plugin says that it is |
+//! | `unknown-principal` | `principals` requires what no plugin of the route authenticates before it |
+//! | `principal-stands-back` (warning) | `principals` requires a plugin that lets requests pass unexamined |
+//! | `ambiguous-header` | two principals that one header would tell of |
+//! | `unused-tag` (warning) | `principals` wants a tag in common that nobody has |
+//! | `certificate-expired`, `expires-soon` (warnings) | what has run out, or will within 30 days |
+//! | `principal-not-judged` (warning) | of two authentications, one that no `acl` judges |
+//! | `acl-before-authentication` (warning) | an `acl` that refuses everybody |
+//! | `anonymous-allowed`, `default-consumer-allowed` (warnings) | who stands for others is in an allowed group |
+//! | `empty-group` (warning) | a group of an `acl` that nobody is in |
+//! | `unreachable-consumer` (warning) | a consumer whom no plugin can find |
+//! | `contradictory-mapping` (warning) | a name that is mapped to two consumers |
+//! | `second-route` (warning) | a route to what another protects, that protects less |
+//! | `path-variant` (warning) | another spelling of a protected path goes by such a route |
+//! | `prefix-neighbour` (warning) | an exempted prefix takes its neighbours along |
+//! | `http-beside-certificate` (warning) | plain http on a route that needs the connection's certificate |
+//! | `token-without-audience` (warning) | tokens for any service are taken |
+//! | `key-in-query` (warning) | keys are taken out of the query |
 //! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
@@ -44,12 +63,15 @@ mod certificate_auth;
 mod consumers;
 mod credentials;
 mod edges;
+mod expiry;
 mod handshakes;
+mod holes;
 mod judged;
 mod live_routes;
 mod openid_connect;
 mod order;
 mod plugins;
+mod principals;
 mod routes;
 mod scopes;
 mod services;
@@ -150,7 +172,9 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let table = routes::compile(compilation, &live, &scopes, &services);
     let handshakes = handshakes::compile(compilation, &live, &plugins, edges.as_ref());
     let validities = trust::validities(compilation, &authorities, edges.as_ref());
+    expiry::check(compilation, &authorities, edges.as_ref());
     let table = table?;
+    holes::check(compilation, &live, &table, &consumers);
     Some(Snapshot {
         generation: generation.number,
         configuration_hash: generation.hash,

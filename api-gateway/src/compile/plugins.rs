@@ -5,11 +5,11 @@ use std::sync::Arc;
 use http::{HeaderName, header};
 use transport::finding::Finding;
 
-use super::Compilation;
 use super::certificate_auth::Builder;
 use super::credentials::Credentials;
 use super::openid_connect::Builder as TokenBuilder;
 use super::trust::Authorities;
+use super::{Compilation, principals};
 use crate::consumer::Consumers;
 use crate::document::plugin::acl::{AclConfig, AclRule};
 use crate::document::plugin::correlation_id::{CorrelationIdConfig, CorrelationIdGenerator};
@@ -47,6 +47,7 @@ impl Plugins<'_> {
                 | Plugin::KeyAuth(_)
                 | Plugin::MtlsAuth(_)
                 | Plugin::OpenIdConnect(_)
+                | Plugin::Principals(_)
                 | Plugin::RequestTermination(_) => None,
             })
     }
@@ -62,9 +63,11 @@ pub(super) fn compile<'a>(
     let credentials = Credentials::new(compilation, consumers);
     let tokens = TokenBuilder::new(compilation, consumers);
     let plugins = compilation.document.plugins.iter();
+    let mut principals = principals::Builder::new(compilation, consumers);
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
     let configured = |entity: &'a document::Plugin| {
-        let plugin = plugin((&certificates, &credentials, &tokens), entity)?;
+        let builders = (&certificates, &credentials, &tokens, &mut principals);
+        let plugin = plugin(builders, entity)?;
         let place = entity.place;
         Some((entity, Arc::new(Configured { place, plugin })))
     };
@@ -78,7 +81,12 @@ pub(super) fn compile<'a>(
 }
 
 fn plugin(
-    (certificates, credentials, tokens): (&Builder<'_, '_>, &Credentials<'_, '_>, &TokenBuilder<'_, '_>),
+    (certificates, credentials, tokens, principals): (
+        &Builder<'_, '_>,
+        &Credentials<'_, '_>,
+        &TokenBuilder<'_, '_>,
+        &mut principals::Builder<'_, '_>,
+    ),
     entity: &document::Plugin,
 ) -> Option<Plugin> {
     Some(match &entity.config {
@@ -95,6 +103,7 @@ fn plugin(
         PluginConfig::OpenIdConnect(config) => {
             Plugin::OpenIdConnect(Box::new(tokens.openid_connect(config, entity.place)?))
         }
+        PluginConfig::Principals(config) => Plugin::Principals(principals.principals(config)?),
         PluginConfig::RequestTermination(config) => Plugin::RequestTermination(request_termination(config)),
     })
 }
@@ -238,6 +247,7 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
             | PluginConfig::BasicAuth(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => continue,
         };
         for (place, name, is_free) in names {

@@ -8,25 +8,27 @@ use transport::finding::Finding;
 use uuid::Uuid;
 
 use super::live_routes::LiveRoutes;
-use super::scopes::Scoped;
-use super::{Compilation, bound, judged};
+use super::scopes::{LaidOut, Scoped};
+use super::{Compilation, bound, judged, principals};
 use crate::document::{self, RouteProtocol};
 use crate::router::upstream_path::StripPath;
 use crate::router::{RouteMatchers, Router};
 use crate::snapshot::{HostSent, Route, Service};
 
 /// The router, and the routes by its index.
-pub(super) struct RouteTable {
+pub(super) struct RouteTable<'a> {
     pub(super) router: Router,
     pub(super) routes: Box<[Route]>,
+    /// Of each route's chain, slot by slot, the entities that meet everybody.
+    pub(super) entities: Vec<Vec<Option<&'a document::Plugin>>>,
 }
 
-pub(super) fn compile(
+pub(super) fn compile<'a>(
     compilation: &Compilation<'_>,
     live: &LiveRoutes<'_>,
-    scopes: &Scoped<'_>,
+    scopes: &Scoped<'a>,
     services: &HashMap<Uuid, Arc<Service>>,
-) -> Option<RouteTable> {
+) -> Option<RouteTable<'a>> {
     let live = &live.all;
     let matchers: Vec<RouteMatchers> = live.iter().map(|route| route.matchers()).collect();
     let router = match Router::compile(&matchers) {
@@ -54,26 +56,31 @@ pub(super) fn compile(
             return None;
         }
     };
-    let routes = live
+    let compiled = live
         .iter()
-        .map(|route| compile_route(compilation, route, scopes, services))
-        .collect();
-    Some(RouteTable { router, routes })
+        .map(|route| compile_route(compilation, route, scopes, services));
+    let (routes, entities): (Vec<Route>, _) = compiled.unzip();
+    Some(RouteTable {
+        router,
+        routes: routes.into(),
+        entities,
+    })
 }
 
-fn compile_route(
+fn compile_route<'a>(
     compilation: &Compilation<'_>,
     route: &document::Route,
-    scopes: &Scoped<'_>,
+    scopes: &Scoped<'a>,
     services: &HashMap<Uuid, Arc<Service>>,
-) -> Route {
-    let chain = scopes.chain(compilation, route.id, route.service);
+) -> (Route, Vec<Option<&'a document::Plugin>>) {
+    let LaidOut { chain, entities } = scopes.chain(compilation, route.id, route.service);
     judged::check(compilation, scopes, route, &chain);
     bound::check(compilation, scopes, route, &chain);
+    principals::check(compilation, scopes, route, &chain);
     let takes = |protocol| route.protocols.contains(&protocol);
     let redirect =
         StatusCode::from_u16(route.https_redirect_status_code).unwrap_or(StatusCode::UPGRADE_REQUIRED);
-    Route {
+    let route = Route {
         name: route.name.clone().unwrap_or_else(|| route.id.to_string()).into(),
         wants_certificate: chain.wants_certificate(),
         chain,
@@ -89,5 +96,6 @@ fn compile_route(
             HostSent::Services
         },
         service: route.service.and_then(|id| services.get(&id)).cloned(),
-    }
+    };
+    (route, entities)
 }

@@ -1,10 +1,11 @@
 //! Plugins by name and scope, and the chain that they make for a route.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use transport::finding::Finding;
+use transport::layers::nearest;
 use uuid::Uuid;
 
 use super::Compilation;
@@ -44,12 +45,30 @@ struct Scope<'a> {
     everybody: Option<&'a document::Plugin>,
 }
 
+/// A chain, and for each of its slots the entity that meets everybody who has none of his own.
+#[derive(Default)]
+pub(super) struct LaidOut<'a> {
+    pub(super) chain: Chain,
+    pub(super) entities: Vec<Option<&'a document::Plugin>>,
+}
+
+impl<'a> FromIterator<(Slot, Option<&'a document::Plugin>)> for LaidOut<'a> {
+    fn from_iter<I: IntoIterator<Item = (Slot, Option<&'a document::Plugin>)>>(slots: I) -> Self {
+        let (slots, entities) = slots.into_iter().unzip();
+        Self {
+            chain: Chain::in_order(slots),
+            entities,
+        }
+    }
+}
+
 pub(super) fn compile<'a>(
     compilation: &Compilation<'a>,
     plugins: &Plugins<'a>,
     consumers: &Consumers,
 ) -> Scoped<'a> {
     check_consumer_is_known(compilation, plugins);
+    check_names_in_order(compilation, plugins);
     let groups: HashMap<Uuid, &str> = compilation
         .document
         .consumer_groups
@@ -152,7 +171,12 @@ impl<'a> NameInMaking<'a> {
 
 impl<'a> Scoped<'a> {
     /// The chain of a route of a service.
-    pub(super) fn chain(&self, compilation: &Compilation<'_>, route: Uuid, service: Option<Uuid>) -> Chain {
+    pub(super) fn chain(
+        &self,
+        compilation: &Compilation<'_>,
+        route: Uuid,
+        service: Option<Uuid>,
+    ) -> LaidOut<'a> {
         let met = |named: &Named<'a>| {
             let scopes = named.scopes(route, service, &self.nothing);
             Slot::new(Arc::clone(&named.name), named.priority, scopes)
@@ -164,7 +188,11 @@ impl<'a> Scoped<'a> {
             .map(|named| named.in_effect(route, service))
             .collect();
         if rules.iter().flatten().all(|entity| entity.ordering.is_none()) {
-            return Chain::in_order(slots.into_iter().flatten().collect());
+            return slots
+                .into_iter()
+                .zip(rules)
+                .filter_map(|(slot, entity)| Some((slot?, entity)))
+                .collect();
         }
         let steps: Vec<Step<'_>> = self
             .names
@@ -173,15 +201,13 @@ impl<'a> Scoped<'a> {
             .map(|(named, entity)| step(&named.name, *entity))
             .collect();
         match in_order(&steps) {
-            Ok(order) => {
-                let sorted = order
-                    .into_iter()
-                    .filter_map(|position| slots.get_mut(position)?.take());
-                Chain::in_order(sorted.collect())
-            }
+            Ok(order) => order
+                .into_iter()
+                .filter_map(|position| Some((slots.get_mut(position)?.take()?, *rules.get(position)?)))
+                .collect(),
             Err(circle) => {
                 self.tell(compilation, &circle, &rules);
-                Chain::default()
+                LaidOut::default()
             }
         }
     }
@@ -300,5 +326,35 @@ fn check_consumer_is_known(compilation: &Compilation<'_>, plugins: &Plugins<'_>)
                 .with_fix("leave its consumer or group out"),
             );
         }
+    }
+}
+
+/// A rule about a plugin that is not there changes nothing. It may be a clone's, or a slip of the pen.
+fn check_names_in_order(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
+    let known: BTreeSet<&str> = plugins
+        .all
+        .iter()
+        .map(|(entity, _)| entity.name.text.as_str())
+        .collect();
+    let rules = plugins
+        .all
+        .iter()
+        .filter_map(|(entity, _)| entity.ordering.as_ref());
+    let names = rules.flat_map(|rule| rule.value.before.iter().chain(&rule.value.after));
+    for name in names.filter(|name| !known.contains(name.value.as_str())) {
+        let message = format!(
+            "`ordering` by '{}' changes nothing: the document has no such plugin, or it is not enabled",
+            name.value
+        );
+        let finding = Finding::warning(
+            "unknown-order",
+            compilation.at(name.place),
+            "plugins.ordering",
+            message,
+        );
+        compilation.report(match nearest(&name.value, known.iter().copied()) {
+            Some(similar) => finding.with_fix(format!("did you mean '{similar}'?")),
+            None => finding.with_fix("take it out"),
+        });
     }
 }

@@ -8,9 +8,11 @@ pub mod correlation_id;
 pub mod ip_restriction;
 pub mod jwt;
 pub mod key_auth;
+mod kind;
 pub mod name;
 pub mod named_consumer;
 pub mod openid_connect;
+pub mod principals;
 pub mod request_termination;
 
 use uuid::Uuid;
@@ -22,13 +24,17 @@ use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
+pub use kind::PluginKind;
+
 use basic_auth::BasicAuthConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
 use jwt::JwtConfig;
 use key_auth::KeyAuthConfig;
+use named_consumer::NamedConsumer;
 use openid_connect::OpenIdConnectConfig;
+use principals::PrincipalsConfig;
 use request_termination::RequestTerminationConfig;
 
 /// One configured plugin.
@@ -76,107 +82,6 @@ pub struct PluginName {
     pub place: Place,
 }
 
-/// The plugins that this gateway has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PluginKind {
-    /// `acl`.
-    Acl,
-    /// `basic-auth`.
-    BasicAuth,
-    /// `correlation-id`.
-    CorrelationId,
-    /// `header-cert-auth`.
-    HeaderCertAuth,
-    /// `ip-restriction`.
-    IpRestriction,
-    /// `jwt`.
-    Jwt,
-    /// `key-auth`.
-    KeyAuth,
-    /// `mtls-auth`.
-    MtlsAuth,
-    /// `openid-connect`.
-    OpenIdConnect,
-    /// `request-termination`.
-    RequestTermination,
-}
-
-impl PluginKind {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Acl,
-        Self::BasicAuth,
-        Self::CorrelationId,
-        Self::HeaderCertAuth,
-        Self::IpRestriction,
-        Self::Jwt,
-        Self::KeyAuth,
-        Self::MtlsAuth,
-        Self::OpenIdConnect,
-        Self::RequestTermination,
-    ];
-
-    /// Kong's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Acl => "acl",
-            Self::BasicAuth => "basic-auth",
-            Self::CorrelationId => "correlation-id",
-            Self::HeaderCertAuth => "header-cert-auth",
-            Self::IpRestriction => "ip-restriction",
-            Self::Jwt => "jwt",
-            Self::KeyAuth => "key-auth",
-            Self::MtlsAuth => "mtls-auth",
-            Self::OpenIdConnect => "openid-connect",
-            Self::RequestTermination => "request-termination",
-        }
-    }
-
-    /// Kong's priority for the original under its own name.
-    pub fn priority(self) -> i32 {
-        match self {
-            Self::Acl => 950,
-            Self::BasicAuth => 1100,
-            Self::CorrelationId => 100_001,
-            Self::HeaderCertAuth => 1009,
-            Self::IpRestriction => 990,
-            Self::Jwt => 1450,
-            Self::KeyAuth => 1250,
-            Self::MtlsAuth => 1600,
-            Self::OpenIdConnect => 1050,
-            Self::RequestTermination => 2,
-        }
-    }
-
-    /// Whether it finds out who calls.
-    pub fn authenticates(self) -> bool {
-        match self {
-            Self::BasicAuth
-            | Self::HeaderCertAuth
-            | Self::Jwt
-            | Self::KeyAuth
-            | Self::MtlsAuth
-            | Self::OpenIdConnect => true,
-            Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
-        }
-    }
-
-    /// Whether it may be configured for one consumer or one consumer group. Those that decide who the consumer is, or
-    /// judge it, may not: Kong refuses it.
-    pub fn may_depend_on_consumer(self) -> bool {
-        match self {
-            Self::Acl
-            | Self::BasicAuth
-            | Self::HeaderCertAuth
-            | Self::Jwt
-            | Self::KeyAuth
-            | Self::MtlsAuth
-            | Self::OpenIdConnect => false,
-            Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
-        }
-    }
-}
-
 /// A plugin's configuration, complete with defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PluginConfig {
@@ -198,8 +103,30 @@ pub enum PluginConfig {
     MtlsAuth(Box<MtlsAuthConfig>),
     /// Of `openid-connect` and its clones.
     OpenIdConnect(Box<OpenIdConnectConfig>),
+    /// Of `principals` and its clones.
+    Principals(Box<PrincipalsConfig>),
     /// Of `request-termination` and its clones.
     RequestTermination(RequestTerminationConfig),
+}
+
+impl PluginConfig {
+    /// The `anonymous` of a plugin that authenticates: with it, one that finds no credential lets the request go on, and
+    /// one whose turn comes after another's success looks at none.
+    pub fn anonymous(&self) -> Option<&Located<NamedConsumer>> {
+        match self {
+            Self::BasicAuth(config) => config.anonymous.as_ref(),
+            Self::HeaderCertAuth(config) => config.auth.anonymous.as_ref(),
+            Self::Jwt(config) => config.anonymous.as_ref(),
+            Self::KeyAuth(config) => config.anonymous.as_ref(),
+            Self::MtlsAuth(config) => config.auth.anonymous.as_ref(),
+            Self::OpenIdConnect(config) => config.anonymous.as_ref(),
+            Self::Acl(_)
+            | Self::CorrelationId(_)
+            | Self::IpRestriction(_)
+            | Self::Principals(_)
+            | Self::RequestTermination(_) => None,
+        }
+    }
 }
 
 /// Kong Enterprise's `ordering`: names of plugins, in the access phase.
@@ -365,6 +292,7 @@ impl PluginKind {
             Self::OpenIdConnect => openid_connect::read(at)
                 .map(Box::new)
                 .map(PluginConfig::OpenIdConnect),
+            Self::Principals => principals::read(at).map(Box::new).map(PluginConfig::Principals),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
                 .map(Box::new)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::openid_connect::possession;
 use super::scope::Scopes;
 use super::{Configured, Plugin};
+use crate::consumer::{Consumer, ConsumerKey};
 use crate::exchange::Exchange;
 use crate::onlooker::Onlooker;
 use crate::rejection::Rejection;
@@ -45,22 +46,29 @@ impl Slot {
 
     /// The configuration for whoever has nothing of his own. What authenticates or judges groups has no other.
     pub fn for_everybody(&self) -> Option<&Plugin> {
-        let configured = match &self.configuration {
-            Configuration::Same(configured) => configured,
-            Configuration::ByCaller(scopes) => scopes.for_everybody()?,
-        };
-        Some(&configured.plugin)
+        self.configured_for_everybody()
+            .map(|configured| &configured.plugin)
+    }
+
+    /// The same, with its place.
+    pub fn configured_for_everybody(&self) -> Option<&Configured> {
+        match &self.configuration {
+            Configuration::Same(configured) => Some(configured),
+            Configuration::ByCaller(scopes) => scopes.for_everybody().map(AsRef::as_ref),
+        }
+    }
+
+    /// The configuration for a caller.
+    pub fn for_caller(&self, caller: Option<(ConsumerKey, &Consumer)>) -> Option<&Configured> {
+        match &self.configuration {
+            Configuration::Same(configured) => Some(configured),
+            Configuration::ByCaller(scopes) => scopes.choose(caller).map(AsRef::as_ref),
+        }
     }
 
     /// The configuration at this plugin's turn, with the consumer known by then.
     fn choose(&self, exchange: &Exchange<'_>) -> Option<&Configured> {
-        match &self.configuration {
-            Configuration::Same(configured) => Some(configured),
-            Configuration::ByCaller(scopes) => {
-                let caller = exchange.caller.consumer.zip(exchange.consumer());
-                scopes.choose(caller).map(AsRef::as_ref)
-            }
-        }
+        self.for_caller(exchange.caller.consumer.zip(exchange.consumer()))
     }
 }
 

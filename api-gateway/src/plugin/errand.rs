@@ -19,6 +19,14 @@ pub enum Errand {
 }
 
 impl Errand {
+    /// What is not known, and who would know.
+    pub fn unknown(&self) -> String {
+        match self {
+            Self::Keys(provider) => format!("the keys of {}", provider.issuer()),
+            Self::Introspection(_) => "what the introspection endpoint says of the token".to_owned(),
+        }
+    }
+
     /// Asks, and leaves the answer where the plugin will look for it. Takes as long as the provider's timeout at most.
     pub async fn run(self) {
         match self {

@@ -17,6 +17,7 @@ pub mod jwt;
 pub mod key_auth;
 pub mod mtls_auth;
 pub mod openid_connect;
+pub mod principals;
 pub mod request_termination;
 pub mod scope;
 
@@ -33,6 +34,7 @@ use self::jwt::Jwt;
 use self::key_auth::KeyAuth;
 use self::mtls_auth::MtlsAuth;
 use self::openid_connect::OpenIdConnect;
+use self::principals::Principals;
 use self::request_termination::RequestTermination;
 use crate::consumer::ConsumerKey;
 use crate::document::Place;
@@ -71,6 +73,8 @@ pub enum Plugin {
     MtlsAuth(MtlsAuth),
     /// Authenticates by an access token.
     OpenIdConnect(Box<OpenIdConnect>),
+    /// Judges everybody who was authenticated, and how they belong together.
+    Principals(Principals),
     /// Answers in the upstream's place.
     RequestTermination(RequestTermination),
 }
@@ -90,6 +94,7 @@ impl Plugin {
             Self::KeyAuth(plugin) => plugin.access(name, exchange),
             Self::MtlsAuth(plugin) => plugin.access(name, exchange),
             Self::OpenIdConnect(plugin) => plugin.access(name, exchange),
+            Self::Principals(plugin) => plugin.access(exchange),
             Self::RequestTermination(plugin) => plugin.access(exchange),
         }
     }
@@ -104,7 +109,8 @@ impl Plugin {
             | Self::Jwt(_)
             | Self::KeyAuth(_)
             | Self::MtlsAuth(_)
-            | Self::OpenIdConnect(_) => true,
+            | Self::OpenIdConnect(_)
+            | Self::Principals(_) => true,
             Self::CorrelationId(_) | Self::RequestTermination(_) => false,
         }
     }
@@ -124,6 +130,7 @@ impl Plugin {
             | Self::IpRestriction(_)
             | Self::MtlsAuth(_)
             | Self::OpenIdConnect(_)
+            | Self::Principals(_)
             | Self::RequestTermination(_) => None,
         };
         owner.map(|owner| owner.consumer)

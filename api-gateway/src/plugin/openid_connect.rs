@@ -138,16 +138,25 @@ impl OpenIdConnect {
         self.parts.rules.groups.is_some()
     }
 
+    /// Where it looks for a token.
+    pub fn sources(&self) -> &Sources {
+        &self.parts.sources
+    }
+
+    /// Whether it has nothing to do with a request.
+    pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
+        let is_preflight = exchange.head.method == Method::OPTIONS;
+        is_preflight && self.parts.preflights == Preflights::Pass
+            || stands_back(self.parts.anonymous.as_ref(), exchange)
+    }
+
     /// Authenticates by a token.
     pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
         // What the client sends under a name that claims are written to is not a claim.
         for (header, _) in &self.parts.rules.headers {
             exchange.hide_header(header.clone());
         }
-        let is_preflight = exchange.head.method == Method::OPTIONS;
-        if is_preflight && self.parts.preflights == Preflights::Pass
-            || stands_back(self.parts.anonymous.as_ref(), exchange)
-        {
+        if self.stands_back(exchange) {
             return Ok(());
         }
         let Err(fault) = self.authenticate(name, exchange) else {

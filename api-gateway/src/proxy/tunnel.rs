@@ -92,7 +92,7 @@ impl Opening {
             ),
         };
         let mut trace = Trace::default();
-        decide(&snapshot, peer, asked, now, &mut trace, &mut Nobody)
+        decide(&snapshot, peer, asked, now, (&mut trace, &mut Nobody))
             .map(drop)
             .map_err(|rejection| {
                 let errand = trace.undecided.take().map(|undecided| undecided.errand);

@@ -63,7 +63,7 @@ pub fn normalised_route_path(path: &str) -> Option<String> {
 }
 
 /// Turns every character that may not stand in a path as it is into a triplet; existing triplets stay.
-pub(super) fn escape(path: &str) -> Cow<'_, str> {
+pub(crate) fn escape(path: &str) -> Cow<'_, str> {
     if path.bytes().all(|octet| octet == b'%' || stands_raw(octet)) {
         return Cow::Borrowed(path);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use transport::certificate::iso8601;
+use transport::expiry::{self, Role};
 use transport::pem;
 use transport::revocation::crl::RevocationLists;
 use transport::verify::{Policy, TrustStore};
@@ -14,9 +15,11 @@ use super::Compiler;
 impl Compiler<'_> {
     /// Reads a bundle of authorities.
     pub(super) fn authorities(&mut self, path: &str, file: &Path) -> Option<Vec<CertificateDer<'static>>> {
-        pem::certificates(file)
+        let authorities = pem::certificates(file)
             .map_err(|error| self.error("trust-store-unusable", path, error.to_string()))
-            .ok()
+            .ok()?;
+        self.judge_dates(path, file, (Role::Authorities, &authorities));
+        Some(authorities)
     }
 
     /// Makes a trust store in which something can verify.
@@ -71,6 +74,11 @@ impl Compiler<'_> {
                 for message in stale {
                     self.warn("revocation-list-stale", path, message);
                 }
+                let origin = self.loaded.origin(path);
+                let soon = lists
+                    .iter()
+                    .filter_map(|list| expiry::of_list(list, origin.clone(), path, self.now));
+                self.findings.extend(soon);
                 Some(lists)
             }
             Err(problems) => {

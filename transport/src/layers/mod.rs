@@ -41,10 +41,24 @@ pub use schema::{Key, Kind, Presence, Scalar, Spelling};
 pub use suggestion::nearest;
 pub use value::quoted;
 
-use crate::finding::{Finding, Origin};
+use crate::finding::{Finding, Origin, Rule};
 use layer::Layer;
 use origins::Lines;
 use schema::join;
+
+/// Every kind of finding that is made here.
+pub const RULES: &[Rule] = &[
+    Rule::error("unreadable", "the node file cannot be read, or is not UTF-8"),
+    Rule::error("syntax", "a file cannot be parsed; nothing of it is used"),
+    Rule::error("unknown-key", "there is no such key"),
+    Rule::error("wrong-type", "the value is of another type than its key or field"),
+    Rule::error("bad-value", "the value has the right type and cannot be used"),
+    Rule::error("missing-key", "a required key is not there"),
+    Rule::warning(
+        "unknown-environment",
+        "variables under our prefix that no key has",
+    ),
+];
 
 /// Layers being read, the lowest first.
 #[derive(Debug)]

@@ -132,7 +132,6 @@ const KONGS: &[&str] = &[
     "opentelemetry",
     "post-function",
     "pre-function",
-    "principals",
     "prometheus",
     "proxy-cache",
     "proxy-cache-advanced",

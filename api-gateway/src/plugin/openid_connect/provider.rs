@@ -138,6 +138,21 @@ impl Provider {
         }
     }
 
+    /// Takes keys for those that it publishes, and its name for that of its tokens: for whoever asks offline.
+    pub fn assume(&self, keys: KeySet) {
+        const DISCOVERY: &str = "/.well-known/openid-configuration";
+        let issuer = self.source.issuer.trim_end_matches(DISCOVERY);
+        self.known.store(Arc::new(Known {
+            issuer: Some(issuer.into()),
+            keys,
+            since: Some(UnixTime::now()),
+            ..Known::default()
+        }));
+        // It has been asked, as it were.
+        let milliseconds = usize::try_from(self.began.elapsed().as_millis()).unwrap_or_default();
+        self.asked_at.store(milliseconds + 1, Ordering::Release);
+    }
+
     /// Whether it makes sense to ask now: nobody did lately, or somebody is asking.
     pub fn may_know_more(&self) -> bool {
         if self.waiting.load(Ordering::Relaxed) >= MOST_WAITING {

@@ -1,0 +1,292 @@
+//! Holes in the chain of one route: who is judged, by when, and who stands for whom.
+
+use std::collections::HashSet;
+
+use transport::finding::Finding;
+
+use super::duty::{Authentication, Duty, Evidence};
+use super::{Site, Survey, Tally, Turn};
+use crate::document::plugin::acl::{AclConfig, AclRule};
+use crate::document::plugin::named_consumer::NamedConsumer;
+use crate::document::{Located, RouteProtocol};
+use crate::plugin::Plugin;
+
+/// What is counted of a finding that many routes give rise to.
+const ROUTES: &str = "routes";
+
+pub(super) fn check(survey: &Survey<'_>, tally: &mut Tally) {
+    let mut listeners = survey.compilation.settings().proxy_listen.iter();
+    let speaks_http = listeners.any(|listen| !listen.protocol.is_tls());
+    for site in survey.sites {
+        check_order(survey, site, tally);
+        check_judgement(survey, site, tally);
+        check_fallbacks(survey, site, tally);
+        if speaks_http {
+            check_protocols(survey, site, tally);
+        }
+    }
+}
+
+/// An `acl` before any authentication: it refuses everybody.
+fn check_order(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
+    const CODE: &str = "acl-before-authentication";
+    for turn in &site.turns {
+        match &turn.duty {
+            Duty::Authenticates(_) => return,
+            // That has a check of its own.
+            Duty::JudgesTogether(_) | Duty::Other => {}
+            Duty::Judges(_) => {
+                let later = site
+                    .turns
+                    .iter()
+                    .find(|turn| turn.duty.authentication().is_some());
+                tally.tell(CODE, turn.entity.place, ROUTES, || {
+                    let (why, fix) = match later {
+                        Some(later) => (
+                            format!("'{}' finds out who calls only after it", later.name()),
+                            "let it run after the authentication: by its priority, or by `ordering`",
+                        ),
+                        None => (
+                            "no plugin there finds out who calls".to_owned(),
+                            "give the route a plugin that authenticates, or take the acl off it",
+                        ),
+                    };
+                    let message = format!(
+                        "on the route '{}' '{}' judges before anybody is known, and refuses everybody with 401: {why}",
+                        site.name(),
+                        turn.name()
+                    );
+                    let origin = survey.compilation.at(turn.entity.place);
+                    Finding::warning(CODE, origin, turn.path("allow"), message).with_fix(fix)
+                });
+            }
+        }
+    }
+}
+
+/// Two authentications, and an `acl` that judges only one of those whom they find.
+fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
+    const CODE: &str = "principal-not-judged";
+    let mut found: Option<(&Turn<'_>, &Authentication<'_>, Option<&Turn<'_>>)> = None;
+    let mut overlooked: Vec<(&Turn<'_>, &Turn<'_>)> = Vec::new();
+    let mut judges: Option<&Turn<'_>> = None;
+    let together = judged_together(site);
+    for turn in &site.turns {
+        match &turn.duty {
+            Duty::Authenticates(own) if own.finds_consumers => {
+                match found {
+                    Some((_, earlier, _)) if !own.overrules(earlier) => continue,
+                    // Whoever has none may come too: nothing rests on this one.
+                    Some((_, earlier, _)) if !earlier.is_required() => {}
+                    Some((earlier, _, None)) if together.contains(earlier.name()) => {}
+                    Some((earlier, _, None)) => overlooked.push((earlier, turn)),
+                    Some((_, _, Some(_))) | None => {}
+                }
+                found = Some((turn, own, None));
+            }
+            Duty::Judges(_) => {
+                judges = Some(turn);
+                if let Some((_, _, judged)) = &mut found {
+                    *judged = Some(turn);
+                }
+            }
+            Duty::Authenticates(_) | Duty::JudgesTogether(_) | Duty::Other => {}
+        }
+    }
+    let Some(judge) = judges else { return };
+    if let Some((last, own, None)) = found
+        && own.is_required()
+        && !together.contains(last.name())
+        && site
+            .turns
+            .iter()
+            .filter(|turn| turn.duty.authentication().is_some())
+            .count()
+            > 1
+    {
+        tally.tell(CODE, judge.entity.place, ROUTES, || {
+            let message = format!(
+                "on the route '{}' '{}' judges before '{}' ({}) finds whom it accepts: every consumer that this one finds passes",
+                site.name(),
+                judge.name(),
+                last.name(),
+                survey.at(last.entity.place),
+            );
+            let origin = survey.compilation.at(judge.entity.place);
+            Finding::warning(CODE, origin, judge.path("allow"), message)
+                .with_fix(format!("judge it too, by a second acl that runs after '{}'", last.name()))
+        });
+    }
+    for (earlier, later) in overlooked {
+        tally.tell(CODE, judge.entity.place, ROUTES, || {
+            let message = format!(
+                "on the route '{}' '{}' judges only whom '{}' finds: that takes the place of the consumer that '{}' ({}) has found, and every consumer of that one passes",
+                site.name(),
+                judge.name(),
+                later.name(),
+                earlier.name(),
+                survey.at(earlier.entity.place),
+            );
+            let fix = format!(
+                "judge both together by `principals`, or the first by a clone between the two: acl_{}",
+                earlier.entity.name.priority.saturating_sub(5)
+            );
+            let origin = survey.compilation.at(judge.entity.place);
+            Finding::warning(CODE, origin, judge.path("allow"), message).with_fix(fix)
+        });
+    }
+}
+
+/// The plugins whose principals a `principals` judges: by their groups, or by what they have in common with others.
+fn judged_together<'s>(site: &'s Site<'_>) -> HashSet<&'s str> {
+    let mut judged = HashSet::new();
+    for turn in &site.turns {
+        if let Duty::JudgesTogether(config) = &turn.duty {
+            let bound = config.require.iter().filter(|_| config.same.is_some());
+            judged.extend(bound.map(|name| name.value.as_str()));
+            judged.extend(config.allow.iter().map(|allowed| allowed.plugin.value.as_str()));
+        }
+    }
+    judged
+}
+
+/// Who stands for others at an `acl`.
+struct StandIn<'s> {
+    turn: &'s Turn<'s>,
+    named: &'s Located<NamedConsumer>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// For whoever cannot be authenticated.
+    Anonymous,
+    /// For whoever's certificate matches nobody.
+    Default,
+}
+
+/// `anonymous` or `default_consumer` in a group that an `acl` lets pass.
+fn check_fallbacks(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
+    let mut standing: Vec<StandIn<'_>> = Vec::new();
+    for turn in &site.turns {
+        match &turn.duty {
+            Duty::Authenticates(own) => {
+                // A required one finds somebody else, or refuses; another one tries again for whoever is nobody yet.
+                standing.retain(|stand_in| !own.is_required() && stand_in.kind == Kind::Default);
+                let of = |named, kind| StandIn { turn, named, kind };
+                standing.extend(own.anonymous.map(|named| of(named, Kind::Anonymous)));
+                standing.extend(own.default.map(|named| of(named, Kind::Default)));
+            }
+            Duty::Judges(config) => {
+                if let AclRule::Allow(groups) = &config.rule {
+                    standing.retain(|stand_in| {
+                        let by = groups
+                            .iter()
+                            .find(|group| is_member(survey, config, &stand_in.named.value, &group.value));
+                        if let Some(group) = by
+                            && !is_turned_away(survey, site, &stand_in.named.value)
+                        {
+                            tell_stand_in(survey, (site, turn), stand_in, group, tally);
+                        }
+                        by.is_some()
+                    });
+                }
+            }
+            Duty::JudgesTogether(_) | Duty::Other => {}
+        }
+    }
+}
+
+fn is_member(survey: &Survey<'_>, config: &AclConfig, named: &NamedConsumer, group: &str) -> bool {
+    let key = named.consumer.and_then(|id| survey.consumers.by_id(id));
+    let Some(consumer) = key.and_then(|key| survey.consumers.get(key)) else {
+        return false;
+    };
+    let own = consumer.groups.iter();
+    let more = consumer
+        .consumer_groups
+        .iter()
+        .filter(|_| config.include_consumer_groups);
+    own.chain(more).any(|name| &**name == group)
+}
+
+/// Whether a `request-termination` answers whatever is made for this consumer: Kong's way to say "one of several, but
+/// not nobody".
+fn is_turned_away(survey: &Survey<'_>, site: &Site<'_>, named: &NamedConsumer) -> bool {
+    let key = named.consumer.and_then(|id| survey.consumers.by_id(id));
+    let caller = key.and_then(|key| Some((key, survey.consumers.get(key)?)));
+    let mut slots = site.compiled.chain.slots().iter();
+    slots.any(|slot| {
+        let plugin = slot.for_caller(caller).map(|configured| &configured.plugin);
+        matches!(plugin, Some(Plugin::RequestTermination(plugin)) if plugin.trigger.is_none())
+    })
+}
+
+fn tell_stand_in(
+    survey: &Survey<'_>,
+    (site, judge): (&Site<'_>, &Turn<'_>),
+    StandIn { turn, named, kind }: &StandIn<'_>,
+    group: &Located<String>,
+    tally: &mut Tally,
+) {
+    let (code, field, who) = match kind {
+        Kind::Anonymous => (
+            "anonymous-allowed",
+            "anonymous",
+            "anybody, without any credential,",
+        ),
+        Kind::Default => (
+            "default-consumer-allowed",
+            "default_consumer",
+            "whoever has any certificate of its CAs",
+        ),
+    };
+    tally.tell(code, group.place, ROUTES, || {
+        let message = format!(
+            "on the route '{}' {who} passes '{}': '{}', the {field} of '{}' ({}), is in the group '{}'",
+            site.name(),
+            judge.name(),
+            named.value.text,
+            turn.name(),
+            survey.at(named.place),
+            group.value,
+        );
+        Finding::warning(
+            code,
+            survey.compilation.at(group.place),
+            judge.path("allow"),
+            message,
+        )
+        .with_fix(format!(
+            "take '{}' out of the group, or leave {field} out",
+            named.value.text
+        ))
+    });
+}
+
+/// A route that needs the connection's certificate, and takes requests of which none can have one.
+fn check_protocols(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
+    const CODE: &str = "http-beside-certificate";
+    if !site.route.protocols.contains(&RouteProtocol::Http) {
+        return;
+    }
+    let needs = |turn: &&Turn<'_>| {
+        turn.duty
+            .authentication()
+            .is_some_and(|own| own.evidence == Evidence::Socket && own.is_required())
+    };
+    let Some(turn) = site.turns.iter().find(needs) else {
+        return;
+    };
+    tally.tell(CODE, turn.entity.place, ROUTES, || {
+        let message = format!(
+            "the route '{}' takes http, where '{}' ({}) never sees a certificate: every such request crosses the network in the clear and is refused with 401, not sent to https",
+            site.name(),
+            turn.name(),
+            survey.at(turn.entity.place),
+        );
+        let origin = survey.compilation.at(site.route.place);
+        Finding::warning(CODE, origin, site.path("protocols"), message)
+            .with_fix("write protocols: [https], which answers 426 or redirects")
+    });
+}

@@ -1,0 +1,148 @@
+//! What a plugin does, as far as holes are concerned. A new plugin has to say it here.
+
+use uuid::Uuid;
+
+use crate::document::plugin::acl::AclConfig;
+use crate::document::plugin::certificate_auth::{CertificateAuth, ConsumerBy};
+use crate::document::plugin::named_consumer::NamedConsumer;
+use crate::document::plugin::openid_connect::{self, OpenIdConnectConfig};
+use crate::document::plugin::principals::PrincipalsConfig;
+use crate::document::{self, Located, PluginConfig};
+
+/// What a plugin does.
+pub(super) enum Duty<'d> {
+    /// It finds out who calls.
+    Authenticates(Authentication<'d>),
+    /// It judges groups.
+    Judges(&'d AclConfig),
+    /// It judges several whom others have found, each by its own groups, and whether they belong together.
+    JudgesTogether(&'d PrincipalsConfig),
+    /// Neither.
+    Other,
+}
+
+/// How a plugin finds out who calls.
+pub(super) struct Authentication<'d> {
+    /// What it looks at.
+    pub(super) evidence: Evidence,
+    /// Whether its word is a consumer.
+    pub(super) finds_consumers: bool,
+    /// Whether its word is groups that no document lists.
+    pub(super) names_groups: bool,
+    /// Who a request is made for that shows nothing good.
+    pub(super) anonymous: Option<&'d Located<NamedConsumer>>,
+    /// Who a good credential stands for that matches nobody.
+    pub(super) default: Option<&'d Located<NamedConsumer>>,
+    /// Whether a consumer is found by his username, without anything in the document that says so.
+    pub(super) by_username: bool,
+    /// The same for the custom id.
+    pub(super) by_custom_id: bool,
+    /// The same for the id.
+    pub(super) by_id: bool,
+    /// The CAs that it trusts.
+    pub(super) authorities: &'d [Located<Uuid>],
+}
+
+/// What an authentication looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Evidence {
+    /// The certificate of the connection.
+    Socket,
+    /// A certificate in a header.
+    Header,
+    /// A key.
+    Key,
+    /// A user name and a password.
+    Password,
+    /// A token that a consumer signs.
+    OwnToken,
+    /// A token that a provider issues.
+    Token,
+}
+
+impl<'d> Duty<'d> {
+    pub(super) fn of(entity: &'d document::Plugin) -> Self {
+        match &entity.config {
+            PluginConfig::Acl(config) => Self::Judges(config),
+            PluginConfig::BasicAuth(config) => {
+                Self::credential(Evidence::Password, config.anonymous.as_ref())
+            }
+            PluginConfig::HeaderCertAuth(config) => Self::certificate(&config.auth, Evidence::Header),
+            PluginConfig::Jwt(config) => Self::credential(Evidence::OwnToken, config.anonymous.as_ref()),
+            PluginConfig::KeyAuth(config) => Self::credential(Evidence::Key, config.anonymous.as_ref()),
+            PluginConfig::MtlsAuth(config) => Self::certificate(&config.auth, Evidence::Socket),
+            PluginConfig::OpenIdConnect(config) => Self::token(config),
+            PluginConfig::Principals(config) => Self::JudgesTogether(config),
+            PluginConfig::CorrelationId(_)
+            | PluginConfig::IpRestriction(_)
+            | PluginConfig::RequestTermination(_) => Self::Other,
+        }
+    }
+
+    fn certificate(config: &'d CertificateAuth, evidence: Evidence) -> Self {
+        let looks_up = !config.skip_consumer_lookup;
+        let by = |name| looks_up && config.consumer_by.contains(&name);
+        Self::Authenticates(Authentication {
+            finds_consumers: looks_up,
+            names_groups: !looks_up && config.authenticated_group_by.is_some(),
+            default: config.default_consumer.as_ref().filter(|_| looks_up),
+            by_username: by(ConsumerBy::Username),
+            by_custom_id: by(ConsumerBy::CustomId),
+            authorities: &config.ca_certificates,
+            ..Authentication::by_credentials(evidence, config.anonymous.as_ref())
+        })
+    }
+
+    fn credential(evidence: Evidence, anonymous: Option<&'d Located<NamedConsumer>>) -> Self {
+        Self::Authenticates(Authentication::by_credentials(evidence, anonymous))
+    }
+
+    fn token(config: &'d OpenIdConnectConfig) -> Self {
+        let looks_up = !config.consumer_claims.is_empty();
+        let by = |name| looks_up && config.consumer_by.contains(&name);
+        Self::Authenticates(Authentication {
+            finds_consumers: looks_up,
+            names_groups: config.authenticated_groups_claim.is_some(),
+            by_username: by(openid_connect::ConsumerBy::Username),
+            by_custom_id: by(openid_connect::ConsumerBy::CustomId),
+            by_id: by(openid_connect::ConsumerBy::Id),
+            ..Authentication::by_credentials(Evidence::Token, config.anonymous.as_ref())
+        })
+    }
+
+    pub(super) fn authentication(&self) -> Option<&Authentication<'d>> {
+        match self {
+            Self::Authenticates(authentication) => Some(authentication),
+            Self::Judges(_) | Self::JudgesTogether(_) | Self::Other => None,
+        }
+    }
+}
+
+impl<'d> Authentication<'d> {
+    /// One that finds consumers by entities of the document alone.
+    fn by_credentials(evidence: Evidence, anonymous: Option<&'d Located<NamedConsumer>>) -> Self {
+        Self {
+            evidence,
+            finds_consumers: true,
+            names_groups: false,
+            anonymous,
+            default: None,
+            by_username: false,
+            by_custom_id: false,
+            by_id: false,
+            authorities: &[],
+        }
+    }
+
+    /// Whether nobody passes who does not show something good.
+    pub(super) fn is_required(&self) -> bool {
+        self.anonymous.is_none()
+    }
+
+    /// Whether it judges although `earlier` has found somebody already. With `anonymous` it does not, but that a client
+    /// stands behind a carrier's certificate is judged all the same.
+    pub(super) fn overrules(&self, earlier: &Self) -> bool {
+        let is_carried = self.evidence == Evidence::Header && earlier.evidence == Evidence::Socket;
+        self.is_required() || is_carried
+    }
+}

@@ -1,0 +1,273 @@
+//! Groups that nobody is in, and consumers that nobody can be.
+
+use std::collections::{HashMap, HashSet};
+
+use transport::finding::Finding;
+use transport::layers::nearest;
+use uuid::Uuid;
+
+use super::duty::{Authentication, Duty, Evidence};
+use super::{Survey, Tally, Turn};
+use crate::document::plugin::acl::AclRule;
+use crate::document::{CertificateMapping, Consumer, Located, Place};
+
+/// Comparing names takes time: for so many groups a similar one is looked for, and among so many.
+const SUGGESTIONS: usize = 100;
+const CANDIDATES: usize = 10_000;
+
+pub(super) fn check(survey: &Survey<'_>, tally: &mut Tally) {
+    check_groups(survey, tally);
+    check_consumers(survey);
+}
+
+/// The groups that somebody is in.
+struct Groups<'d> {
+    of_acls: HashSet<&'d str>,
+    of_consumers: HashSet<&'d str>,
+}
+
+impl<'d> Groups<'d> {
+    fn of(survey: &Survey<'d>) -> Self {
+        let document = survey.compilation.document;
+        let inhabited: HashSet<Uuid> = document
+            .consumer_group_consumers
+            .iter()
+            .map(|membership| membership.consumer_group)
+            .collect();
+        let groups = document.consumer_groups.iter();
+        Self {
+            of_acls: document.acls.iter().map(|acl| acl.group.as_str()).collect(),
+            of_consumers: groups
+                .filter(|group| inhabited.contains(&group.id))
+                .map(|group| group.name.as_str())
+                .collect(),
+        }
+    }
+
+    fn similar(&self, group: &str) -> Option<&'d str> {
+        let all = self.of_acls.iter().chain(&self.of_consumers).copied();
+        nearest(group, all.take(CANDIDATES))
+    }
+}
+
+/// An `acl` as it is written, with the routes that it judges on.
+struct Judge<'s> {
+    turn: &'s Turn<'s>,
+    /// Whether it ever judges groups that are in credentials and in no document.
+    is_open: bool,
+}
+
+fn check_groups(survey: &Survey<'_>, tally: &mut Tally) {
+    let mut judges: HashMap<Place, Judge<'_>> = HashMap::new();
+    for site in survey.sites {
+        let mut is_open = false;
+        for turn in &site.turns {
+            match &turn.duty {
+                Duty::Authenticates(own) => is_open |= own.names_groups,
+                Duty::Judges(_) => {
+                    let known = judges.entry(turn.entity.place);
+                    known.or_insert(Judge { turn, is_open: false }).is_open |= is_open;
+                }
+                Duty::JudgesTogether(_) | Duty::Other => {}
+            }
+        }
+    }
+    let mut judges: Vec<Judge<'_>> = judges.into_values().filter(|judge| !judge.is_open).collect();
+    judges.sort_by_key(|judge| judge.turn.entity.place);
+    let groups = Groups::of(survey);
+    let mut looked_up = 0;
+    for Judge { turn, .. } in judges {
+        let Duty::Judges(config) = &turn.duty else {
+            continue;
+        };
+        let is_empty = |group: &&Located<String>| {
+            let name = group.value.as_str();
+            !groups.of_acls.contains(name)
+                && !(config.include_consumer_groups && groups.of_consumers.contains(name))
+        };
+        let (listed, is_allow) = match &config.rule {
+            AclRule::Allow(listed) => (listed, true),
+            AclRule::Deny(listed) => (listed, false),
+        };
+        for group in listed.iter().filter(is_empty) {
+            looked_up += 1;
+            let similar = (looked_up <= SUGGESTIONS)
+                .then(|| groups.similar(&group.value))
+                .flatten();
+            tell_empty(survey, turn, (group, is_allow), similar, tally);
+        }
+    }
+}
+
+/// That nobody is denied just now is as it should be; that nobody ever can be, because of a slip of the pen, is not.
+fn tell_empty(
+    survey: &Survey<'_>,
+    turn: &Turn<'_>,
+    (group, is_allow): (&Located<String>, bool),
+    similar: Option<&str>,
+    tally: &mut Tally,
+) {
+    const CODE: &str = "empty-group";
+    let name = &group.value;
+    // One that is there, and does not count for this plugin.
+    let of_consumers = similar == Some(name.as_str());
+    let (field, message) = match (is_allow, similar) {
+        (false, None) => return,
+        (true, _) => (
+            "allow",
+            format!("nobody is in the group '{name}': it lets nobody pass"),
+        ),
+        (false, Some(_)) => (
+            "deny",
+            format!("nobody is in the group '{name}': it refuses nobody, and whoever is meant passes"),
+        ),
+    };
+    let fix = match similar {
+        Some(_) if of_consumers => {
+            "it is a consumer group: set include_consumer_groups, or put its members' group into acls"
+                .to_owned()
+        }
+        Some(similar) => format!("did you mean '{similar}'?"),
+        None => "put a consumer into it, or take it off the list".to_owned(),
+    };
+    tally.tell(CODE, group.place, "of the same", || {
+        Finding::warning(
+            CODE,
+            survey.compilation.at(group.place),
+            turn.path(field),
+            message,
+        )
+        .with_fix(fix)
+    });
+}
+
+/// How consumers can be found by the plugins that are in effect anywhere.
+#[derive(Default)]
+struct Reach {
+    by_username: bool,
+    by_custom_id: bool,
+    by_id: bool,
+    /// What is looked at for consumers.
+    evidence: HashSet<Evidence>,
+    /// CAs that are trusted with what is looked at.
+    trusted: HashSet<(Evidence, Uuid)>,
+    /// By an entity that is his, or by name in a configuration.
+    named: HashSet<Uuid>,
+}
+
+impl Reach {
+    fn of(survey: &Survey<'_>) -> Self {
+        let mut reach = Self::default();
+        let mut places: HashSet<Place> = HashSet::new();
+        let turns = survey.sites.iter().flat_map(|site| &site.turns);
+        for turn in turns.filter(|turn| places.insert(turn.entity.place)) {
+            if let Some(own) = turn.duty.authentication() {
+                reach.add(own);
+            }
+        }
+        reach.add_entities(survey);
+        reach
+    }
+
+    fn add(&mut self, own: &Authentication<'_>) {
+        self.by_username |= own.by_username;
+        self.by_custom_id |= own.by_custom_id;
+        self.by_id |= own.by_id;
+        let named = own.anonymous.into_iter().chain(own.default);
+        self.named.extend(named.filter_map(|named| named.value.consumer));
+        if own.finds_consumers {
+            self.evidence.insert(own.evidence);
+            let trusted = own.authorities.iter().map(|id| (own.evidence, id.value));
+            self.trusted.extend(trusted);
+        }
+    }
+
+    /// Whose entities are looked for.
+    fn add_entities(&mut self, survey: &Survey<'_>) {
+        let document = survey.compilation.document;
+        let Self {
+            evidence,
+            trusted,
+            named,
+            ..
+        } = self;
+        for (kind, mappings) in [
+            (Evidence::Socket, &document.mtls_auth_credentials),
+            (Evidence::Header, &document.header_cert_auth_credentials),
+        ] {
+            let can_match = |mapping: &&CertificateMapping| {
+                let authority = mapping.ca_certificate;
+                authority.is_none_or(|id| trusted.contains(&(kind, id.value)))
+            };
+            let looked_for = mappings
+                .iter()
+                .filter(|_| evidence.contains(&kind))
+                .filter(can_match);
+            named.extend(looked_for.map(|mapping| mapping.consumer));
+        }
+        if evidence.contains(&Evidence::Key) {
+            named.extend(document.keyauth_credentials.iter().map(|key| key.consumer));
+        }
+        if evidence.contains(&Evidence::Password) {
+            named.extend(
+                document
+                    .basicauth_credentials
+                    .iter()
+                    .map(|password| password.consumer),
+            );
+        }
+        if evidence.contains(&Evidence::OwnToken) {
+            named.extend(document.jwt_secrets.iter().map(|secret| secret.consumer));
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        !self.evidence.is_empty() || !self.named.is_empty()
+    }
+
+    fn finds(&self, consumer: &Consumer) -> bool {
+        self.by_id
+            || self.by_username && consumer.username.is_some()
+            || self.by_custom_id && consumer.custom_id.is_some()
+            || self.named.contains(&consumer.id)
+    }
+}
+
+fn check_consumers(survey: &Survey<'_>) {
+    const CODE: &str = "unreachable-consumer";
+    let reach = Reach::of(survey);
+    let mut lost = survey
+        .compilation
+        .document
+        .consumers
+        .iter()
+        .filter(|consumer| !reach.finds(consumer));
+    let Some(first) = lost.next() else { return };
+    let others = lost.count();
+    let name = first
+        .username
+        .as_deref()
+        .or(first.custom_id.as_deref())
+        .unwrap_or_default();
+    let more = if others > 0 {
+        format!(" (and {others} more consumers)")
+    } else {
+        String::new()
+    };
+    let (why, fix) = if reach.is_any() {
+        (
+            "no plugin looks for his names, and no credential that a plugin looks for is his",
+            "give him a credential, or have consumer_by look for the name that he has",
+        )
+    } else {
+        (
+            "no plugin on any route looks for consumers",
+            "give a route a plugin that authenticates",
+        )
+    };
+    let message = format!("nobody can be the consumer '{name}'{more}: {why}");
+    let origin = survey.compilation.at(first.place);
+    survey
+        .compilation
+        .report(Finding::warning(CODE, origin, format!("consumers.{name}"), message).with_fix(fix));
+}

@@ -1,0 +1,132 @@
+//! What a route demands of a request before it goes on, and what another one demands less.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Site;
+use super::duty::Duty;
+use crate::document::plugin::acl::AclRule;
+use crate::plugin::Plugin;
+
+/// What a route demands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Protection {
+    /// The plugins that must find somebody, by the names of what they are or are clones of.
+    required: BTreeSet<&'static str>,
+    /// Whether anybody at all must be found.
+    is_authenticated: bool,
+    is_judged: bool,
+    /// Whether requests end here: then nobody gets through, and nothing is there to be protected.
+    ends: bool,
+}
+
+/// The protections of all sites, each different one once.
+pub(super) struct Protections {
+    pub(super) different: Vec<Protection>,
+    /// Of each site, the position among the different ones.
+    pub(super) of_site: Vec<usize>,
+}
+
+/// What the weaker of two routes does not demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    Authentication,
+    Plugin(&'static str),
+    Acl,
+}
+
+impl Protections {
+    pub(super) fn of(sites: &[Site<'_>]) -> Self {
+        let mut known: HashMap<Protection, usize> = HashMap::new();
+        let mut different = Vec::new();
+        let of_site = sites.iter().map(|site| {
+            let protection = Protection::of(site);
+            *known.entry(protection).or_insert_with_key(|protection| {
+                different.push(protection.clone());
+                different.len() - 1
+            })
+        });
+        let of_site = of_site.collect();
+        Self { different, of_site }
+    }
+
+    /// Whether a site demands anything that another route could spare its requests.
+    pub(super) fn demands(&self, site: usize) -> bool {
+        let own = self.of_site.get(site).and_then(|own| self.different.get(*own));
+        own.is_some_and(Protection::demands)
+    }
+
+    /// What the first site lacks, compared with the second.
+    pub(super) fn lack(&self, weak: usize, strong: usize) -> Option<Lack> {
+        let of = |site: usize| self.different.get(*self.of_site.get(site)?);
+        of(weak)?.lacks(of(strong)?)
+    }
+}
+
+impl Protection {
+    fn of(site: &Site<'_>) -> Self {
+        let mut required = BTreeSet::new();
+        let (mut authenticates, mut allows, mut is_judged) = (false, false, false);
+        for turn in &site.turns {
+            match &turn.duty {
+                Duty::Authenticates(own) => {
+                    authenticates = true;
+                    if own.is_required() {
+                        required.insert(turn.entity.name.kind.name());
+                    }
+                }
+                Duty::Judges(config) => {
+                    is_judged = true;
+                    allows |= matches!(config.rule, AclRule::Allow(_));
+                }
+                Duty::JudgesTogether(_) => {
+                    is_judged = true;
+                    allows = true;
+                }
+                Duty::Other => {}
+            }
+        }
+        // An acl refuses whoever is nobody; an anonymous consumer is somebody, whom only an allow list can leave out.
+        let is_authenticated = !required.is_empty() || allows || is_judged && !authenticates;
+        let ends = site.compiled.chain.slots().iter().any(|slot| {
+            matches!(slot.for_everybody(), Some(Plugin::RequestTermination(plugin)) if plugin.trigger.is_none())
+        });
+        Self {
+            required,
+            is_authenticated,
+            is_judged,
+            ends,
+        }
+    }
+
+    /// Whether there is anything that a request could be spared elsewhere.
+    fn demands(&self) -> bool {
+        !self.ends && (self.is_authenticated || self.is_judged)
+    }
+
+    /// What this demands less than another.
+    pub(super) fn lacks(&self, strong: &Self) -> Option<Lack> {
+        if self.ends || strong.ends {
+            return None;
+        }
+        if strong.is_authenticated && !self.is_authenticated {
+            return Some(Lack::Authentication);
+        }
+        if strong.is_judged && !self.is_judged {
+            return Some(Lack::Acl);
+        }
+        // Another way to authenticate is another way, and not less.
+        let fewer = !self.required.is_empty() && self.required.is_subset(&strong.required);
+        let missing = strong.required.difference(&self.required).next();
+        missing.filter(|_| fewer).map(|name| Lack::Plugin(name))
+    }
+}
+
+impl Lack {
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Authentication => "without any authentication".to_owned(),
+            Self::Plugin(name) => format!("without '{name}'"),
+            Self::Acl => "without an acl".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Who is judged, by when, and who stands for whom.
+
+use super::check;
+
+const MTLS: &str = "{name: mtls-auth, config: {ca_certificates: [*other]";
+const HEADER: &str = "{name: header-cert-auth, config: {ca_certificates: [*ca], certificate_header_name: X-A, certificate_header_format: url_encoded";
+const CONSUMERS: &str = "consumers: [{username: guest, acls: [{group: guests}]}, {username: alice, acls: [{group: a}]}, {username: edge, acls: [{group: edges}]}]\nconsumer_groups: [{name: team}]\nconsumer_group_consumers: [{consumer: guest, consumer_group: team}]\n";
+
+fn rows(codes: &[&str], rows: &[(String, Option<&str>)]) {
+    for (plugins, expected) in rows {
+        let document = format!(
+            "{CONSUMERS}routes:\n- {{name: r, protocols: [https], paths: [/r], plugins: [{plugins}]}}"
+        );
+        let expected: Vec<&str> = expected.iter().copied().collect();
+        check(codes, &[(&document, &expected)]);
+    }
+}
+
+fn acl(config: &str) -> String {
+    format!("{{name: acl, config: {{{config}}}}}")
+}
+
+#[test]
+fn each_of_two_principals_is_judged_or_told_of() {
+    let (mtls, header, allow) = (format!("{MTLS}}}}}"), format!("{HEADER}}}}}"), acl("allow: [a]"));
+    let between = "{name: acl_1595, config: {allow: [edges]}}";
+    rows(
+        &["principal-not-judged"],
+        &[
+            (
+                format!("{mtls}, {header}, {allow}"),
+                Some("'acl' judges only whom 'header-cert-auth' finds"),
+            ),
+            (format!("{mtls}, {between}, {header}, {allow}"), None),
+            (
+                format!("{mtls}, {between}, {header}"),
+                Some("'acl_1595' judges before 'header-cert-auth'"),
+            ),
+            (format!("{mtls}, {header}"), None),
+            (format!("{mtls}, {allow}"), None),
+            // Whoever has no certificate passes mtls-auth: nothing rests on it.
+            (format!("{MTLS}, anonymous: guest}}}}, {header}, {allow}"), None),
+            // Either of two is enough, and that one is judged.
+            (
+                format!("{mtls}, {{name: key-auth, config: {{anonymous: guest}}}}, {allow}"),
+                None,
+            ),
+            // But a client is judged although his carrier is known.
+            (
+                format!("{mtls}, {HEADER}, anonymous: guest}}}}, {allow}"),
+                Some("only whom 'header-cert-auth' finds"),
+            ),
+            (
+                format!("{mtls}, {{name: jwt}}, {allow}"),
+                Some("only whom 'jwt' finds … 'mtls-auth'"),
+            ),
+            (
+                format!("{MTLS}, skip_consumer_lookup: true}}}}, {header}, {allow}"),
+                None,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn an_acl_needs_somebody_to_judge() {
+    let mtls = format!("{MTLS}}}}}");
+    rows(
+        &["acl-before-authentication"],
+        &[
+            (acl("allow: [a]"), Some("no plugin there finds out who calls")),
+            (acl("deny: [a]"), Some("refuses everybody with 401")),
+            (
+                format!("{mtls}, {{name: acl_1700, config: {{allow: [a]}}}}"),
+                Some("'mtls-auth' finds out who calls only after it"),
+            ),
+            (
+                format!(
+                    "{mtls}, {{name: acl, config: {{allow: [a]}}, ordering: {{before: {{access: [mtls-auth]}}}}}}"
+                ),
+                Some("only after it"),
+            ),
+            (format!("{mtls}, {}", acl("allow: [a]")), None),
+        ],
+    );
+}
+
+#[test]
+fn a_global_acl_is_told_once_with_the_number_of_routes() {
+    let document = format!(
+        "{CONSUMERS}plugins: [{{name: acl, config: {{allow: [a]}}}}]\nroutes: [{{name: a, paths: [/a]}}, {{name: b, paths: [/b]}}, {{name: c, paths: [/c]}}]"
+    );
+    check(
+        &["acl-before-authentication"],
+        &[(&document, &["on the route 'a' … (and 2 more routes)"])],
+    );
+}
+
+#[test]
+fn whoever_stands_for_others_is_in_no_allowed_group() {
+    const CODES: [&str; 2] = ["anonymous-allowed", "default-consumer-allowed"];
+    let mtls = |more: &str| format!("{MTLS}, {more}}}}}");
+    let guests = acl("allow: [a, guests]");
+    rows(
+        &CODES,
+        &[
+            (
+                format!("{}, {guests}", mtls("anonymous: guest")),
+                Some("anonymous-allowed … without any credential … 'guests'"),
+            ),
+            (
+                format!("{}, {guests}", mtls("default_consumer: guest")),
+                Some("default-consumer-allowed … any certificate of its CAs"),
+            ),
+            (
+                format!("{}, {}", mtls("anonymous: guest"), acl("allow: [a]")),
+                None,
+            ),
+            (
+                format!("{}, {}", mtls("anonymous: guest"), acl("deny: [a]")),
+                None,
+            ),
+            (
+                format!("{}, {}", mtls("anonymous: guest"), acl("allow: [team]")),
+                None,
+            ),
+            (
+                format!(
+                    "{}, {}",
+                    mtls("anonymous: guest"),
+                    acl("allow: [team], include_consumer_groups: true")
+                ),
+                Some("anonymous-allowed … 'team'"),
+            ),
+            // Somebody else is found, or nobody passes.
+            (
+                format!("{}, {HEADER}}}}}, {guests}", mtls("anonymous: guest")),
+                None,
+            ),
+            (
+                format!(
+                    "{}, {HEADER}, anonymous: alice}}}}, {}",
+                    mtls("anonymous: guest"),
+                    acl("allow: [guests]")
+                ),
+                None,
+            ),
+            (
+                format!(
+                    "{}, {{name: key-auth, config: {{anonymous: alice}}}}, {}",
+                    mtls("default_consumer: guest, anonymous: edge"),
+                    acl("allow: [guests]")
+                ),
+                Some("default-consumer-allowed"),
+            ),
+            (
+                format!(
+                    "{}, {{name: acl_1000, config: {{allow: [edges]}}}}, {guests}",
+                    mtls("anonymous: guest")
+                ),
+                None,
+            ),
+        ],
+    );
+    // One of several credentials, but one: nobody gets through as the anonymous consumer.
+    let document = format!(
+        "{CONSUMERS}routes:\n- {{name: r, protocols: [https], paths: [/r], plugins: [{}, {guests}]}}\nplugins: [{{name: request-termination, consumer: guest, config: {{status_code: 401}}}}]",
+        mtls("anonymous: guest")
+    );
+    check(&CODES, &[(&document, &[])]);
+    let open = document.replace("status_code: 401", "trigger: x-stop");
+    check(&CODES, &[(&open, &["anonymous-allowed"])]);
+}
+
+#[test]
+fn http_is_told_where_a_certificate_is_needed() {
+    let route = |more: &str, plugin: &str| {
+        format!("{CONSUMERS}routes:\n- {{name: r, paths: [/r]{more}, plugins: [{plugin}]}}")
+    };
+    let mtls = format!("{MTLS}}}}}");
+    let optional = format!("{MTLS}, anonymous: guest}}}}");
+    let header = format!("{HEADER}}}}}");
+    for (document, expected) in [
+        (route("", &mtls), vec!["the route 'r' takes http"]),
+        (
+            route(", protocols: [http]", &mtls),
+            vec!["the route 'r' takes http"],
+        ),
+        (route(", protocols: [https]", &mtls), vec![]),
+        (route("", &optional), vec![]),
+        (route("", &header), vec![]),
+    ] {
+        check(&["http-beside-certificate"], &[(&document, &expected)]);
+    }
+}
+
+#[test]
+fn tokens_for_any_service_and_keys_in_the_query() {
+    let oidc = |more: &str| format!("{{name: openid-connect, config: {{issuer: 'https://id.test/'{more}}}}}");
+    rows(
+        &["token-without-audience", "key-in-query"],
+        &[
+            (
+                oidc(""),
+                Some("token-without-audience … https://id.test/ issued for any service"),
+            ),
+            (oidc(", audience_required: [r]"), None),
+            (oidc(", scopes_required: [r]"), Some("token-without-audience")),
+            ("{name: key-auth}".to_owned(), Some("key-in-query")),
+            ("{name: key-auth, config: {key_in_query: false}}".to_owned(), None),
+            (
+                "{name: key-auth}, {name: key-auth_1200}".to_owned(),
+                Some("key-in-query … (and 1 more plugins)"),
+            ),
+        ],
+    );
+}
