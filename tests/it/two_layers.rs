@@ -52,7 +52,7 @@ impl Door {
     }
 }
 
-fn plan(issuer: &Issuer) -> Plan {
+fn document(issuer: &Issuer) -> String {
     let url = issuer.url();
     let token = format!(
         "{{name: openid-connect, config: {{issuer: '{url}', auth_methods: [bearer], audience_required: [orders], \
@@ -105,8 +105,11 @@ fn plan(issuer: &Issuer) -> Plan {
         let groups = if member { "{group: orders-read}" } else { "" };
         text += &format!("  - {{username: {name}, tags: ['{org}'], acls: [{groups}]}}\n");
     }
-    text += AUTHORITIES;
-    Stack::reading(text)
+    text + AUTHORITIES
+}
+
+fn plan(issuer: &Issuer) -> Plan {
+    Stack::reading(document(issuer))
         .file("provider.pem", issuer.authority_pem())
         .gateway(
             "lua_ssl_trusted_certificate",
@@ -264,6 +267,28 @@ fn shown(stack: &Stack, who: &str) -> Option<String> {
             Some(file)
         }
     }
+}
+
+/// What the table shows under `one` is found before anybody is let through; a second `acl` closes it, and so does
+/// `principals`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hole_is_found_and_the_others_are_none() {
+    let issuer = Issuer::start(2);
+    let text = document(&issuer);
+    let line = |route: &str| {
+        1 + text
+            .lines()
+            .position(|line| line.contains(&format!("name: {route},")))
+            .unwrap()
+    };
+    let warnings = plan(&issuer).warnings();
+    let mut found: Vec<usize> = warnings
+        .iter()
+        .filter(|line| line.contains("[principal-not-judged]"))
+        .filter_map(|line| line.split_once("kong.yaml:")?.1.split(':').next()?.parse().ok())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [line("socket-one"), line("edge-one")], "{warnings:#?}");
 }
 
 /// Without keys nothing can be said of a token, and that is what is said.

@@ -4,6 +4,7 @@ mod acme;
 mod certificates;
 mod credentials;
 mod entities;
+mod openid_connect;
 mod plugins;
 mod references;
 mod robustness;
