@@ -163,6 +163,7 @@ fn place(line: &str, word: &str) -> Value {
 
 /// Which plugin spoke, what it saw last, and the line that is to blame.
 #[tokio::test]
+#[allow(clippy::too_many_lines)] // a table
 async fn each_way_to_be_refused_has_its_sight_and_its_line() {
     let stack = Stack::with("principals.yaml").start().await;
     let files = Files::of(&stack);
