@@ -20,6 +20,7 @@ mod host;
 pub mod identity;
 pub mod load;
 pub mod networks;
+pub mod plan;
 pub mod plugin;
 pub mod proxy;
 pub mod rejection;

@@ -32,9 +32,22 @@ pub struct Loaded {
 impl Inputs {
     /// Reads and compiles everything. There is a result only if no finding is an error.
     pub fn load(&self, generation: u64) -> (Option<Loaded>, Report) {
+        let (loaded, report) = self.load_with_document(generation, None);
+        (loaded.map(|(loaded, _)| loaded), report)
+    }
+
+    /// The same, with the declarative document as it was read; another one than the node's if there is a path.
+    pub fn load_with_document(
+        &self,
+        generation: u64,
+        document: Option<&Path>,
+    ) -> (Option<(Loaded, Document)>, Report) {
         let now = UnixTime::now();
         let (node, mut report) = Settings::load(self.file.as_deref(), &self.environment);
-        let Some(node) = node else { return (None, report) };
+        let Some(mut node) = node else { return (None, report) };
+        if let Some(path) = document {
+            node.settings.declarative_config = Some(DocumentSource::File(path.to_owned()));
+        }
         let read = match read_document(&node.settings, &|path| node.origin(path), now, &mut report) {
             Ok(read) => read,
             Err(Unreadable) => {
@@ -56,10 +69,8 @@ impl Inputs {
         }
         let loaded = snapshot.map(|mut snapshot| {
             snapshot.warnings = report.iter().cloned().collect();
-            Loaded {
-                settings: node.settings,
-                snapshot,
-            }
+            let settings = node.settings;
+            (Loaded { settings, snapshot }, read.document)
         });
         (loaded, report)
     }

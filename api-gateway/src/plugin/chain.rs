@@ -49,6 +49,30 @@ impl Slot {
         }
     }
 
+    /// All configurations that could apply to somebody.
+    pub fn configurations(&self) -> Box<dyn Iterator<Item = &Plugin> + '_> {
+        match &self.configuration {
+            Configuration::Same(plugin) => Box::new(std::iter::once(&**plugin)),
+            Configuration::ByCaller(scopes) => Box::new(scopes.all().map(AsRef::as_ref)),
+        }
+    }
+
+    /// The scopes, where the configuration depends on who calls.
+    pub fn scopes(&self) -> Option<&Scopes> {
+        match &self.configuration {
+            Configuration::Same(_) => None,
+            Configuration::ByCaller(scopes) => Some(scopes),
+        }
+    }
+
+    /// Where the configurations lie: of one snapshot, two slots with one name and the same places are the same.
+    pub fn places(&self) -> [usize; 4] {
+        match &self.configuration {
+            Configuration::Same(plugin) => [Arc::as_ptr(plugin).addr(), 0, 0, 0],
+            Configuration::ByCaller(scopes) => scopes.places(),
+        }
+    }
+
     /// The configuration at this plugin's turn, with the consumer known by then.
     fn choose(&self, exchange: &Exchange<'_>) -> Option<&Plugin> {
         match &self.configuration {

@@ -1,0 +1,363 @@
+//! From what becomes of everybody on either side to who gains and who loses.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::bench::{Bench, USUAL_ADDRESS};
+use super::change::{
+    Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, Who, Witness,
+};
+use super::classes::CertificateClass;
+use super::instances::Reading;
+use super::names::NameShape;
+use super::request::PlannedRequest;
+use super::side::name_of;
+use super::stage::{As, By, Outcome, Trial};
+use crate::consumer::ConsumerKey;
+
+/// Changes while they are collected: of each the plainest request, and all that are alike together.
+pub(super) struct Diff<'b, 's> {
+    bench: &'b Bench<'s>,
+    /// What was written in the document about a route, by side: its place, and that of its plugins.
+    changes: HashMap<ChangeKey, Vec<Access>>,
+    order: Vec<ChangeKey>,
+    /// Who stands behind a class, found once.
+    people: HashMap<PeopleKey, Rc<Who>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ChangeKey {
+    direction: Direction,
+    credential: Credential,
+    socket: Vec<CertificateBy>,
+    header: Vec<CertificateBy>,
+    who: Rc<Who>,
+    is_implied: bool,
+}
+
+type PeopleKey = (usize, Option<Reading>, Vec<usize>);
+
+/// One way of a trial to have changed.
+struct Move {
+    direction: Direction,
+    /// The side on which the service is reached, by which whoever it is about is named.
+    side: usize,
+}
+
+impl<'b, 's> Diff<'b, 's> {
+    pub(super) fn new(bench: &'b Bench<'s>) -> Self {
+        Self {
+            bench,
+            changes: HashMap::new(),
+            order: Vec::new(),
+            people: HashMap::new(),
+        }
+    }
+
+    /// Looks at everybody who sends a request, which takes these routes.
+    pub(super) fn add(&mut self, routes: [Option<usize>; 2], request: &PlannedRequest, trials: &[Trial]) {
+        let moves: Vec<(usize, Move)> = trials
+            .iter()
+            .enumerate()
+            .flat_map(|(position, trial)| {
+                let moves = self.moves(routes, trial).into_iter();
+                moves.map(move |moved| (position, moved))
+            })
+            .collect();
+        for (position, Move { direction, side }) in &moves {
+            let trial = &trials[*position];
+            let is_implied = moves.iter().any(|(other, moved)| {
+                let other = &trials[*other];
+                moved.direction == *direction
+                    && other.outcomes[*side] == trial.outcomes[*side]
+                    && other.brings_less_than(trial)
+            });
+            self.add_one(routes, request, trial, (*direction, *side, is_implied));
+        }
+    }
+
+    fn service(&self, side: usize, routes: [Option<usize>; 2]) -> Option<&'s str> {
+        let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
+        route.service.as_ref().map(|service| &*service.name)
+    }
+
+    fn moves(&self, routes: [Option<usize>; 2], trial: &Trial) -> Vec<Move> {
+        let moved = |direction, side| Move { direction, side };
+        let [Outcome::Reached(before), Outcome::Reached(after)] = &trial.outcomes else {
+            return match &trial.outcomes {
+                [Outcome::Refused { .. }, Outcome::Reached(_)] => vec![moved(Direction::Gain, 1)],
+                [Outcome::Reached(_), Outcome::Refused { .. }] => vec![moved(Direction::Loss, 0)],
+                [Outcome::Refused { .. }, Outcome::Refused { .. }]
+                | [Outcome::Reached(_), Outcome::Reached(_)] => Vec::new(),
+            };
+        };
+        let both = || vec![moved(Direction::Gain, 1), moved(Direction::Loss, 0)];
+        if self.service(0, routes) != self.service(1, routes) {
+            return both();
+        }
+        match (self.identity(0, *before), self.identity(1, *after)) {
+            (one, other) if one == other => Vec::new(),
+            (Identity::Consumer(_), Identity::Consumer(_)) => both(),
+            _ => vec![moved(Direction::Other, 1)],
+        }
+    }
+
+    fn identity(&self, side: usize, who: As) -> Identity {
+        let name = |key| self.bench.sides[side].consumer_name(key);
+        match who {
+            As::Nobody => Identity::Nobody,
+            As::Certificate { .. } => Identity::Certificate,
+            As::Anonymous(key) => Identity::Anonymous(name(key)),
+            As::Consumer { key, .. } => Identity::Consumer(name(key)),
+        }
+    }
+
+    fn add_one(
+        &mut self,
+        routes: [Option<usize>; 2],
+        request: &PlannedRequest,
+        trial: &Trial,
+        (direction, side, is_implied): (Direction, usize, bool),
+    ) {
+        let Outcome::Reached(reached) = trial.outcomes[side] else {
+            return;
+        };
+        let access = self.access(routes, request, trial, side);
+        let credential = trial.credential();
+        let alone = |class: &Option<Rc<CertificateClass>>| class.as_ref().map(|class| self.by_holders(class));
+        let sockets = alone(&trial.socket).unwrap_or_else(|| vec![(Vec::new(), Vec::new())]);
+        let headers = alone(&trial.header).unwrap_or_else(|| vec![(Vec::new(), Vec::new())]);
+        for (by_socket, on_socket) in &sockets {
+            for (by_header, in_header) in &headers {
+                let behind = match reached {
+                    As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => in_header,
+                    As::Consumer { .. } | As::Certificate { .. } | As::Anonymous(_) | As::Nobody => on_socket,
+                };
+                let key = ChangeKey {
+                    direction,
+                    credential,
+                    socket: self.certificates(by_socket),
+                    header: self.certificates(by_header),
+                    who: self.who(side, reached, behind),
+                    is_implied,
+                };
+                let known = self.changes.entry(key.clone()).or_insert_with(|| {
+                    self.order.push(key);
+                    Vec::new()
+                });
+                let is_known = |other: &Access| other.route == access.route && other.service == access.service;
+                if !known.iter().rev().any(is_known) {
+                    known.push(access.clone());
+                }
+            }
+        }
+    }
+
+    /// The members of a class, by who issued their certificates.
+    fn by_holders(&self, class: &CertificateClass) -> Vec<(Vec<usize>, Vec<(usize, usize)>)> {
+        let mut by_holders: Vec<(Vec<usize>, Vec<(usize, usize)>)> = Vec::new();
+        for (holders, names) in &class.members {
+            let member = (holders[0], *names);
+            match by_holders.iter_mut().find(|(known, _)| **known == **holders) {
+                Some((_, members)) => members.push(member),
+                None => by_holders.push((holders.to_vec(), vec![member])),
+            }
+        }
+        by_holders
+    }
+
+    fn certificates(&self, holders: &[usize]) -> Vec<CertificateBy> {
+        holders.iter().map(|holder| self.certificate_by(*holder)).collect()
+    }
+
+    fn certificate_by(&self, holder: usize) -> CertificateBy {
+        let holder = self.bench.holders.all[holder];
+        CertificateBy {
+            authority: self.bench.holders.label(holder).map(str::to_owned),
+            standing: holder.standing,
+        }
+    }
+
+    fn who(&mut self, side: usize, reached: As, members: &[(usize, usize)]) -> Rc<Who> {
+        let (instance, is_consumer) = match reached {
+            As::Nobody => return Rc::new(Who::Anybody),
+            As::Anonymous(key) => {
+                return Rc::new(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
+            }
+            As::Certificate { instance, .. } => (instance, false),
+            As::Consumer { instance, .. } => (instance, true),
+        };
+        let readings = &self.bench.instances.all[instance].readings;
+        let reading = members.first().and_then(|(holder, _)| readings.get(*holder).copied());
+        let key = (side, reading, members.iter().map(|(_, names)| *names).collect());
+        if let Some(known) = self.people.get(&key) {
+            return Rc::clone(known);
+        }
+        let names = members.iter().flat_map(|(_, names)| &self.bench.people.classes[*names]);
+        let who = Rc::new(if is_consumer {
+            let keys = names.filter_map(|name| self.bench.consumer(reading?, *name));
+            self.consumers(side, keys)
+        } else {
+            let groups = names.filter_map(|name| match reading? {
+                Reading::Group(by) => Reading::group(by, &self.bench.people.names[*name as usize]),
+                Reading::Refused | Reading::Consumer { .. } => None,
+            });
+            Who::Holders(sorted(groups.map(Into::into).collect()))
+        });
+        self.people.insert(key, Rc::clone(&who));
+        who
+    }
+
+    fn consumers(&self, side: usize, keys: impl Iterator<Item = ConsumerKey>) -> Who {
+        let all = &self.bench.sides[side].snapshot.consumers;
+        let mut names = Vec::new();
+        let mut shared: Option<Vec<&str>> = None;
+        for consumer in keys.filter_map(|key| all.get(key)) {
+            names.push(name_of(consumer));
+            let own = || consumer.groups.iter().map(AsRef::as_ref);
+            match &mut shared {
+                None => shared = Some(own().collect()),
+                Some(shared) => shared.retain(|group| own().any(|own| own == *group)),
+            }
+        }
+        let groups = shared.unwrap_or_default().into_iter().map(str::to_owned);
+        Who::Consumers(sorted(names), sorted(groups.collect()))
+    }
+
+    fn access(
+        &self,
+        routes: [Option<usize>; 2],
+        request: &PlannedRequest,
+        trial: &Trial,
+        side: usize,
+    ) -> Access {
+        let name = |side: usize| {
+            let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
+            Some(route.name.to_string())
+        };
+        let certificate = |class: &Option<Rc<CertificateClass>>| {
+            let (name, holder) = class.as_ref()?.example;
+            let name = &self.bench.people.names[name as usize];
+            Some(CertificateName {
+                name: name.text.to_string(),
+                kind: match name.shape {
+                    NameShape::Common => "CN",
+                    NameShape::Alternative(_) => "SAN",
+                    NameShape::Beside => "CN beside a SAN",
+                    NameShape::Subject => "subject",
+                },
+                by: self.certificate_by(holder),
+            })
+        };
+        let lines = trial.sender.lines.iter();
+        Access {
+            route: name(side).unwrap_or_default(),
+            service: self.service(side, routes).unwrap_or_default().to_owned(),
+            answers: [0, 1].map(|side: usize| self.answer(side, routes, &trial.outcomes[side], name(side))),
+            witness: Witness {
+                request: request.clone(),
+                socket: certificate(&trial.socket),
+                header: certificate(&trial.header),
+                header_names: lines.map(|(name, _)| name.to_string()).collect(),
+                is_carried: trial.sender.carrier.is_some(),
+                from: Some(trial.client).filter(|client| *client != USUAL_ADDRESS),
+            },
+        }
+    }
+
+    fn answer(
+        &self,
+        side: usize,
+        routes: [Option<usize>; 2],
+        outcome: &Outcome,
+        route: Option<String>,
+    ) -> Answer {
+        let (verdict, plugin) = match outcome {
+            Outcome::Reached(who) => {
+                let consumer = match self.identity(side, *who) {
+                    Identity::Nobody | Identity::Certificate => None,
+                    Identity::Anonymous(name) | Identity::Consumer(name) => Some(name),
+                };
+                let service = self.service(side, routes).unwrap_or_default().to_owned();
+                (AnswerVerdict::Reached { service, consumer }, None)
+            }
+            Outcome::Refused {
+                status,
+                reason,
+                plugin,
+            } => {
+                let status = status.as_u16();
+                (AnswerVerdict::Refused { status, reason }, plugin.as_deref())
+            }
+        };
+        Answer {
+            verdict,
+            route,
+            plugin: plugin.map(str::to_owned),
+            place: self.place(side, routes[side], plugin),
+        }
+    }
+
+    /// Where in the document the plugin stands that refuses a route's requests; of one that refuses none, the route.
+    fn place(&self, side: usize, route: Option<usize>, plugin: Option<&str>) -> Option<String> {
+        let document = &self.bench.sides[side].document;
+        let routes = self.bench.sides[side].routes();
+        let route = *routes.get(route?)?;
+        let Some(plugin) = plugin else {
+            return Some(document.origin(route.place).to_string());
+        };
+        let rank = |entity: &&crate::document::Plugin| {
+            let meets = |of: Option<uuid::Uuid>, own: Option<uuid::Uuid>| of.is_none() || of == own;
+            let is_met = meets(entity.route, Some(route.id)) && meets(entity.service, route.service);
+            (is_met && entity.enabled && entity.name.text == plugin)
+                .then(|| (entity.route.is_some(), entity.service.is_some()))
+        };
+        let entity = document.plugins.iter().filter(|entity| rank(entity).is_some()).max_by_key(rank)?;
+        Some(document.origin(entity.place).to_string())
+    }
+
+    /// Everything that was found.
+    pub(super) fn changes(mut self) -> Vec<Change> {
+        let order = std::mem::take(&mut self.order);
+        let mut changes: Vec<Change> = order
+            .into_iter()
+            .filter_map(|key| {
+                let accesses = self.changes.remove(&key)?;
+                let ChangeKey {
+                    direction,
+                    credential,
+                    socket,
+                    header,
+                    who,
+                    is_implied,
+                } = key;
+                Some(Change {
+                    direction,
+                    credential,
+                    socket,
+                    header,
+                    who: (*who).clone(),
+                    is_implied,
+                    accesses,
+                })
+            })
+            .collect();
+        changes.sort_by_key(|change| (change.direction, change.is_implied, change.credential));
+        changes
+    }
+}
+
+fn sorted(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// As whom a service is reached, as the service is told it.
+#[derive(PartialEq, Eq)]
+enum Identity {
+    Nobody,
+    Certificate,
+    Anonymous(String),
+    Consumer(String),
+}

@@ -1,0 +1,166 @@
+//! `plan`: what a change of the declarative document would let whom do, and forbid whom to do.
+//!
+//! Two questions have no end, which requests there are and who could send them. Both are cut down to what the documents
+//! can tell apart:
+//!
+//! - requests (`requests`): for every route of either document its own and its neighbours';
+//! - senders: names that a certificate could hold (`people`), authorities that could have issued it (`holder`), with what
+//!   they say of it now; in classes, of which one stands for all (`classes`).
+//!
+//! What is left is tried with the request path itself (`bench`): [`crate::proxy::verdict::Verdict`] decides about each
+//! sender and each request, once by the old configuration and once by the new one. No rule is told a second time here;
+//! only the signature of an authority whose key we do not have is supposed.
+
+mod bench;
+mod chain_facts;
+pub mod change;
+mod classes;
+pub mod command;
+mod diff;
+mod holder;
+mod instances;
+mod json;
+mod name_pattern;
+mod names;
+mod people;
+mod report;
+pub mod request;
+mod requests;
+mod sample;
+mod shape;
+mod side;
+mod stage;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use rustls::pki_types::UnixTime;
+use tracing::subscriber::NoSubscriber;
+
+use self::bench::{Bench, Sender, USUAL_ADDRESS};
+use self::change::{Change, Direction};
+use self::diff::Diff;
+use self::request::{PlannedRequest, Scheme};
+use self::requests::for_each_request;
+use self::shape::{Shape, unique};
+use self::stage::Stages;
+
+pub use self::side::Side;
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No certificate could be made to try with.
+    #[error("cannot make a certificate to try with: {0}")]
+    Certificate(#[from] rcgen::Error),
+}
+
+/// What changes from one configuration to another.
+#[derive(Debug)]
+pub struct Plan {
+    /// Gains first, then losses, then the rest; what concerns most comes first.
+    pub changes: Vec<Change>,
+    /// How many pairs of routes were compared.
+    pub compared: usize,
+}
+
+impl Plan {
+    /// Compares the old side with the new one. Their snapshots must be of different generations.
+    ///
+    /// # Errors
+    /// [`PlanError`]: nothing was compared.
+    pub fn between(sides: &[Side; 2], now: UnixTime) -> Result<Self, PlanError> {
+        // What the request path logs about requests that nobody sent is nobody's business.
+        tracing::subscriber::with_default(NoSubscriber::default(), || Self::compare(sides, now))
+    }
+
+    fn compare(sides: &[Side; 2], now: UnixTime) -> Result<Self, PlanError> {
+        let bench = Bench::new(sides, now)?;
+        let requests = distinct_requests(&bench);
+        let mut stages = Stages::new(&bench);
+        let mut diff = Diff::new(&bench);
+        let compared = requests.len();
+        for (key, (request, is_looked_at)) in &requests {
+            let trials = stages.at(key.routes, request, *is_looked_at);
+            diff.add(key.routes, request, &trials);
+        }
+        Ok(Self {
+            changes: diff.changes(),
+            compared,
+        })
+    }
+
+    /// Whether anybody gains anything.
+    pub fn has_gains(&self) -> bool {
+        self.changes.iter().any(|change| change.direction == Direction::Gain)
+    }
+}
+
+/// What tells one request from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct RequestKey {
+    routes: [Option<usize>; 2],
+    scheme: Scheme,
+    /// Whether either handshake asks for a certificate.
+    asks: [bool; 2],
+    /// Headers and query, where a plugin of either route looks at them.
+    beside: Option<(Vec<(String, String)>, String)>,
+}
+
+/// Of all requests that the routes are tried with, the plainest of each pair of routes.
+fn distinct_requests(bench: &Bench<'_>) -> Vec<(RequestKey, (PlannedRequest, bool))> {
+    let mut shapes: Vec<Shape> = Vec::new();
+    let mut looks: [Vec<bool>; 2] = [Vec::new(), Vec::new()];
+    for (side, looks) in bench.sides.iter().zip(&mut looks) {
+        for (route, compiled) in side.routes().iter().zip(&side.snapshot.routes) {
+            let shape = Shape::of(route.matchers(), compiled);
+            looks.push(!shape.triggers.is_empty());
+            shapes.push(shape);
+        }
+    }
+    let shapes = unique(shapes);
+    let mut found: HashMap<RequestKey, (PlannedRequest, bool)> = HashMap::new();
+    let nobody = Sender::default();
+    for_each_request(&shapes, |request| {
+        let route = |side: usize| {
+            let verdict = bench.ask(side, &request, (&nobody, USUAL_ADDRESS), &[]);
+            verdict.map(|verdict| verdict.route)
+        };
+        let (Some(old), Some(new)) = (route(0), route(1)) else {
+            return;
+        };
+        let routes = [old, new];
+        if routes == [None, None] {
+            return;
+        }
+        let asks = [0, 1].map(|side: usize| {
+            let handshakes = &bench.sides[side].snapshot.handshakes;
+            handshakes.choose(request.server_name.as_deref()).asks
+        });
+        let is_looked_at = [0, 1]
+            .into_iter()
+            .any(|side: usize| routes[side].is_some_and(|route| looks[side][route]));
+        let key = RequestKey {
+            routes,
+            scheme: request.scheme,
+            asks,
+            beside: is_looked_at.then(|| {
+                let query = request.target.split_once('?').map_or("", |(_, query)| query);
+                let mut headers = request.headers.clone();
+                headers.sort();
+                (headers, query.to_owned())
+            }),
+        };
+        let length = request.length();
+        let entry = found.entry(key).or_insert_with(|| (request.clone(), is_looked_at));
+        if length < entry.0.length() {
+            entry.0 = request;
+        }
+    });
+    let mut found: Vec<_> = found.into_iter().collect();
+    // By https before http, so that the witness is what a reader expects.
+    found.sort_by_cached_key(|(key, (request, _))| (request.length(), key.clone()));
+    found
+}
