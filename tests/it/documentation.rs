@@ -19,10 +19,11 @@ use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
 
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 5] = [
     "README.md",
     "docs/behind-an-alb.md",
     "docs/kong-migration.md",
+    "docs/plan.md",
     "docs/tls.md",
 ];
 
@@ -73,6 +74,11 @@ impl Shown {
         let mut command = command(program, &["--log-format", "json", "run", "--config", &file]).unwrap();
         command.envs(environment.iter().copied());
         tokio::task::block_in_place(|| Program::start(command, program)).unwrap()
+    }
+
+    /// Where the files are.
+    pub(crate) fn directory(&self) -> &Path {
+        self.dir.path()
     }
 
     fn file(&self, name: &str) -> String {

@@ -48,6 +48,7 @@ mod names_to_consumers;
 mod other_doors;
 mod own_authorities;
 mod pair;
+mod plan_command;
 mod plugin_order;
 mod plugin_scopes;
 mod possession;

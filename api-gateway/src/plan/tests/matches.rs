@@ -64,15 +64,26 @@ fn a_plan_says_what_brute_force_finds() {
     let now = UnixTime::now();
     let begin = Instant::now();
     let first = std::env::var("PLAN_SEED").ok().and_then(|seed| seed.parse().ok());
+    let time = std::env::var("PLAN_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let time = time.map_or(TIME, Duration::from_secs);
     let (mut tried, mut found, mut seed) = (0, 0, first.unwrap_or(0));
-    while tried < PAIRS.start || (tried < PAIRS.end && begin.elapsed() < TIME) {
+    let mut spent = [Duration::ZERO; 4];
+    while tried < PAIRS.start || (tried < PAIRS.end && begin.elapsed() < time) {
+        let mut lap = Instant::now();
+        let mut spend = |on: usize| {
+            spent[on] += lap.elapsed();
+            lap = Instant::now();
+        };
         let this = pair(seed, &pki);
+        spend(0);
         seed += 1;
         let Some(pair) = this else { continue };
         let plan = Plan::between(&pair.sides, now).unwrap();
+        spend(1);
         let planned = flat(&plan);
         found += planned.len();
         witnesses_hold(&pair, &plan, &pki, now);
+        spend(2);
         let mut rng = Rng::with_seed(pair.seed);
         if tried % WHOLE == 0 {
             let brute = everything(&pair, &pki, &mut rng, now);
@@ -90,13 +101,17 @@ fn a_plan_says_what_brute_force_finds() {
         } else {
             some_things(&pair, &planned, &pki, &mut rng, now);
         }
+        spend(3);
         tried += 1;
         if first.is_some() {
             break;
         }
     }
     assert!(found > 0, "nothing ever changed");
-    eprintln!("{tried} pairs, {found} accesses, {:?}", begin.elapsed());
+    let [load, plan, witnesses, brute] = spent;
+    eprintln!(
+        "{tried} pairs of {seed} that load, {found} accesses; load {load:?}, plan {plan:?}, witnesses {witnesses:?}, brute force {brute:?}"
+    );
 }
 
 /// Each witness, with a real certificate where it needs one, is answered as the plan says.
