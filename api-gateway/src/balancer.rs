@@ -53,6 +53,11 @@ impl Balancer {
         self.read_timeout
     }
 
+    /// The servers, but for those of weight 0.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
     /// Sends a request to the target whose turn it is. A try that came to no connection, for whatever reason, goes on with
     /// the next target, as often as `retries` allows; a request that somebody may have seen is not sent again. Each
     /// handshake that fails is kept in `failures`.

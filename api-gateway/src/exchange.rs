@@ -3,13 +3,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use rustls::pki_types::UnixTime;
 
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
+use crate::credential::Fingerprint;
 use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
 use crate::proxy::owned_headers as name;
+use crate::query;
 
 /// A request, its connection, and whom it has been found to come from so far.
 #[derive(Debug)]
@@ -28,8 +32,19 @@ pub struct Exchange<'r> {
     pub caller: Caller,
     /// Headers to write upstream, in the order they were stamped; a later one of a name replaces an earlier one.
     stamps: Vec<(HeaderName, HeaderValue)>,
+    /// What holds a credential that the upstream is not to see. The client's request stays whole until it is sent: a
+    /// later plugin may look for its own credential in the same place.
+    hidden: Hidden,
     /// Headers to write into the answer, whoever gives it.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Parts of a request that do not go upstream.
+#[derive(Debug, Default)]
+struct Hidden {
+    headers: Vec<HeaderName>,
+    /// By their decoded names.
+    arguments: Vec<Arc<str>>,
 }
 
 /// How a request came: by which connection, from whom, when.
@@ -97,6 +112,10 @@ pub struct Principal {
     pub plugin: Arc<str>,
     /// Whom it found.
     pub consumer: Option<ConsumerKey>,
+    /// The credential that a consumer was found by.
+    pub credential: Option<Credential>,
+    /// Groups that this credential named; a later one's are not this one's.
+    pub groups: Option<Arc<AuthenticatedGroups>>,
     /// What it rests on.
     pub proof: Proof,
 }
@@ -119,6 +138,8 @@ pub struct BearerIdentity {
     pub subject: Box<str>,
     /// Until when it is good.
     pub valid_until: Option<UnixTime>,
+    /// What finds the credential again, if it stands in the document.
+    pub mark: Option<Fingerprint>,
 }
 
 impl Proof {
@@ -172,6 +193,7 @@ impl<'r> Exchange<'r> {
             head,
             caller: Caller::default(),
             stamps: Vec::new(),
+            hidden: Hidden::default(),
             answer_headers: Vec::new(),
         }
     }
@@ -186,14 +208,29 @@ impl<'r> Exchange<'r> {
         self.stamps.retain(|(name, _)| !names.contains(name));
     }
 
+    /// Keeps all lines of a header from the upstream, unless the gateway itself writes it.
+    pub fn hide_header(&mut self, name: HeaderName) {
+        self.hidden.headers.push(name);
+    }
+
+    /// Keeps all arguments of this name from the upstream, in whatever spelling; those of others go on as they came.
+    pub fn hide_argument(&mut self, name: Arc<str>) {
+        self.hidden.arguments.push(name);
+    }
+
     /// Makes `key` the consumer, with its headers. Kong lets the later of two authentications overwrite the earlier.
     pub fn authenticate(&mut self, key: ConsumerKey, credential: Option<Credential>) {
         self.caller.consumer = Some(key);
         self.caller.credential = credential;
     }
 
-    /// Writes what is known of the caller, and every stamp, into the headers that go upstream.
+    /// Takes what is hidden out of the request that goes upstream, then writes what is known of the caller, and every
+    /// stamp.
     pub fn write_headers(&mut self) {
+        for name in self.hidden.headers.drain(..) {
+            self.head.headers.remove(name);
+        }
+        self.hide_arguments();
         let headers = &mut self.head.headers;
         if let Some(consumer) = self.caller.consumer.and_then(|key| self.consumers.get(key)) {
             headers.insert(name::CONSUMER_ID, consumer.id_header.clone());
@@ -217,6 +254,23 @@ impl<'r> Exchange<'r> {
         for (name, value) in self.stamps.drain(..) {
             headers.insert(name, value);
         }
+    }
+
+    fn hide_arguments(&mut self) {
+        let hidden = std::mem::take(&mut self.hidden.arguments);
+        let Some(query) = self.head.uri.query().filter(|_| !hidden.is_empty()) else {
+            return;
+        };
+        let is_hidden = |name: &[u8]| hidden.iter().any(|hidden| hidden.as_bytes() == name);
+        let path = self.head.uri.path();
+        let left = match query::without(query, is_hidden) {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let mut parts = std::mem::take(&mut self.head.uri).into_parts();
+        // A query less some of its arguments is one: what is left was in a URI before.
+        parts.path_and_query = PathAndQuery::try_from(left).ok();
+        self.head.uri = Uri::from_parts(parts).unwrap_or_default();
     }
 
     /// Whether everybody who was authenticated so far is the peer of the connection.

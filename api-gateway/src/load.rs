@@ -32,12 +32,17 @@ pub struct Loaded {
 impl Inputs {
     /// Reads and compiles everything. There is a result only if no finding is an error.
     pub fn load(&self, generation: u64) -> (Option<Loaded>, Report) {
-        let (loaded, report) = self.load_with_document(generation, None);
+        let (loaded, report) = self.load_with_document(generation);
         (loaded.map(|(loaded, _)| loaded), report)
     }
 
-    /// The same, with the declarative document as it was read; another one than the node's if there is a path.
-    pub fn load_with_document(
+    /// The same, with the document that it was compiled from: for whoever asks for lines.
+    pub fn load_with_document(&self, generation: u64) -> (Option<(Loaded, Document)>, Report) {
+        self.load_reading(generation, None)
+    }
+
+    /// The same; with another document than the node's, if there is a path.
+    pub fn load_reading(
         &self,
         generation: u64,
         document: Option<&Path>,
@@ -69,8 +74,11 @@ impl Inputs {
         }
         let loaded = snapshot.map(|mut snapshot| {
             snapshot.warnings = report.iter().cloned().collect();
-            let settings = node.settings;
-            (Loaded { settings, snapshot }, read.document)
+            let loaded = Loaded {
+                settings: node.settings,
+                snapshot,
+            };
+            (loaded, read.document)
         });
         (loaded, report)
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use api_gateway::explain::{self, NoExplanation};
 use api_gateway::gateway::Gateway;
 use api_gateway::load::Inputs;
 use api_gateway::plan::command::{Arguments as PlanArguments, Planned};
@@ -19,6 +20,8 @@ use transport::telemetry::{self, LogFormat};
 
 /// Exit code of a command that ran and found something wrong.
 const FAILED: u8 = 1;
+/// Exit code of a command that was not told what it needs.
+const USAGE: u8 = 2;
 /// Exit code of `plan` where somebody gains.
 const GAINED: u8 = 3;
 
@@ -46,6 +49,7 @@ Examples:
   api-gateway run --config gateway.toml          serve until SIGTERM; SIGHUP reads the configuration again
   KONG_PROXY_LISTEN=127.0.0.1:8000 KONG_DECLARATIVE_CONFIG=kong.yaml api-gateway run
   curl -s http://127.0.0.1:8007/status           what is in force
+  api-gateway explain --config gateway.toml --cert alice.pem GET https://api.example.com/orders
   api-gateway plan old.yaml new.yaml             who gains and who loses what; 3 if anybody gains
   api-gateway doctor --config gateway.toml       which handshakes failed, why, and what to do
   api-gateway doctor --connect orders.internal:443 --trust ca.pem --cert me.pem --key me.key
@@ -62,6 +66,17 @@ enum Action {
         /// Print an array of {severity, code, file, line, column, path, message, fix}
         #[arg(long)]
         json: bool,
+    },
+    /// Tell what would become of a request and why, line by line, without sending it anywhere
+    ///
+    /// It is the request path's own code: the route chosen and the runners-up, each plugin in order with what it saw and
+    /// decided, what the upstream would get and what the client. Exits with 0 if it could be told, whatever the verdict;
+    /// --expect makes another verdict 1.
+    Explain {
+        #[command(flatten)]
+        node: NodeFile,
+        #[command(flatten)]
+        arguments: Box<explain::Arguments>,
     },
     /// Ask the running gateway's own /status/ready; exits with 0 if it is ready. For containers without a shell
     Health(NodeFile),
@@ -118,7 +133,9 @@ fn environment() -> Vec<(String, String)> {
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    if let Err(error) = telemetry::init(command.log_format) {
+    // Of an explanation a log would tell as if it had happened.
+    let has_a_log = !matches!(command.action, Action::Explain { .. });
+    if has_a_log && let Err(error) = telemetry::init(command.log_format) {
         // Without a log there is still standard error.
         let _ = writeln!(io::stderr(), "cannot start the log: {error}");
         return ExitCode::from(FAILED);
@@ -126,6 +143,7 @@ fn main() -> ExitCode {
     match command.action {
         Action::Run(node) => run(node.inputs()),
         Action::Check { node, json } => check(&node.inputs(), json),
+        Action::Explain { node, arguments } => explain(&node.inputs(), &arguments),
         Action::Health(node) => health(&node.inputs()),
         Action::Doctor { node, arguments } => doctor(&node.inputs(), &arguments),
         Action::Plan(arguments) => plan(&arguments),
@@ -147,6 +165,25 @@ fn check(inputs: &Inputs, json: bool) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     ExitCode::SUCCESS
+}
+
+fn explain(inputs: &Inputs, arguments: &explain::Arguments) -> ExitCode {
+    match arguments.explain(inputs) {
+        Ok(explanation) => {
+            let written = writeln!(io::stdout(), "{}", explanation.text.trim_end());
+            if written.is_err() || !explanation.is_as_expected {
+                return ExitCode::from(FAILED);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            let _ = writeln!(io::stderr(), "{}", problem.to_string().trim_end());
+            match problem {
+                NoExplanation::Question(_) => ExitCode::from(USAGE),
+                NoExplanation::Configuration(_) => ExitCode::from(FAILED),
+            }
+        }
+    }
 }
 
 fn plan(arguments: &PlanArguments) -> ExitCode {

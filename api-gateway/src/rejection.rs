@@ -2,7 +2,11 @@
 //!
 //! The texts are Kong's, word for word. Reasons never reach the client.
 
+mod credential;
+mod jwt;
+
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::StatusCode;
 use transport::certificate_error::CertificateError;
@@ -10,7 +14,11 @@ use transport::forwarded_cert::DecodeError;
 use transport::upstream::UpstreamError;
 
 use crate::identity::IdentityError;
+use crate::plugin::principals::PrincipalsDiffer;
 use crate::plugin::request_termination::Termination;
+
+pub use self::credential::{CredentialFault, CredentialRefused};
+pub use self::jwt::{ClaimFault, JwtFault};
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -69,12 +77,30 @@ pub enum Rejection {
         /// As configured.
         name: Box<str>,
     },
+    /// A key, a password or a token of a consumer is not there, or not good.
+    #[error("{0}")]
+    Credential(Box<CredentialRefused>),
     /// `acl`: nobody is authenticated.
     #[error("Unauthorized")]
     AclUnauthenticated,
     /// `acl`: the wrong groups.
     #[error("You cannot consume this service")]
     AclDenied,
+    /// `principals`: one of those that it requires was not authenticated.
+    #[error("You cannot consume this service")]
+    PrincipalMissing {
+        /// The plugin that should have.
+        plugin: Arc<str>,
+    },
+    /// `principals`: those that it requires do not belong together.
+    #[error("You cannot consume this service")]
+    PrincipalsDiffer(#[source] PrincipalsDiffer),
+    /// `principals`: one of them is in the wrong groups.
+    #[error("You cannot consume this service")]
+    PrincipalDenied {
+        /// The plugin that authenticated it.
+        plugin: Arc<str>,
+    },
     /// `ip-restriction`: the wrong address.
     #[error("{message}")]
     AddressDenied {
@@ -189,9 +215,13 @@ impl Rejection {
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::AclDenied => StatusCode::FORBIDDEN,
+            Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. } => StatusCode::FORBIDDEN,
             Self::AddressDenied { status, .. } => *status,
             Self::Terminated(answer) => answer.status,
             Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
@@ -216,12 +246,23 @@ impl Rejection {
             Self::CertificateRefused(error) => error.reason(),
             Self::IdentityAmbiguous(_) => "identity_ambiguous",
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
+            Self::Credential(refused) => refused.fault.reason(),
             Self::AclUnauthenticated => "acl_unauthenticated",
-            Self::AclDenied => "acl_denied",
+            Self::AclDenied | Self::PrincipalDenied { .. } => "acl_denied",
+            Self::PrincipalMissing { .. } => "principal_missing",
+            Self::PrincipalsDiffer(_) => "principals_differ",
             Self::AddressDenied { .. } => "address_denied",
             Self::Terminated(_) => "request_terminated",
             Self::NoTarget | Self::UnaskedUpgrade => "upstream_unreachable",
             Self::Upstream(error) => upstream_reason(error),
+        }
+    }
+
+    /// `WWW-Authenticate`: how to do better.
+    pub fn challenge(&self) -> Option<&http::HeaderValue> {
+        match self {
+            Self::Credential(refused) => Some(&refused.challenge),
+            _ => None,
         }
     }
 
@@ -234,13 +275,18 @@ impl Rejection {
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
             | Self::Terminated(_) => Form::Message,
+            Self::Credential(refused) if refused.fault.is_of_jwt() => Form::Message,
             Self::NoRoute
             | Self::NoService
             | Self::NoTarget
             | Self::HttpsRequired(_)
             | Self::AnonymousMissing { .. }
+            | Self::Credential(_)
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. } => Form::Negotiated,
             Self::BadRequest(_)
             | Self::MethodNotAllowed
@@ -262,7 +308,8 @@ impl Rejection {
             | Self::HeaderUntrustedSource
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
-            | Self::ConsumerNotFound { .. } => true,
+            | Self::ConsumerNotFound { .. }
+            | Self::Credential(_) => true,
             Self::BadRequest(_)
             | Self::MethodNotAllowed
             | Self::HeaderTooLarge
@@ -277,6 +324,9 @@ impl Rejection {
             | Self::AnonymousMissing { .. }
             | Self::AclUnauthenticated
             | Self::AclDenied
+            | Self::PrincipalMissing { .. }
+            | Self::PrincipalsDiffer(_)
+            | Self::PrincipalDenied { .. }
             | Self::AddressDenied { .. }
             | Self::Terminated(_)
             | Self::UnaskedUpgrade
@@ -289,12 +339,23 @@ impl Rejection {
         if let Self::BadRequest(what) = self {
             return Some(what.to_string());
         }
+        if let Self::Credential(refused) = self {
+            return refused.fault.cause();
+        }
         if let Self::ConsumerNotFound { subject } = self {
             return Some(format!("no consumer matches the certificate of {subject}"));
         }
         if let Self::AnonymousMissing { name } = self {
             return Some(format!(
                 "anonymous consumer {name} is configured but does not exist"
+            ));
+        }
+        if let Self::PrincipalMissing { plugin } = self {
+            return Some(format!("'{plugin}' has authenticated nobody"));
+        }
+        if let Self::PrincipalDenied { plugin } = self {
+            return Some(format!(
+                "whom '{plugin}' authenticated is in none of the groups that may pass"
             ));
         }
         std::error::Error::source(self).map(ToString::to_string)

@@ -15,6 +15,7 @@ pub mod document;
 pub mod doors;
 pub mod echo;
 pub mod exhibit;
+pub mod explain;
 pub mod outside;
 pub mod pki;
 pub mod program;

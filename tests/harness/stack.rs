@@ -65,6 +65,7 @@ pub struct Stack {
     /// What reached the upstream.
     pub upstream: Arc<Seen>,
     gateway: RunningGateway,
+    environment: Vec<(String, String)>,
     edge: Option<RunningEdge>,
     _echo: oneshot::Sender<()>,
 }
@@ -195,6 +196,16 @@ impl Stack {
         .await;
     }
 
+    /// A file in its directory.
+    pub fn file(&self, name: &str) -> String {
+        format!("{}/{name}", self.dir.path().display())
+    }
+
+    /// What its gateway was given as environment.
+    pub(crate) fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     /// Replaces a text in one of its configuration files, for the next reload.
     pub fn change(&self, name: &str, from: &str, to: &str) {
         let file = self.dir.path().join(name);
@@ -314,7 +325,8 @@ impl Plan {
             ("echo-tls", echo_https.to_string()),
         ];
         self.write(dir.path(), &pki, &values);
-        let gateway = start_gateway(dir.path(), self.gateway);
+        let environment = self.gateway;
+        let gateway = start_gateway(dir.path(), environment.clone());
         let target = match self.role {
             EdgeRole::ToGateway => Some(gateway.addresses[0]),
             EdgeRole::ToUpstream => Some(echo_https),
@@ -329,6 +341,7 @@ impl Plan {
             pki,
             upstream: echo.seen,
             gateway,
+            environment,
             edge,
             _echo: echo.stop,
         }

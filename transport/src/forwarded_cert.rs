@@ -13,7 +13,11 @@ mod decode;
 mod names;
 mod rfc9440;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
+
+use crate::presented::PresentedChain;
 
 pub use alb::{PASSTHROUGH_HEADER, VERIFY_HEADERS, alb_passthrough, alb_verify};
 pub use decode::{DecodeError, HeaderFormat, decode};
@@ -35,6 +39,17 @@ pub enum EncodeError {
     /// Not a header value: a bug in an encoder, never sent.
     #[error("the encoded certificate is not a header value")]
     NotAHeaderValue,
+}
+
+/// Writes a chain as [`decode`] reads it: all of it, or in base64 the leaf alone.
+///
+/// # Errors
+/// [`EncodeError`].
+pub fn encode(format: HeaderFormat, chain: &PresentedChain) -> Result<http::HeaderValue, EncodeError> {
+    match format {
+        HeaderFormat::UrlEncoded => alb_passthrough(chain),
+        HeaderFormat::Base64 => header_value(STANDARD.encode(chain.leaf())),
+    }
 }
 
 fn header_value(text: String) -> Result<http::HeaderValue, EncodeError> {

@@ -13,13 +13,15 @@ use super::trust::{self, Authorities};
 use crate::consumer::{ConsumerKey, Consumers};
 use crate::document::plugin::certificate_auth::{
     AuthenticatedGroupBy, CertificateAuth as Config, CertificateHeaderFormat, CommonNameUse, ConsumerBy,
-    HeaderCertAuthConfig, MtlsAuthConfig, NamedConsumer, RevocationCheckMode,
+    HeaderCertAuthConfig, MtlsAuthConfig, RevocationCheckMode,
 };
+use crate::document::plugin::named_consumer::NamedConsumer;
 use crate::document::{self, CertificateMapping, Located, Place};
 use crate::identity::{DirectoryNames, SourceRule, UseOfCommonName};
 use crate::plugin::certificate_auth::{
-    CertificateAuth, ConsumerLookup, Fallback, GroupBy, Lookup, MappingKey, Mappings, Parts,
+    CertificateAuth, ConsumerLookup, GroupBy, Lookup, MappingKey, Mappings, Parts,
 };
+use crate::plugin::fallback::Fallback;
 use crate::plugin::header_cert_auth::HeaderCertAuth;
 use crate::plugin::mtls_auth::MtlsAuth;
 
@@ -144,7 +146,7 @@ impl<'c, 'a> Builder<'c, 'a> {
         Some(CertificateAuth::new(Parts {
             store: store.flatten()?,
             lookup: self.lookup(config, mappings),
-            anonymous: self.anonymous(config),
+            anonymous: fallback(config.anonymous.as_ref(), self.consumers),
             directory_names,
             // 0 is Kong's word for no limit.
             instances: self.instances,
@@ -178,18 +180,18 @@ impl<'c, 'a> Builder<'c, 'a> {
         })
     }
 
-    /// Kong loads a file whose `anonymous` names nobody and answers 500 when it is needed; so does this.
-    fn anonymous(&self, config: &Config) -> Option<Fallback> {
-        let named = config.anonymous.as_ref()?;
-        Some(Fallback {
-            name: named.value.text.as_str().into(),
-            consumer: self.consumer(&named.value),
-        })
-    }
-
     fn consumer(&self, named: &NamedConsumer) -> Option<ConsumerKey> {
         self.consumers.by_id(named.consumer?)
     }
+}
+
+/// Kong loads a file whose `anonymous` names nobody and answers 500 when it is needed; so does this.
+pub(super) fn fallback(named: Option<&Located<NamedConsumer>>, consumers: &Consumers) -> Option<Fallback> {
+    let named = &named?.value;
+    Some(Fallback {
+        name: named.text.as_str().into(),
+        consumer: named.consumer.and_then(|id| consumers.by_id(id)),
+    })
 }
 
 fn header_cert_auth(config: &HeaderCertAuthConfig, auth: CertificateAuth) -> HeaderCertAuth {

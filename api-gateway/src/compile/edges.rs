@@ -81,8 +81,12 @@ pub(super) fn check(compilation: &Compilation<'_>) {
                 }
             }
             PluginConfig::Acl(_)
+            | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
+            | PluginConfig::Jwt(_)
+            | PluginConfig::KeyAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
         }
     }

@@ -105,8 +105,10 @@ struct Demands {
 impl Demands {
     fn of(live: &LiveRoutes<'_>, plugins: &Plugins<'_>, edges: Option<&TrustedEdges>) -> Self {
         let mut demands = Self::default();
-        for (entity, plugin) in &plugins.all {
-            let (PluginConfig::MtlsAuth(config), Plugin::MtlsAuth(mtls)) = (&entity.config, &**plugin) else {
+        for (entity, configured) in &plugins.all {
+            let (PluginConfig::MtlsAuth(config), Plugin::MtlsAuth(mtls)) =
+                (&entity.config, &configured.plugin)
+            else {
                 continue;
             };
             let hints = if config.send_ca_dn {

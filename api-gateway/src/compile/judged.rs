@@ -21,6 +21,7 @@ pub(super) fn check(
     for turn in chain.slots().iter().enumerate() {
         let (_, slot) = turn;
         match slot.for_everybody() {
+            Some(Plugin::BasicAuth(_) | Plugin::Jwt(_) | Plugin::KeyAuth(_)) => said.note(turn, true),
             Some(Plugin::MtlsAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
             Some(Plugin::HeaderCertAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
             Some(Plugin::Acl(acl)) => {
@@ -38,7 +39,12 @@ pub(super) fn check(
                     );
                 }
             }
-            Some(Plugin::CorrelationId(_) | Plugin::IpRestriction(_) | Plugin::RequestTermination(_))
+            Some(
+                Plugin::CorrelationId(_)
+                | Plugin::IpRestriction(_)
+                | Plugin::Principals(_)
+                | Plugin::RequestTermination(_),
+            )
             | None => {}
         }
     }

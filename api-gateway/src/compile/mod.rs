@@ -29,6 +29,10 @@
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
 //! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |
+//! | `unknown-principal` | `principals` requires what no plugin of the route authenticates before it |
+//! | `principal-stands-back` (warning) | `principals` requires a plugin that lets requests pass unexamined |
+//! | `ambiguous-header` | two principals that one header would tell of |
+//! | `unused-tag` (warning) | `principals` wants a tag in common that nobody has |
 //! | `unchecked-revocation` (warning) | `revocation_check_mode: SKIP` |
 //! | `address-only-source` (warning) | certificates in headers rest on addresses alone |
 //! | `trusts-the-world` (warning) | `trusted_ips` with every address in it |
@@ -38,12 +42,14 @@
 
 mod certificate_auth;
 mod consumers;
+mod credentials;
 mod edges;
 mod handshakes;
 mod judged;
 mod live_routes;
 mod order;
 mod plugins;
+mod principals;
 mod routes;
 mod scopes;
 mod services;

@@ -5,39 +5,46 @@ use std::sync::Arc;
 use http::{HeaderName, header};
 use transport::finding::Finding;
 
-use super::Compilation;
 use super::certificate_auth::Builder;
+use super::credentials::Credentials;
 use super::trust::Authorities;
+use super::{Compilation, principals};
 use crate::consumer::Consumers;
 use crate::document::plugin::acl::{AclConfig, AclRule};
 use crate::document::plugin::correlation_id::{CorrelationIdConfig, CorrelationIdGenerator};
 use crate::document::plugin::ip_restriction::IpRestrictionConfig;
 use crate::document::plugin::name::{Owner, owner};
 use crate::document::plugin::request_termination::{RequestTerminationConfig, TerminationAnswer};
-use crate::document::{self, Located, PluginConfig};
-use crate::plugin::Plugin;
+use crate::document::{self, Located, Place, PluginConfig};
 use crate::plugin::acl::{Acl, ConsumerGroups, GroupsHeader, Precedence, Rule};
 use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 use crate::plugin::ip_restriction::IpRestriction;
 use crate::plugin::request_termination::{Answer, RequestTermination, Termination, Trigger};
+use crate::plugin::{Configured, Plugin};
 use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
 
 /// Compiled plugins by the ids of their entities. Disabled ones are not among them.
 pub(super) struct Plugins<'a> {
-    pub(super) all: Vec<(&'a document::Plugin, Arc<Plugin>)>,
+    pub(super) all: Vec<(&'a document::Plugin, Arc<Configured>)>,
 }
 
 impl Plugins<'_> {
     /// Every header that a plugin reads a certificate from.
     pub(super) fn certificate_headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.all.iter().filter_map(|(_, plugin)| match &**plugin {
-            Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
-            Plugin::Acl(_)
-            | Plugin::CorrelationId(_)
-            | Plugin::IpRestriction(_)
-            | Plugin::MtlsAuth(_)
-            | Plugin::RequestTermination(_) => None,
-        })
+        self.all
+            .iter()
+            .filter_map(|(_, configured)| match &configured.plugin {
+                Plugin::HeaderCertAuth(plugin) => Some(&plugin.header),
+                Plugin::Acl(_)
+                | Plugin::BasicAuth(_)
+                | Plugin::CorrelationId(_)
+                | Plugin::IpRestriction(_)
+                | Plugin::Jwt(_)
+                | Plugin::KeyAuth(_)
+                | Plugin::MtlsAuth(_)
+                | Plugin::Principals(_)
+                | Plugin::RequestTermination(_) => None,
+            })
     }
 }
 
@@ -48,26 +55,43 @@ pub(super) fn compile<'a>(
 ) -> Plugins<'a> {
     check_enabled(compilation);
     let certificates = Builder::new(compilation, consumers, authorities);
+    let credentials = Credentials::new(compilation, consumers);
     let plugins = compilation.document.plugins.iter();
+    let mut principals = principals::Builder::new(compilation, consumers);
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
-    let plugins = Plugins {
-        all: considered
-            .filter_map(|entity| Some((entity, Arc::new(plugin(&certificates, entity)?))))
-            .collect(),
+    let configured = |entity: &'a document::Plugin| {
+        let plugin = plugin((&certificates, &credentials, &mut principals), entity)?;
+        let place = entity.place;
+        Some((entity, Arc::new(Configured { place, plugin })))
     };
+    let plugins = Plugins {
+        all: considered.filter_map(configured).collect(),
+    };
+    credentials.check();
     check_header_names(compilation, &plugins);
     plugins
 }
 
-fn plugin(certificates: &Builder<'_, '_>, entity: &document::Plugin) -> Option<Plugin> {
+fn plugin(
+    (certificates, credentials, principals): (
+        &Builder<'_, '_>,
+        &Credentials<'_, '_>,
+        &mut principals::Builder<'_, '_>,
+    ),
+    entity: &document::Plugin,
+) -> Option<Plugin> {
     Some(match &entity.config {
         PluginConfig::Acl(config) => Plugin::Acl(acl(config)),
+        PluginConfig::BasicAuth(config) => Plugin::BasicAuth(credentials.basic_auth(config)),
         PluginConfig::CorrelationId(config) => Plugin::CorrelationId(correlation_id(config)),
         PluginConfig::HeaderCertAuth(config) => {
             Plugin::HeaderCertAuth(certificates.header_cert_auth(config, entity.place)?)
         }
         PluginConfig::IpRestriction(config) => Plugin::IpRestriction(ip_restriction(config)),
+        PluginConfig::Jwt(config) => Plugin::Jwt(credentials.jwt(config)),
+        PluginConfig::KeyAuth(config) => Plugin::KeyAuth(credentials.key_auth(config)),
         PluginConfig::MtlsAuth(config) => Plugin::MtlsAuth(certificates.mtls_auth(config, entity.place)?),
+        PluginConfig::Principals(config) => Plugin::Principals(principals.principals(config)?),
         PluginConfig::RequestTermination(config) => Plugin::RequestTermination(request_termination(config)),
     })
 }
@@ -167,29 +191,47 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
         header::UPGRADE,
     ];
     let owned = OwnedHeaders::with(plugins.certificate_headers());
+    let decides = |name: &HeaderName, is_free: bool| !is_free || FRAMING.contains(name);
     for (entity, _) in &plugins.all {
-        let (name, path, what, is_free) = match &entity.config {
+        // Of the gateway's own names without what plugins read certificates from.
+        let is_not_ours =
+            |name: &HeaderName| OwnedHeaders::default().owner(name) != Some(HeaderOwner::Gateway);
+        let is_nobodys = |name: &HeaderName| owned.owner(name).is_none();
+        let (names, path, what): (Vec<(Place, &HeaderName, bool)>, _, _) = match &entity.config {
             PluginConfig::CorrelationId(config) => {
-                let name = &config.header_name;
-                let is_free = owned.owner(&name.value).is_none();
-                (name, "config.header_name", "a correlation id", is_free)
+                let Located { value, place } = &config.header_name;
+                let names = vec![(*place, value, is_nobodys(value))];
+                (names, "config.header_name", "a correlation id")
             }
             PluginConfig::HeaderCertAuth(config) => {
-                let name = &config.certificate_header_name;
-                // Of the gateway's own names without what plugins read certificates from.
-                let owner = OwnedHeaders::default().owner(&name.value);
-                let is_free = owner != Some(HeaderOwner::Gateway);
-                (name, "config.certificate_header_name", "a certificate", is_free)
+                let Located { value, place } = &config.certificate_header_name;
+                let names = vec![(*place, value, is_not_ours(value))];
+                (names, "config.certificate_header_name", "a certificate")
+            }
+            PluginConfig::KeyAuth(config) => {
+                let names = config.key_names.iter().map(|located| {
+                    let (_, name) = &located.value;
+                    (located.place, name, is_nobodys(name))
+                });
+                (names.collect(), "config.key_names", "a key")
+            }
+            PluginConfig::Jwt(config) => {
+                let names = config.header_names.iter();
+                let names = names.map(|name| (name.place, &name.value, is_nobodys(&name.value)));
+                (names.collect(), "config.header_names", "a token")
             }
             PluginConfig::Acl(_)
+            | PluginConfig::BasicAuth(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => continue,
         };
-        if !is_free || FRAMING.contains(&name.value) {
-            let message = format!("'{}' cannot carry {what}: the gateway decides by it", name.value);
-            let origin = compilation.at(name.place);
-            compilation.report(Finding::error("bad-value", origin, path, message));
+        for (place, name, is_free) in names {
+            if decides(name, is_free) {
+                let message = format!("'{name}' cannot carry {what}: the gateway decides by it");
+                compilation.report(Finding::error("bad-value", compilation.at(place), path, message));
+            }
         }
     }
 }

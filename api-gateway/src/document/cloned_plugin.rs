@@ -87,7 +87,7 @@ pub(super) fn check_number(context: &Context<'_>, clones: &[ClonedPlugin]) {
 }
 
 /// Those of Kong's clonable plugins that this gateway has.
-const CLONABLE: [PluginKind; 2] = [PluginKind::Acl, PluginKind::IpRestriction];
+const CLONABLE: [PluginKind; 3] = [PluginKind::Acl, PluginKind::IpRestriction, PluginKind::KeyAuth];
 
 fn own_name(at: At<'_>) -> Option<String> {
     let name = name::name(at)?;

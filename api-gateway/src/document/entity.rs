@@ -14,6 +14,7 @@ pub(super) struct Entity<'a> {
     place: Place,
     /// See [`Entry::id`].
     id: Option<Uuid>,
+    created_at: Option<f64>,
     parent: Option<(&'static str, Located<Uuid>)>,
 }
 
@@ -27,7 +28,7 @@ impl<'a> Entity<'a> {
             context,
         })?;
         fields.optional("id", rule::uuid);
-        fields.optional("created_at", rule::number);
+        let created_at = fields.optional("created_at", rule::number);
         fields.optional("updated_at", rule::number);
         for child in entry.collection.children() {
             fields.ignored(child.name());
@@ -36,8 +37,16 @@ impl<'a> Entity<'a> {
             fields,
             place: entry.node.place,
             id: entry.id,
+            created_at,
             parent: context.entries.parent(index),
         })
+    }
+
+    /// When it was made, in seconds since 1970, if the document says so.
+    pub(super) fn created_at(&self) -> Option<u64> {
+        // Saturates: a date before 1970 is none of a credential's.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        self.created_at.map(|seconds| seconds as u64)
     }
 
     /// What is left when references and tags are read: the fields, the place, the id.

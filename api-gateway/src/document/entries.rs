@@ -29,12 +29,15 @@ pub(super) enum Collection {
     Snis,
     MtlsAuthCredentials,
     HeaderCertAuthCredentials,
+    KeyauthCredentials,
+    BasicauthCredentials,
+    JwtSecrets,
     ClonedPlugins,
     Plugins,
 }
 
 impl Collection {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Services,
         Self::Upstreams,
         Self::Targets,
@@ -48,6 +51,9 @@ impl Collection {
         Self::Snis,
         Self::MtlsAuthCredentials,
         Self::HeaderCertAuthCredentials,
+        Self::KeyauthCredentials,
+        Self::BasicauthCredentials,
+        Self::JwtSecrets,
         Self::ClonedPlugins,
         Self::Plugins,
     ];
@@ -68,6 +74,9 @@ impl Collection {
             Self::Snis => "snis",
             Self::MtlsAuthCredentials => "mtls_auth_credentials",
             Self::HeaderCertAuthCredentials => "header_cert_auth_credentials",
+            Self::KeyauthCredentials => "keyauth_credentials",
+            Self::BasicauthCredentials => "basicauth_credentials",
+            Self::JwtSecrets => "jwt_secrets",
             Self::ClonedPlugins => "cloned_plugins",
             Self::Plugins => "plugins",
         }
@@ -84,6 +93,9 @@ impl Collection {
                 Self::Plugins,
                 Self::MtlsAuthCredentials,
                 Self::HeaderCertAuthCredentials,
+                Self::KeyauthCredentials,
+                Self::BasicauthCredentials,
+                Self::JwtSecrets,
                 Self::ConsumerGroupConsumers,
             ],
             Self::ConsumerGroups => &[Self::Plugins, Self::ConsumerGroupConsumers],
@@ -95,6 +107,9 @@ impl Collection {
             | Self::Snis
             | Self::MtlsAuthCredentials
             | Self::HeaderCertAuthCredentials
+            | Self::KeyauthCredentials
+            | Self::BasicauthCredentials
+            | Self::JwtSecrets
             | Self::ClonedPlugins
             | Self::Plugins => &[],
         }
@@ -117,6 +132,9 @@ impl Collection {
             | Self::Snis
             | Self::MtlsAuthCredentials
             | Self::HeaderCertAuthCredentials
+            | Self::KeyauthCredentials
+            | Self::BasicauthCredentials
+            | Self::JwtSecrets
             | Self::ClonedPlugins
             | Self::Plugins => "",
         }
@@ -139,7 +157,11 @@ impl Collection {
             | Self::CaCertificates
             | Self::Certificates
             | Self::MtlsAuthCredentials
-            | Self::HeaderCertAuthCredentials => None,
+            | Self::HeaderCertAuthCredentials
+            // Theirs are secret, or are told of where they are read: no finding may repeat them.
+            | Self::KeyauthCredentials
+            | Self::BasicauthCredentials
+            | Self::JwtSecrets => None,
         }
     }
 
@@ -147,7 +169,13 @@ impl Collection {
     fn is_named_by_parts(self) -> bool {
         matches!(
             self,
-            Self::Targets | Self::Acls | Self::Plugins | Self::ConsumerGroupConsumers
+            Self::Targets
+                | Self::Acls
+                | Self::Plugins
+                | Self::ConsumerGroupConsumers
+                | Self::KeyauthCredentials
+                | Self::BasicauthCredentials
+                | Self::JwtSecrets
         )
     }
 }

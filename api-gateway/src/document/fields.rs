@@ -7,12 +7,11 @@ use transport::finding::Finding;
 use transport::layers::nearest;
 
 use super::reader::{At, Trail};
-use super::tree::{Key, Node, Value};
+use super::tree::{Key, Located, Node, Value};
 
 /// Kong's collections that are not built yet; an empty one says nothing and is passed over.
 const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "acme_storage",
-    "basicauth_credentials",
     "clustering_data_planes",
     "consumer_group_overrides",
     "consumer_group_plugins",
@@ -20,10 +19,8 @@ const UNSUPPORTED_COLLECTIONS: &[&str] = &[
     "filter_chains",
     "graphql_ratelimiting_advanced_cost_decoration",
     "hmacauth_credentials",
-    "jwt_secrets",
     "jwt_signer_jwks",
     "key_sets",
-    "keyauth_credentials",
     "keyauth_enc_credentials",
     "keys",
     "licenses",
@@ -162,6 +159,28 @@ impl<'a> Fields<'a> {
         let trail = Trail::Key(self.at.trail, name);
         At {
             node,
+            trail: &trail,
+            context: self.at.context,
+        }
+        .refuse(code, message)
+    }
+
+    /// Tells an error about a key of the mapping that a field holds.
+    pub(super) fn refuse_key<T>(
+        &self,
+        name: &'static str,
+        key: &Located<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Option<T> {
+        let field = Trail::Key(self.at.trail, name);
+        let node = Node {
+            place: key.place,
+            value: Value::Null,
+        };
+        let trail = Trail::Key(&field, &key.value);
+        At {
+            node: &node,
             trail: &trail,
             context: self.at.context,
         }

@@ -5,6 +5,7 @@
 //! resolves its references and applies Kong's rules. Nothing here opens a file or a socket.
 
 mod acl;
+mod basicauth_credential;
 mod ca_certificate;
 mod certificate;
 mod certificate_mapping;
@@ -16,6 +17,8 @@ mod fields;
 mod host;
 mod id;
 mod json;
+mod jwt_secret;
+mod keyauth_credential;
 pub(crate) mod log;
 mod name;
 mod path;
@@ -46,11 +49,14 @@ use transport::finding::{Finding, Origin};
 use self::log::Log;
 
 pub use acl::Acl;
+pub use basicauth_credential::BasicauthCredential;
 pub use ca_certificate::CaCertificate;
 pub use certificate::{Certificate, KeyPair, Sni};
 pub use certificate_mapping::CertificateMapping;
 pub use cloned_plugin::ClonedPlugin;
 pub use consumer::{Consumer, ConsumerGroup, ConsumerGroupConsumer};
+pub use jwt_secret::JwtSecret;
+pub use keyauth_credential::{End, KeyauthCredential};
 pub use plugin::{Plugin, PluginConfig, PluginKind, PluginName};
 pub use route::{PathHandling, Route, RouteHeader, RouteProtocol};
 pub use service::{Service, ServiceProtocol, TlsSans};
@@ -88,6 +94,14 @@ pub struct Document {
     pub mtls_auth_credentials: Vec<CertificateMapping>,
     /// `header_cert_auth_credentials`
     pub header_cert_auth_credentials: Vec<CertificateMapping>,
+    /// `keyauth_credentials`
+    pub keyauth_credentials: Vec<KeyauthCredential>,
+    /// `basicauth_credentials`
+    pub basicauth_credentials: Vec<BasicauthCredential>,
+    /// `jwt_secrets`
+    pub jwt_secrets: Vec<JwtSecret>,
+    /// Whether passwords stand in it as they are (`_transform`), not as Kong stores them.
+    pub is_transformed: bool,
     /// `cloned_plugins`
     pub cloned_plugins: Vec<ClonedPlugin>,
     /// `plugins`

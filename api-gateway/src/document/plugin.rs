@@ -1,10 +1,16 @@
 //! `plugins`: which plugin applies where, with which configuration.
 
 pub mod acl;
+pub mod basic_auth;
 pub mod certificate_auth;
+mod challenge;
 pub mod correlation_id;
 pub mod ip_restriction;
+pub mod jwt;
+pub mod key_auth;
 pub mod name;
+pub mod named_consumer;
+pub mod principals;
 pub mod request_termination;
 
 use uuid::Uuid;
@@ -16,9 +22,14 @@ use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
+use basic_auth::BasicAuthConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
 use ip_restriction::IpRestrictionConfig;
+use jwt::JwtConfig;
+use key_auth::KeyAuthConfig;
+use named_consumer::NamedConsumer;
+use principals::PrincipalsConfig;
 use request_termination::RequestTerminationConfig;
 
 /// One configured plugin.
@@ -71,49 +82,69 @@ pub struct PluginName {
 pub enum PluginKind {
     /// `acl`.
     Acl,
+    /// `basic-auth`.
+    BasicAuth,
     /// `correlation-id`.
     CorrelationId,
     /// `header-cert-auth`.
     HeaderCertAuth,
     /// `ip-restriction`.
     IpRestriction,
+    /// `jwt`.
+    Jwt,
+    /// `key-auth`.
+    KeyAuth,
     /// `mtls-auth`.
     MtlsAuth,
+    /// `principals`.
+    Principals,
     /// `request-termination`.
     RequestTermination,
 }
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Acl,
+        Self::BasicAuth,
         Self::CorrelationId,
         Self::HeaderCertAuth,
         Self::IpRestriction,
+        Self::Jwt,
+        Self::KeyAuth,
         Self::MtlsAuth,
+        Self::Principals,
         Self::RequestTermination,
     ];
 
-    /// Kong's name.
+    /// Kong's name, or ours.
     pub fn name(self) -> &'static str {
         match self {
             Self::Acl => "acl",
+            Self::BasicAuth => "basic-auth",
             Self::CorrelationId => "correlation-id",
             Self::HeaderCertAuth => "header-cert-auth",
             Self::IpRestriction => "ip-restriction",
+            Self::Jwt => "jwt",
+            Self::KeyAuth => "key-auth",
             Self::MtlsAuth => "mtls-auth",
+            Self::Principals => "principals",
             Self::RequestTermination => "request-termination",
         }
     }
 
-    /// Kong's priority for the original under its own name.
+    /// Kong's priority for the original under its own name; decided where Kong has none.
     pub fn priority(self) -> i32 {
         match self {
             Self::Acl => 950,
+            Self::BasicAuth => 1100,
             Self::CorrelationId => 100_001,
             Self::HeaderCertAuth => 1009,
             Self::IpRestriction => 990,
+            Self::Jwt => 1450,
+            Self::KeyAuth => 1250,
             Self::MtlsAuth => 1600,
+            Self::Principals => 960,
             Self::RequestTermination => 2,
         }
     }
@@ -121,8 +152,12 @@ impl PluginKind {
     /// Whether it finds out who calls.
     pub fn authenticates(self) -> bool {
         match self {
-            Self::HeaderCertAuth | Self::MtlsAuth => true,
-            Self::Acl | Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => false,
+            Self::BasicAuth | Self::HeaderCertAuth | Self::Jwt | Self::KeyAuth | Self::MtlsAuth => true,
+            Self::Acl
+            | Self::CorrelationId
+            | Self::IpRestriction
+            | Self::Principals
+            | Self::RequestTermination => false,
         }
     }
 
@@ -130,7 +165,13 @@ impl PluginKind {
     /// judge it, may not: Kong refuses it.
     pub fn may_depend_on_consumer(self) -> bool {
         match self {
-            Self::Acl | Self::HeaderCertAuth | Self::MtlsAuth => false,
+            Self::Acl
+            | Self::BasicAuth
+            | Self::HeaderCertAuth
+            | Self::Jwt
+            | Self::KeyAuth
+            | Self::MtlsAuth
+            | Self::Principals => false,
             Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
         }
     }
@@ -141,16 +182,43 @@ impl PluginKind {
 pub enum PluginConfig {
     /// Of `acl` and its clones.
     Acl(AclConfig),
+    /// Of `basic-auth` and its clones.
+    BasicAuth(BasicAuthConfig),
     /// Of `correlation-id` and its clones.
     CorrelationId(CorrelationIdConfig),
     /// Of `header-cert-auth` and its clones.
     HeaderCertAuth(Box<HeaderCertAuthConfig>),
     /// Of `ip-restriction` and its clones.
     IpRestriction(IpRestrictionConfig),
+    /// Of `jwt` and its clones.
+    Jwt(Box<JwtConfig>),
+    /// Of `key-auth` and its clones.
+    KeyAuth(KeyAuthConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
+    /// Of `principals` and its clones.
+    Principals(Box<PrincipalsConfig>),
     /// Of `request-termination` and its clones.
     RequestTermination(RequestTerminationConfig),
+}
+
+impl PluginConfig {
+    /// The `anonymous` of a plugin that authenticates: with it, one that finds no credential lets the request go on, and
+    /// one whose turn comes after another's success looks at none.
+    pub fn anonymous(&self) -> Option<&Located<NamedConsumer>> {
+        match self {
+            Self::BasicAuth(config) => config.anonymous.as_ref(),
+            Self::HeaderCertAuth(config) => config.auth.anonymous.as_ref(),
+            Self::Jwt(config) => config.anonymous.as_ref(),
+            Self::KeyAuth(config) => config.anonymous.as_ref(),
+            Self::MtlsAuth(config) => config.auth.anonymous.as_ref(),
+            Self::Acl(_)
+            | Self::CorrelationId(_)
+            | Self::IpRestriction(_)
+            | Self::Principals(_)
+            | Self::RequestTermination(_) => None,
+        }
+    }
 }
 
 /// Kong Enterprise's `ordering`: names of plugins, in the access phase.
@@ -308,8 +376,12 @@ impl PluginKind {
     fn read_config(self, at: At<'_>) -> Option<PluginConfig> {
         match self {
             Self::Acl => acl::read(at).map(PluginConfig::Acl),
+            Self::BasicAuth => basic_auth::read(at).map(PluginConfig::BasicAuth),
+            Self::Jwt => jwt::read(at).map(Box::new).map(PluginConfig::Jwt),
+            Self::KeyAuth => key_auth::read(at).map(PluginConfig::KeyAuth),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
+            Self::Principals => principals::read(at).map(Box::new).map(PluginConfig::Principals),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)
                 .map(Box::new)

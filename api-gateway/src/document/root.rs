@@ -12,8 +12,8 @@ use super::log::Log;
 use super::reader::{At, Context, Format, Trail};
 use super::tree::{Node, Value};
 use super::{
-    Document, acl, ca_certificate, certificate, certificate_mapping, cloned_plugin, consumer, plugin, route,
-    rule, service, upstream,
+    Document, acl, basicauth_credential, ca_certificate, certificate, certificate_mapping, cloned_plugin,
+    consumer, jwt_secret, keyauth_credential, plugin, route, rule, service, upstream,
 };
 
 const FORMATS: &[(&str, Format)] = &[
@@ -36,9 +36,9 @@ pub(super) fn read(root: &Node, source: &Arc<str>, now: UnixTime, log: &Log) -> 
         Some(_) | None => Format::Three,
     };
     let context = Context::new(log, &entries, now, format, &clones);
-    read_top_level(root, &context);
+    let is_transformed = read_top_level(root, &context);
 
-    let mut document = empty(source);
+    let mut document = empty(source, is_transformed);
     for (index, entry) in entries.iter() {
         if read_entity(&mut document, &context, index, entry).is_none() && !log.has_errors() {
             // Every refusal says why. If one ever does not, the document must not go on without the entity.
@@ -55,22 +55,24 @@ pub(super) fn read(root: &Node, source: &Arc<str>, now: UnixTime, log: &Log) -> 
     Some(document)
 }
 
-fn read_top_level(root: &Node, context: &Context<'_>) {
+/// Gives `_transform`.
+fn read_top_level(root: &Node, context: &Context<'_>) -> bool {
     let trail = Trail::Root;
     let Some(mut fields) = Fields::open(At {
         node: root,
         trail: &trail,
         context,
     }) else {
-        return;
+        return true;
     };
     fields.required("_format_version", rule::one_of(FORMATS));
-    fields.optional("_transform", rule::boolean);
+    let is_transformed = fields.or("_transform", true, rule::boolean);
     fields.optional("workspaces", only_the_default);
     for collection in Collection::ALL {
         fields.ignored(collection.name());
     }
     fields.close();
+    is_transformed
 }
 
 /// The one workspace that every Kong has.
@@ -94,7 +96,7 @@ fn only_the_default(at: At<'_>) -> Option<()> {
 }
 
 /// A document of which nothing is known yet.
-fn empty(source: &Arc<str>) -> Document {
+fn empty(source: &Arc<str>, is_transformed: bool) -> Document {
     Document {
         source: Arc::clone(source),
         services: Vec::new(),
@@ -110,6 +112,10 @@ fn empty(source: &Arc<str>) -> Document {
         snis: Vec::new(),
         mtls_auth_credentials: Vec::new(),
         header_cert_auth_credentials: Vec::new(),
+        keyauth_credentials: Vec::new(),
+        basicauth_credentials: Vec::new(),
+        jwt_secrets: Vec::new(),
+        is_transformed,
         cloned_plugins: Vec::new(),
         plugins: Vec::new(),
     }
@@ -158,6 +164,17 @@ fn read_entity(
                 .header_cert_auth_credentials
                 .push(certificate_mapping::read(entity)?);
         }
+        Collection::KeyauthCredentials => {
+            document
+                .keyauth_credentials
+                .push(keyauth_credential::read(entity, context)?);
+        }
+        Collection::BasicauthCredentials => {
+            document
+                .basicauth_credentials
+                .push(basicauth_credential::read(entity, context)?);
+        }
+        Collection::JwtSecrets => document.jwt_secrets.push(jwt_secret::read(entity, context)?),
         Collection::ClonedPlugins => document.cloned_plugins.push(cloned_plugin::read(entity)?),
         Collection::Plugins => document.plugins.push(plugin::read(entity, context)?),
         Collection::Snis => return None,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::id;
 use super::reader::{At, Trail};
 use super::tree::{Located, Value};
+use crate::secret::Secret;
 
 /// Text that is not empty.
 pub(super) fn text(at: At<'_>) -> Option<String> {
@@ -25,6 +26,11 @@ pub(super) fn text(at: At<'_>) -> Option<String> {
         }
         Value::Null | Value::List(_) | Value::Map(_) => at.refuse("wrong-type", "expected a string"),
     }
+}
+
+/// Text that is never printed, not even where it is refused.
+pub(super) fn secret(at: At<'_>) -> Option<Secret> {
+    text(at).map(Secret::new)
 }
 
 /// True or false.

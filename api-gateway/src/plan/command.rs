@@ -76,7 +76,7 @@ impl Arguments {
                     None => ASSUMED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
                 },
             };
-            let (loaded, report) = inputs.load_with_document(generation, Some(document));
+            let (loaded, report) = inputs.load_reading(generation, Some(document));
             let Some(loaded) = loaded else {
                 return Ok(Planned::Refused(report));
             };

@@ -59,11 +59,22 @@ pub enum ConsumerGroups {
     Counted,
 }
 
+/// Somebody whose groups are judged: the caller, or one of the principals of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'c> {
+    /// The consumer, if one was found.
+    pub consumer: Option<&'c Consumer>,
+    /// Whether a credential proved it; an anonymous consumer has none.
+    pub has_credential: bool,
+    /// Groups that the credential named.
+    pub authenticated_groups: Option<&'c AuthenticatedGroups>,
+}
+
 impl Acl {
     /// Judges the caller as known at this plugin's turn.
     pub fn access(&self, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
         let (name, value) = {
-            let groups = self.groups(exchange)?;
+            let groups = self.groups(Subject::caller(exchange))?;
             if !self.rule.lets_pass(&groups) {
                 return Err(Rejection::AclDenied);
             }
@@ -77,46 +88,63 @@ impl Acl {
         Ok(())
     }
 
-    /// Whose groups count here: Kong's §7.2.
-    fn groups<'c>(&self, exchange: &'c Exchange<'_>) -> Result<Groups<'c>, Rejection> {
-        let caller = &exchange.caller;
-        let refused = || {
-            if caller.credential.is_some() {
-                Rejection::AclDenied
-            } else {
-                Rejection::AclUnauthenticated
-            }
+    /// The groups that are judged, or the refusal of somebody who has none that could be.
+    pub fn groups<'c>(&self, subject: Subject<'c>) -> Result<Groups<'c>, Rejection> {
+        let refused = if subject.has_credential {
+            Rejection::AclDenied
+        } else {
+            Rejection::AclUnauthenticated
         };
-        match (exchange.consumer(), &caller.authenticated_groups) {
-            (None, None) => Err(refused()),
-            (None, Some(groups)) => Ok(Groups::Authenticated(groups)),
+        let Some(groups) = subject.groups(self.precedence, self.consumer_groups) else {
+            return Err(refused);
+        };
+        let none_of_his_own = matches!(groups, Groups::Consumers(..)) && groups.names().next().is_none();
+        if none_of_his_own && matches!(self.rule, Rule::Allow(_)) {
+            return Err(refused);
+        }
+        Ok(groups)
+    }
+}
+
+impl<'c> Subject<'c> {
+    /// The caller of a request, as far as it is known.
+    pub fn caller(exchange: &'c Exchange<'_>) -> Self {
+        let caller = &exchange.caller;
+        Self {
+            consumer: exchange.consumer(),
+            has_credential: caller.credential.is_some(),
+            authenticated_groups: caller.authenticated_groups.as_deref(),
+        }
+    }
+
+    /// Whose groups count: Kong's §7.2. `None`: nobody's.
+    pub fn groups(self, precedence: Precedence, consumer_groups: ConsumerGroups) -> Option<Groups<'c>> {
+        match (self.consumer, self.authenticated_groups) {
+            (None, None) => None,
+            (None, Some(groups)) => Some(Groups::Authenticated(groups)),
             (Some(_), Some(groups))
-                if caller.credential.is_none() || self.precedence == Precedence::AuthenticatedGroups =>
+                if !self.has_credential || precedence == Precedence::AuthenticatedGroups =>
             {
-                Ok(Groups::Authenticated(groups))
+                Some(Groups::Authenticated(groups))
             }
-            (Some(consumer), _) => {
-                let groups = Groups::Consumers(consumer, self.consumer_groups);
-                if groups.names().next().is_none() && matches!(self.rule, Rule::Allow(_)) {
-                    return Err(refused());
-                }
-                Ok(groups)
-            }
+            (Some(consumer), _) => Some(Groups::Consumers(consumer, consumer_groups)),
         }
     }
 }
 
 /// The groups that are judged.
-enum Groups<'c> {
+#[derive(Clone, Copy, Debug)]
+pub enum Groups<'c> {
     /// Those that the credential named.
     Authenticated(&'c AuthenticatedGroups),
     /// The consumer's own.
     Consumers(&'c Consumer, ConsumerGroups),
 }
 
-impl Groups<'_> {
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let (own, more): (&[Box<str>], &[Box<str>]) = match self {
+impl<'c> Groups<'c> {
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &'c str> + use<'c> {
+        let (own, more): (&'c [Box<str>], &'c [Box<str>]) = match *self {
             Self::Authenticated(groups) => (&groups.names, &[]),
             Self::Consumers(consumer, ConsumerGroups::Ignored) => (&consumer.groups, &[]),
             Self::Consumers(consumer, ConsumerGroups::Counted) => {
@@ -133,8 +161,8 @@ impl Groups<'_> {
         }
     }
 
-    /// `None` where no header can carry them, or one would be read as others.
-    fn header_value(&self) -> Option<HeaderValue> {
+    /// As a header has them. `None` where no header can carry them, or one would be read as others.
+    pub fn header_value(&self) -> Option<HeaderValue> {
         match self {
             Self::Consumers(consumer, ConsumerGroups::Ignored) => Some(consumer.groups_header.clone()),
             Self::Consumers(_, ConsumerGroups::Counted) => joined(self.names()),

@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
 use rustls::pki_types::UnixTime;
 use transport::certificate_error::CertificateError;
 use transport::presented::PresentedChain;
 use transport::verify::{TrustStore, VerifiedPath};
 
 use self::lookup::Outcome;
+use super::fallback::{DESCRIPTION, Fallback};
 use crate::consumer::{ConsumerKey, Consumers};
 use crate::exchange::{Exchange, Principal, Proof};
 use crate::identity::{ClientIdentity, Digest, DirectoryNames, IdentityError, Remembered, later};
@@ -26,8 +26,6 @@ pub use self::lookup::{ConsumerLookup, GroupBy, Lookup, MappingKey, Mappings};
 /// valid certificate can fill these with different rubbish beside it.
 const REMEMBERED_CHAINS: usize = 262_144;
 const REMEMBERED_BY_ONE: std::ops::RangeInclusive<usize> = 256..=4096;
-/// What says whose certificate was accepted without a consumer. A later certificate's answer takes its place.
-const DESCRIPTION: [HeaderName; 2] = [CLIENT_CERT_DN, CLIENT_CERT_SAN];
 /// Chains that an instance remembers as refused, in a table of their own: who sends rubbish displaces rubbish.
 const REMEMBERED_REFUSALS: usize = 64;
 /// How long a refusal is remembered. Short: the cause may be mended without a reload.
@@ -75,15 +73,6 @@ enum RefusedBefore {
     Certificate(CertificateError),
     Identity(IdentityError),
     NotFound(Box<str>),
-}
-
-/// `anonymous`: who a caller is that could not be authenticated.
-#[derive(Debug)]
-pub struct Fallback {
-    /// As configured.
-    pub name: Box<str>,
-    /// `None`: no such consumer, and a request that needs it is an error.
-    pub consumer: Option<ConsumerKey>,
 }
 
 impl CertificateAuth {
@@ -212,46 +201,39 @@ impl CertificateAuth {
         known: &Known,
         proof: impl FnOnce(Arc<ClientIdentity>) -> Proof,
     ) {
-        let consumer = match &known.outcome {
+        let mut principal = Principal {
+            plugin: Arc::clone(plugin),
+            consumer: None,
+            credential: None,
+            groups: None,
+            proof: proof(Arc::clone(&known.identity)),
+        };
+        // A later certificate's answer takes the place of an earlier one's.
+        exchange.withdraw(&DESCRIPTION);
+        match &known.outcome {
             Outcome::Consumer { key, credential } => {
-                exchange.withdraw(&DESCRIPTION);
                 exchange.authenticate(*key, Some(credential.clone()));
-                Some(*key)
+                principal.consumer = Some(*key);
+                principal.credential = Some(credential.clone());
             }
             Outcome::Groups(groups, subject) => {
-                exchange.withdraw(&DESCRIPTION);
                 // Also where there are none: another certificate's groups are not this one's.
                 exchange.caller.authenticated_groups = Some(Arc::clone(groups));
+                principal.groups = Some(Arc::clone(groups));
                 exchange.stamp(CLIENT_CERT_DN, subject.clone());
                 if let Some(names) = &known.identity.alternative_names_header {
                     exchange.stamp(CLIENT_CERT_SAN, names.clone());
                 }
-                None
             }
-        };
-        exchange.caller.principals.push(Principal {
-            plugin: Arc::clone(plugin),
-            consumer,
-            proof: proof(Arc::clone(&known.identity)),
-        });
+        }
+        exchange.caller.principals.push(principal);
     }
 
     /// Refuses, or lets the caller go on as the anonymous consumer.
     pub fn fall_back(&self, exchange: &mut Exchange<'_>, rejection: Rejection) -> Result<(), Rejection> {
         match &self.anonymous {
-            Some(anonymous) if rejection.may_be_anonymous() => {
-                let Some(consumer) = anonymous.consumer else {
-                    return Err(Rejection::AnonymousMissing {
-                        name: anonymous.name.clone(),
-                    });
-                };
-                // If there is any of this, it is the edge's.
-                exchange.withdraw(&DESCRIPTION);
-                exchange.authenticate(consumer, None);
-                exchange.caller.authenticated_groups = None;
-                Ok(())
-            }
-            Some(_) | None => Err(rejection),
+            Some(anonymous) => anonymous.stand_in(exchange, rejection),
+            None => Err(rejection),
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::Plugin;
 use super::scope::Scopes;
+use super::{Configured, Plugin};
 use crate::exchange::Exchange;
+use crate::onlooker::Onlooker;
 use crate::rejection::Rejection;
 
 /// A plugin's turn in a chain.
@@ -21,7 +22,7 @@ pub struct Slot {
 #[derive(Clone, Debug)]
 enum Configuration {
     /// Whoever calls.
-    Same(Arc<Plugin>),
+    Same(Arc<Configured>),
     /// Depending on who calls; perhaps none.
     ByCaller(Scopes),
 }
@@ -43,8 +44,14 @@ impl Slot {
 
     /// The configuration for whoever has nothing of his own. What authenticates or judges groups has no other.
     pub fn for_everybody(&self) -> Option<&Plugin> {
+        self.configured_for_everybody()
+            .map(|configured| &configured.plugin)
+    }
+
+    /// The same, with its place.
+    pub fn configured_for_everybody(&self) -> Option<&Configured> {
         match &self.configuration {
-            Configuration::Same(plugin) => Some(plugin),
+            Configuration::Same(configured) => Some(configured),
             Configuration::ByCaller(scopes) => scopes.for_everybody().map(AsRef::as_ref),
         }
     }
@@ -74,9 +81,9 @@ impl Slot {
     }
 
     /// The configuration at this plugin's turn, with the consumer known by then.
-    fn choose(&self, exchange: &Exchange<'_>) -> Option<&Plugin> {
+    fn choose(&self, exchange: &Exchange<'_>) -> Option<&Configured> {
         match &self.configuration {
-            Configuration::Same(plugin) => Some(plugin),
+            Configuration::Same(configured) => Some(configured),
             Configuration::ByCaller(scopes) => {
                 let caller = exchange.caller.consumer.zip(exchange.consumer());
                 scopes.choose(caller).map(AsRef::as_ref)
@@ -126,17 +133,25 @@ impl Chain {
     }
 
     /// Lets each plugin have its say; the first refusal ends the request. Gives the name of the last one that agreed.
-    pub fn access(&self, exchange: &mut Exchange<'_>) -> Result<Option<&Arc<str>>, Refused> {
+    pub fn access(
+        &self,
+        exchange: &mut Exchange<'_>,
+        onlooker: &mut impl Onlooker,
+    ) -> Result<Option<&Arc<str>>, Refused> {
         let mut agreed = None;
         for slot in &self.slots {
-            let Some(plugin) = slot.choose(exchange) else {
+            let chosen = slot.choose(exchange);
+            onlooker.turn(slot, chosen, exchange);
+            let Some(chosen) = chosen else {
                 continue;
             };
-            plugin.access(&slot.name, exchange).map_err(|rejection| Refused {
+            let verdict = chosen.plugin.access(&slot.name, exchange);
+            onlooker.said(slot, chosen, exchange, &verdict);
+            verdict.map_err(|rejection| Refused {
                 plugin: Arc::clone(&slot.name),
                 rejection,
             })?;
-            if plugin.decides() {
+            if chosen.plugin.decides() {
                 agreed = Some(&slot.name);
             }
         }

@@ -31,7 +31,7 @@ pub struct HeaderCertAuth {
 impl HeaderCertAuth {
     /// Authenticates by the header. Only where it was accepted does it go on upstream.
     pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
-        if self.auth.stands_back(exchange) && !self.only_the_carrier_is_known(exchange) {
+        if self.stands_back(exchange) {
             return Ok(());
         }
         match self.judge(exchange) {
@@ -45,6 +45,11 @@ impl HeaderCertAuth {
             }
             Err(rejection) => self.auth.fall_back(exchange, rejection),
         }
+    }
+
+    /// Whether somebody is authenticated already, and is good enough.
+    pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
+        self.auth.stands_back(exchange) && !self.only_the_carrier_is_known(exchange)
     }
 
     /// Whoever carries a request for somebody else and has proved who he is has not proved who that other is. An edge

@@ -7,18 +7,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Plugin;
+use super::Configured;
 use crate::consumer::{Consumer, ConsumerKey};
 
 /// Configurations for one combination of route and service, by whom they are for.
 #[derive(Debug, Default)]
 pub struct Audience {
     /// Everybody for whom there is nothing more specific.
-    pub everybody: Option<Arc<Plugin>>,
+    pub everybody: Option<Arc<Configured>>,
     /// One consumer.
-    pub consumers: HashMap<ConsumerKey, Arc<Plugin>>,
+    pub consumers: HashMap<ConsumerKey, Arc<Configured>>,
     /// The members of one consumer group, by its name.
-    pub groups: HashMap<Box<str>, Arc<Plugin>>,
+    pub groups: HashMap<Box<str>, Arc<Configured>>,
 }
 
 impl Audience {
@@ -27,12 +27,12 @@ impl Audience {
         !self.consumers.is_empty() || !self.groups.is_empty()
     }
 
-    fn of_consumer(&self, consumer: ConsumerKey) -> Option<&Arc<Plugin>> {
+    fn of_consumer(&self, consumer: ConsumerKey) -> Option<&Arc<Configured>> {
         self.consumers.get(&consumer)
     }
 
     /// Of several groups, the one whose name comes first in the alphabet (§4.4).
-    fn of_groups(&self, consumer: &Consumer) -> Option<&Arc<Plugin>> {
+    fn of_groups(&self, consumer: &Consumer) -> Option<&Arc<Configured>> {
         let groups = consumer.consumer_groups.iter();
         let configured = groups.filter_map(|group| self.groups.get_key_value(group));
         configured
@@ -62,12 +62,12 @@ impl Scopes {
     }
 
     /// The configuration for whoever has nothing of his own.
-    pub fn for_everybody(&self) -> Option<&Arc<Plugin>> {
+    pub fn for_everybody(&self) -> Option<&Arc<Configured>> {
         self.audiences().find_map(|audience| audience.everybody.as_ref())
     }
 
     /// The most specific configuration for a caller: twelve levels, from the top of Kong's table to its end.
-    pub fn choose(&self, caller: Option<(ConsumerKey, &Consumer)>) -> Option<&Arc<Plugin>> {
+    pub fn choose(&self, caller: Option<(ConsumerKey, &Consumer)>) -> Option<&Arc<Configured>> {
         let Self {
             route_and_service,
             route,
@@ -125,14 +125,18 @@ mod tests {
 
     use super::*;
     use crate::consumer::Consumers;
+    use crate::document::Place;
+    use crate::plugin::Plugin;
     use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 
-    fn plugin() -> Arc<Plugin> {
-        Arc::new(Plugin::CorrelationId(CorrelationId {
+    fn plugin() -> Arc<Configured> {
+        let plugin = Plugin::CorrelationId(CorrelationId {
             header: http::header::AGE,
             generator: Generator::Uuid,
             echo: Echo::No,
-        }))
+        });
+        let place = Place::START;
+        Arc::new(Configured { plugin, place })
     }
 
     /// Kong's table (§4.4), from the top: whose configuration, and for which of route+service, route, service, global.
@@ -151,7 +155,7 @@ mod tests {
         ("everybody", 3),
     ];
 
-    fn scopes(plugins: &[Option<Arc<Plugin>>; 12], consumer: ConsumerKey) -> Scopes {
+    fn scopes(plugins: &[Option<Arc<Configured>>; 12], consumer: ConsumerKey) -> Scopes {
         let mut audiences: [Audience; 4] = Default::default();
         for (plugin, (whose, scope)) in plugins.iter().zip(LEVELS) {
             let Some(plugin) = plugin.clone() else { continue };
@@ -197,7 +201,7 @@ mod tests {
             (None, &["everybody"]),
         ];
         for subset in 0_u32..1 << 12 {
-            let plugins: [Option<Arc<Plugin>>; 12] =
+            let plugins: [Option<Arc<Configured>>; 12] =
                 std::array::from_fn(|level| (subset & 1 << level != 0).then(plugin));
             let scopes = scopes(&plugins, keys[0]);
             for (key, meant) in callers {

@@ -15,6 +15,7 @@ use crate::consumer::ConsumerKey;
 use crate::exchange::{Arrival, Exchange, Matched, Principal};
 use crate::host::without_port;
 use crate::identity::{CarriedCertificates, Carrier, Connection};
+use crate::onlooker::Onlooker;
 use crate::plugin::Refused;
 use crate::rejection::{HttpsRedirect, Rejection};
 use crate::router::{MatchedPath, RequestFacts, path};
@@ -65,6 +66,7 @@ pub(super) fn decide<'r, 's: 'r>(
     asked: Asked<'r>,
     now: UnixTime,
     trace: &mut Trace,
+    onlooker: &mut impl Onlooker,
 ) -> Result<Decided<'r, 's>, Rejection> {
     let Asked {
         head,
@@ -88,6 +90,7 @@ pub(super) fn decide<'r, 's: 'r>(
         tls: is_https,
         sni: connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref()),
     };
+    onlooker.routing(&snapshot.router, &facts);
     let matched = snapshot.router.find(&facts).ok_or(Rejection::NoRoute)?;
     let route = snapshot.routes.get(matched.route).ok_or(Rejection::NoRoute)?;
     trace.route = Some(matched.route);
@@ -109,7 +112,7 @@ pub(super) fn decide<'r, 's: 'r>(
         host: target.text(),
     };
     let mut exchange = Exchange::new(arrival, whereto, &snapshot.consumers, (head, carried));
-    let judged = route.chain.access(&mut exchange);
+    let judged = route.chain.access(&mut exchange, onlooker);
     trace.consumer = exchange.caller.consumer;
     trace.principals = std::mem::take(&mut exchange.caller.principals);
     trace.answer_headers = std::mem::take(&mut exchange.answer_headers);

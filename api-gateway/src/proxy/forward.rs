@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{Request, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use rustls::pki_types::ServerName;
 use transport::body::{RequestBody, UploadLimits};
 use transport::hop;
 use transport::upstream::Outgoing;
@@ -54,14 +56,31 @@ pub(super) struct Outbound<'s> {
 /// Set for a WebSocket: the client's end, and what the tunnel would rest on.
 pub(super) type Upgrading = Option<(OnUpgrade, Box<Opening>)>;
 
+/// What goes into the head of a request beside what was decided about it.
+pub(super) struct Passage<'r> {
+    pub(super) target: &'r Target,
+    /// The client's address.
+    pub(super) client: IpAddr,
+    pub(super) request_id: HeaderValue,
+    /// Whether it asks for a WebSocket.
+    pub(super) is_websocket: bool,
+}
+
+/// The head of a request as its upstream gets it.
+pub(super) struct Written<'s> {
+    pub(super) service: &'s Service,
+    pub(super) head: Parts,
+    pub(super) host: HostSent,
+    /// Verified, and asked for, instead of the service's name.
+    pub(super) server_name: Option<ServerName<'static>>,
+}
+
 /// Writes the headers that are ours, and the path.
-pub(super) fn outbound<'s>(
+pub(super) fn write<'s>(
     snapshot: &Snapshot,
     decided: Decided<'_, 's>,
-    target: &Target,
-    (body, upgrade): (Incoming, Upgrading),
-    record: &mut Record,
-) -> Result<Outbound<'s>, Rejection> {
+    passage: Passage<'_>,
+) -> Result<Written<'s>, Rejection> {
     let Decided {
         mut exchange,
         route,
@@ -80,17 +99,17 @@ pub(super) fn outbound<'s>(
         service,
         matched,
         path: &path,
-        target,
+        target: passage.target,
     };
     way.write_forwarded(
         &mut head.headers,
         (arrival.connection, arrival.carrier),
         &head.uri,
-        record.client_ip(),
+        passage.client,
     );
     write_via(&mut head.headers, head.version);
     if snapshot.upstream_headers.request_id {
-        head.headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
+        head.headers.insert(X_KONG_REQUEST_ID, passage.request_id);
     } else {
         head.headers.remove(X_KONG_REQUEST_ID);
     }
@@ -98,7 +117,7 @@ pub(super) fn outbound<'s>(
     if let Some(host) = &kept {
         head.headers.insert(header::HOST, host.clone());
     }
-    if upgrade.is_some() {
+    if passage.is_websocket {
         hop::write_websocket(&mut head.headers);
         head.headers.insert(header::CONNECTION, KEPT_FOR_WEBSOCKET);
     } else {
@@ -107,13 +126,6 @@ pub(super) fn outbound<'s>(
     }
     head.uri = way.uri(&head.uri)?;
     head.version = Version::HTTP_11;
-
-    let limits = UploadLimits {
-        stall: CLIENT_BODY_STALL,
-        length: snapshot.limits.body,
-    };
-    let (body, progress) = RequestBody::stream(body, limits);
-    record.upload(progress.clone());
     let host = kept.as_ref().map_or(HostSent::Services, |_| HostSent::Requests);
     let server_name = match &kept {
         // A connection that was opened for the service's own name would carry another Host.
@@ -122,6 +134,40 @@ pub(super) fn outbound<'s>(
         ))?),
         Some(_) | None => None,
     };
+    Ok(Written {
+        service,
+        head,
+        host,
+        server_name,
+    })
+}
+
+/// Makes the request that is sent.
+pub(super) fn outbound<'s>(
+    snapshot: &Snapshot,
+    decided: Decided<'_, 's>,
+    target: &Target,
+    (body, upgrade): (Incoming, Upgrading),
+    record: &mut Record,
+) -> Result<Outbound<'s>, Rejection> {
+    let passage = Passage {
+        target,
+        client: record.client_ip(),
+        request_id: record.request_id_header(),
+        is_websocket: upgrade.is_some(),
+    };
+    let Written {
+        service,
+        head,
+        host,
+        server_name,
+    } = write(snapshot, decided, passage)?;
+    let limits = UploadLimits {
+        stall: CLIENT_BODY_STALL,
+        length: snapshot.limits.body,
+    };
+    let (body, progress) = RequestBody::stream(body, limits);
+    record.upload(progress.clone());
     record.sent(Instant::now());
     let outgoing = Outgoing {
         request: Request::from_parts(head, body),

@@ -8,6 +8,7 @@ mod entry;
 mod forward;
 pub mod owned_headers;
 mod record;
+pub mod rehearsal;
 mod response;
 mod standing;
 mod tunnel;
@@ -28,6 +29,7 @@ use self::record::Record;
 use self::tunnel::Opening;
 use crate::gateway::Shared;
 use crate::identity::Connection;
+use crate::onlooker::Nobody;
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 
@@ -105,7 +107,7 @@ fn prepare<'s>(
     let opening = (upgrade == Upgrade::WebSocket).then(|| Box::new(Opening::of(&asked)));
 
     let peer = entry.peer(connection);
-    let decided = decision::decide(snapshot, peer, asked, now, &mut record.trace)?;
+    let decided = decision::decide(snapshot, peer, asked, now, &mut record.trace, &mut Nobody)?;
     let upgrade = opening.map(|opening| (on_upgrade, opening));
     forward::outbound(snapshot, decided, &entry.target, (body, upgrade), record)
 }

@@ -48,10 +48,10 @@ pub(super) struct Record {
 
 /// 128 random bits, as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RequestId(u128);
+pub(super) struct RequestId(pub(super) u128);
 
 impl RequestId {
-    fn header(self) -> HeaderValue {
+    pub(super) fn header(self) -> HeaderValue {
         HeaderValue::try_from(self.to_string()).unwrap_or_else(|_| HeaderValue::from_static("0"))
     }
 }

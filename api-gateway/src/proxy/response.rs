@@ -7,9 +7,11 @@ use transport::hop;
 use transport::upstream::Answer;
 
 use super::forward::{Upgrading, X_KONG_REQUEST_ID, write_via};
-use super::record::Record;
+use super::record::{Record, RequestId};
 use super::tunnel::Ends;
+use crate::error_body::Preference;
 use crate::rejection::Rejection;
+use crate::settings::ResponseHeaders;
 use crate::snapshot::Service;
 
 const X_KONG_UPSTREAM_LATENCY: HeaderName = HeaderName::from_static("x-kong-upstream-latency");
@@ -69,8 +71,18 @@ pub(super) fn of_upstream(
     (response, None)
 }
 
+/// What a refusal has to know of the request beside its reason.
+pub(super) struct Addressee<'r> {
+    pub(super) preference: &'r Preference,
+    pub(super) request_id: RequestId,
+    /// Milliseconds since the request came.
+    pub(super) latency: u64,
+    /// Headers that plugins want in the answer.
+    pub(super) answer_headers: &'r [(HeaderName, HeaderValue)],
+}
+
 /// The configuration's own words, or ours in the form that the client asks for.
-fn body_of(rejection: &Rejection, record: &Record) -> (Option<HeaderValue>, String) {
+fn body_of(rejection: &Rejection, addressee: &Addressee<'_>) -> (Option<HeaderValue>, String) {
     if let Rejection::Terminated(answer) = rejection {
         return (answer.content_type.clone(), answer.body.clone());
     }
@@ -80,30 +92,45 @@ fn body_of(rejection: &Rejection, record: &Record) -> (Option<HeaderValue>, Stri
     {
         return (None, String::new());
     }
-    let id = record.request_id.to_string();
-    let body = record
+    if let Rejection::Credential(refused) = rejection
+        && let Some(body) = refused.fault.own_body()
+    {
+        return (
+            Some(HeaderValue::from_static("application/json; charset=utf-8")),
+            body,
+        );
+    }
+    let id = addressee.request_id.to_string();
+    let body = addressee
         .preference
         .write(rejection.form(), &rejection.to_string(), &id);
     (Some(body.content_type), body.text)
 }
 
-/// Writes a refusal.
-pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Response<ResponseBody> {
-    record.refused(rejection);
-    let (content_type, text) = body_of(rejection, record);
-    let mut response = Response::new(ResponseBody::full(text));
+/// A refusal, all of it.
+pub(super) fn refusal(
+    rejection: &Rejection,
+    wanted: ResponseHeaders,
+    addressee: &Addressee<'_>,
+) -> Response<String> {
+    let (content_type, text) = body_of(rejection, addressee);
+    let mut response = Response::new(text);
     *response.status_mut() = rejection.status();
     let headers = response.headers_mut();
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, content_type);
     }
-    record.write_answer_headers(headers);
-    let wanted = record.snapshot.response_headers;
+    if let Some(challenge) = rejection.challenge() {
+        headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
+    }
+    for (name, value) in addressee.answer_headers {
+        headers.insert(name, value.clone());
+    }
     if wanted.response_latency {
-        headers.insert(X_KONG_RESPONSE_LATENCY, HeaderValue::from(record.latency()));
+        headers.insert(X_KONG_RESPONSE_LATENCY, HeaderValue::from(addressee.latency));
     }
     if wanted.request_id {
-        headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
+        headers.insert(X_KONG_REQUEST_ID, addressee.request_id.header());
     }
     if let Rejection::HttpsRequired(redirect) = rejection {
         match &redirect.location {
@@ -114,6 +141,19 @@ pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Respon
             }
         };
     }
+    response
+}
+
+/// Writes a refusal.
+pub(super) fn of_rejection(rejection: &Rejection, record: &mut Record) -> Response<ResponseBody> {
+    record.refused(rejection);
+    let addressee = Addressee {
+        preference: &record.preference,
+        request_id: record.request_id,
+        latency: record.latency(),
+        answer_headers: &record.trace.answer_headers,
+    };
+    let response = refusal(rejection, record.snapshot.response_headers, &addressee).map(ResponseBody::full);
     if record.method == Method::HEAD {
         return ResponseBody::left_out(response);
     }

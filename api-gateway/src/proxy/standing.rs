@@ -57,7 +57,7 @@ impl Record {
         !delay.is_zero()
     }
 
-    /// Whether the plugin that admitted a certificate still would, for the same consumer, from the same carrier.
+    /// Whether the plugin that admitted a credential still would, for the same consumer, from the same carrier.
     fn is_good(&self, principal: &Principal, snapshot: &Snapshot, now: UnixTime) -> bool {
         let Some(admitted_on) = self.matched_route() else {
             return false;
@@ -68,29 +68,30 @@ impl Record {
             .find(|route| route.name == admitted_on.name);
         let slot = route.and_then(|route| route.chain.slot(&principal.plugin));
         let plugin = slot.and_then(Slot::for_everybody);
-        let (auth, identity, carried_by_right) = match (&principal.proof, plugin) {
-            (Proof::Socket(identity), Some(Plugin::MtlsAuth(plugin))) => (&plugin.auth, identity, true),
-            (Proof::Header(identity), Some(Plugin::HeaderCertAuth(plugin))) => {
-                let carrier = snapshot
-                    .sources
-                    .carrier(&self.client.connection, snapshot.generation, now);
-                (
-                    &plugin.auth,
-                    identity,
-                    snapshot.sources.admits(&carrier, plugin.source),
-                )
+        let found = match (&principal.proof, plugin) {
+            (Proof::Socket(identity), Some(Plugin::MtlsAuth(plugin))) => {
+                plugin.auth.find_again(identity, &snapshot.consumers, now).ok()
             }
+            (Proof::Header(identity), Some(Plugin::HeaderCertAuth(plugin))) => {
+                let connection = &self.client.connection;
+                let carrier = snapshot.sources.carrier(connection, snapshot.generation, now);
+                let carried_by_right = snapshot.sources.admits(&carrier, plugin.source);
+                let found = plugin.auth.find_again(identity, &snapshot.consumers, now);
+                found.ok().filter(|_| carried_by_right)
+            }
+            (Proof::Bearer(_), Some(plugin)) => plugin.still_admits(principal, now).map(Some),
             // Another kind of plugin has the name now, or none has.
-            (Proof::Socket(_) | Proof::Header(_) | Proof::Bearer(_), Some(_) | None) => return false,
+            (Proof::Socket(_) | Proof::Header(_) | Proof::Bearer(_), Some(_) | None) => None,
         };
         let id_then = principal
             .consumer
             .and_then(|key| self.snapshot.consumers.get(key))
             .map(|consumer| consumer.id);
-        let found = auth.find_again(identity, &snapshot.consumers, now);
-        let same = found
-            .is_ok_and(|key| key.and_then(|key| snapshot.consumers.get(key)).map(|now| now.id) == id_then);
-        carried_by_right && same
+        let id_now = found.map(|key| {
+            key.and_then(|key| snapshot.consumers.get(key))
+                .map(|consumer| consumer.id)
+        });
+        id_now == Some(id_then)
     }
 }
 

@@ -18,6 +18,7 @@ use super::Client;
 use super::admission::Target;
 use super::decision::{Asked, Peer, Trace, decide};
 use crate::identity::{CarriedCertificates, Carrier};
+use crate::onlooker::Nobody;
 use crate::rejection::Rejection;
 
 /// The request that asks for a tunnel, kept so that it can be judged again.
@@ -87,7 +88,7 @@ impl Opening {
             ),
         };
         let mut trace = Trace::default();
-        decide(&snapshot, peer, asked, now, &mut trace)?;
+        decide(&snapshot, peer, asked, now, &mut trace, &mut Nobody)?;
         let of_edge = match &carrier {
             Carrier::Edge(edge) => Some(edge.valid_until),
             Carrier::TrustedAddress | Carrier::Nobody => None,

@@ -12,6 +12,7 @@ use super::entry::Entry;
 use crate::consumer::ConsumerKey;
 use crate::exchange::Principal;
 use crate::identity::Connection;
+use crate::onlooker::Nobody;
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 
@@ -62,5 +63,5 @@ fn judge(
     let request = Request::from_parts(head, ());
     let entry = Entry::of(&request, snapshot, connection, now)?;
     let (asked, _) = entry.clean(request.into_parts().0, snapshot);
-    decide(snapshot, entry.peer(connection), asked, now, trace).map(drop)
+    decide(snapshot, entry.peer(connection), asked, now, trace, &mut Nobody).map(drop)
 }

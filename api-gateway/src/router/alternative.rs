@@ -85,6 +85,40 @@ impl Alternative {
     }
 }
 
+impl Alternative {
+    /// The route that it is of, and which of its fields do not let the request in.
+    pub(super) fn failing(&self, facts: &RequestFacts<'_>, names: &Names<'_>) -> (usize, Vec<&'static str>) {
+        let Conditions {
+            methods,
+            hosts,
+            headers,
+            snis,
+        } = &*self.conditions;
+        let in_vain = [
+            ("methods", !methods.is_empty() && !methods.contains(facts.method)),
+            (
+                "hosts",
+                !hosts.is_empty() && !hosts.iter().any(|host| host.matches(names.host, names.port)),
+            ),
+            (
+                "snis",
+                facts.tls
+                    && !snis.is_empty()
+                    && !names
+                        .sni
+                        .is_some_and(|sni| snis.iter().any(|wanted| wanted.matches(sni))),
+            ),
+            ("paths", self.path.matched(facts.path).is_none()),
+            (
+                "headers",
+                !headers.iter().all(|header| header.matches(facts.headers)),
+            ),
+        ];
+        let failing = in_vain.into_iter().filter(|(_, fails)| *fails);
+        (self.route, failing.map(|(field, _)| field).collect())
+    }
+}
+
 /// Parses one route and splits it by its paths.
 pub(super) fn compile(position: usize, route: &RouteMatchers) -> Result<Vec<Alternative>, Vec<RouteProblem>> {
     let RouteMatchers {

@@ -12,16 +12,18 @@
 //! Where this router differs from Kong, it is on purpose: host names and SNIs are compared without regard to case,
 //! `example.com:` is `example.com`, and path regexes are anchored as a whole (`~/a|/b` is anchored on both sides).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
+pub use self::advantage::Advantage;
 use self::alternative::Alternative;
 use self::host::RequestHost;
 use self::index::Index;
 use self::lower_case::{LOWER_CASE_BUFFER, lower_case};
 
+mod advantage;
 mod alternative;
 mod header_condition;
 mod host;
@@ -164,25 +166,51 @@ impl Router {
     /// Every route that would take the request, best first, each once. Walks all routes: for explanations, not for
     /// traffic.
     pub fn candidates(&self, facts: &RequestFacts<'_>) -> impl Iterator<Item = Matched> {
-        let host = RequestHost::parse(facts.host, facts.listener_port);
-        let name = host.name.to_ascii_lowercase().into_bytes();
-        let sni = facts
-            .sni
-            .map(|name| without_trailing_dot(name).to_ascii_lowercase().into_bytes());
-        let names = Names {
-            host: &name,
-            port: host.port,
-            sni: sni.as_deref(),
-        };
         let mut seen = HashSet::new();
-        let matching: Vec<Matched> = self
-            .alternatives
-            .iter()
-            .filter_map(|alternative| alternative.judge(facts, &names))
-            .filter(|matched| seen.insert(matched.route))
-            .collect();
-        matching.into_iter()
+        let judge = |names: &Names<'_>| {
+            let judged = self.alternatives.iter();
+            judged
+                .filter_map(|alternative| alternative.judge(facts, names))
+                .filter(|matched| seen.insert(matched.route))
+                .collect::<Vec<_>>()
+        };
+        with_names(facts, judge).into_iter()
     }
+
+    /// Every route that would not, and which of its fields keep the request out, fewest first. Of the paths of a route
+    /// the one that comes nearest counts.
+    pub fn near_misses(&self, facts: &RequestFacts<'_>) -> Vec<(usize, Vec<&'static str>)> {
+        let mut nearest: BTreeMap<usize, Vec<&'static str>> = BTreeMap::new();
+        with_names(facts, |names| {
+            for alternative in &self.alternatives {
+                let (route, failing) = alternative.failing(facts, names);
+                let known = nearest.entry(route).or_insert_with(|| failing.clone());
+                if failing.len() < known.len() {
+                    *known = failing;
+                }
+            }
+        });
+        let mut misses: Vec<_> = nearest
+            .into_iter()
+            .filter(|(_, failing)| !failing.is_empty())
+            .collect();
+        misses.sort_by_key(|(_, failing)| failing.len());
+        misses
+    }
+}
+
+/// The names of a request, without the buffers that traffic has for them.
+fn with_names<T>(facts: &RequestFacts<'_>, work: impl FnOnce(&Names<'_>) -> T) -> T {
+    let host = RequestHost::parse(facts.host, facts.listener_port);
+    let name = host.name.to_ascii_lowercase().into_bytes();
+    let sni = facts
+        .sni
+        .map(|name| without_trailing_dot(name).to_ascii_lowercase().into_bytes());
+    work(&Names {
+        host: &name,
+        port: host.port,
+        sni: sni.as_deref(),
+    })
 }
 
 /// The names of a request as they are compared: lower case, port split off, no trailing dot on the SNI.

@@ -8,6 +8,7 @@ use http::HeaderName;
 use uuid::Uuid;
 
 use self::fetching::{milliseconds, read_fetching, read_proxy, read_revocation, seconds};
+use super::named_consumer::{NamedConsumer, anonymous, named_consumer};
 use crate::document::entity;
 use crate::document::entries::Collection;
 use crate::document::fields::Fields;
@@ -90,15 +91,6 @@ pub enum ConsumerBy {
     Username,
     /// The custom id.
     CustomId,
-}
-
-/// A consumer that a configuration names by id or username.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedConsumer {
-    /// What was written.
-    pub text: String,
-    /// Who that is: an id of [`crate::document::Document::consumers`]; `None` if there is none (Kong answers 500 then).
-    pub consumer: Option<Uuid>,
 }
 
 /// `revocation_check_mode`.
@@ -216,10 +208,7 @@ fn read(fields: &mut Fields<'_>) -> Option<CertificateAuth> {
         "default_consumer",
         rule::located(named_consumer("a certificate that matches nobody is refused")),
     );
-    let anonymous = fields.optional(
-        "anonymous",
-        rule::located(named_consumer("a request that it is needed for is answered 500")),
-    );
+    let anonymous = anonymous(fields);
     let allow_partial_chain = fields.or("allow_partial_chain", false, rule::boolean);
     let revocation_check_mode = read_revocation(fields);
     let cache_ttl = fields.or("cache_ttl", Duration::from_mins(1), seconds);
@@ -281,20 +270,6 @@ fn read_consumer_by(fields: &mut Fields<'_>) -> Vec<ConsumerBy> {
     };
     let listed = fields.or("consumer_by", default, rule::list(rule::one_of(CONSUMER_BY)));
     ALL.into_iter().filter(|name| listed.contains(name)).collect()
-}
-
-fn named_consumer(without: &'static str) -> impl Fn(At<'_>) -> Option<NamedConsumer> {
-    move |at| {
-        let text = rule::text(at)?;
-        let consumer = at.context.entries.find(Collection::Consumers, &text);
-        if consumer.is_none() {
-            at.warn(
-                "missing-consumer",
-                format!("there is no consumer '{text}': {without}"),
-            );
-        }
-        Some(NamedConsumer { text, consumer })
-    }
 }
 
 fn header_format(at: At<'_>) -> Option<CertificateHeaderFormat> {

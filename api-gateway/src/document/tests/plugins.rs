@@ -82,7 +82,7 @@ fn a_name_that_is_neither_is_told() {
         (
             "cloned_plugins: [{name: x, ref: mtls-auth}, {name: acl, ref: acl}, {ref: acl}]",
             &[
-                "k.yaml:2:33: error[invalid-value]: ref: 'mtls-auth' cannot be cloned: expected one of: acl, ip-restriction",
+                "k.yaml:2:33: error[invalid-value]: ref: 'mtls-auth' cannot be cloned: expected one of: acl, ip-restriction, key-auth",
                 "k.yaml:2:52: error[invalid-value]: name: 'acl' is the name of a plugin already",
                 "k.yaml:2:68: error[required-field-missing]: name: required field missing",
             ],
@@ -346,9 +346,13 @@ fn header_cert_auth_says_where_the_certificate_is() {
                 config.secure_source.value,
             ),
             PluginConfig::Acl(_)
+            | PluginConfig::BasicAuth(_)
             | PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
+            | PluginConfig::Jwt(_)
+            | PluginConfig::KeyAuth(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => panic!("not header-cert-auth"),
         })
         .collect();

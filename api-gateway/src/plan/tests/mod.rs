@@ -26,7 +26,7 @@ fn sides(documents: [&Value; 2]) -> Result<[Side; 2], String> {
                 set("KONG_TLS_CERTIFICATE_VERIFY", "off"),
             ],
         };
-        let (loaded, report) = inputs.load_with_document(generation, None);
+        let (loaded, report) = inputs.load_with_document(generation);
         loaded.map(Side::new).ok_or_else(|| report.to_string())
     };
     Ok([load(documents[0], 1)?, load(documents[1], 2)?])

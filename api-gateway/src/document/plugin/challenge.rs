@@ -1,0 +1,49 @@
+//! What plugins that read a key, a password or a token have in common: `realm` and `run_on_preflight`.
+
+use http::HeaderValue;
+
+use crate::document::fields::Fields;
+use crate::document::rule;
+
+/// `run_on_preflight`, of the plugins that have it.
+pub(super) fn run_on_preflight(fields: &mut Fields<'_>) -> bool {
+    fields.or("run_on_preflight", true, |at| {
+        let runs = rule::boolean(at)?;
+        if !runs {
+            at.warn(
+                "open-preflight",
+                "OPTIONS requests pass without authentication, whatever the upstream does with them",
+            );
+        }
+        Some(runs)
+    })
+}
+
+/// `realm`. What would be read as something else in `WWW-Authenticate` is refused.
+pub(super) fn realm_of(fields: &mut Fields<'_>) -> Option<String> {
+    fields.optional("realm", |at| {
+        let realm = rule::text(at)?;
+        let is_sound = realm.chars().all(|char| !char.is_control() && !"\"\\".contains(char));
+        if !is_sound {
+            return at.refuse(
+                "invalid-value",
+                "a realm with a quotation mark, a backslash or a control character would be read as something else",
+            );
+        }
+        Some(realm)
+    })
+}
+
+/// `WWW-Authenticate` of a scheme, with the realm that is written, or this one.
+pub(super) fn challenge(
+    fields: &mut Fields<'_>,
+    scheme: &'static str,
+    default: Option<&str>,
+) -> Option<HeaderValue> {
+    let is_written = fields.is_written("realm");
+    let written = realm_of(fields);
+    match written.as_deref().or(default.filter(|_| !is_written)) {
+        Some(realm) => HeaderValue::try_from(format!("{scheme} realm=\"{realm}\"")).ok(),
+        None => Some(HeaderValue::from_static(scheme)),
+    }
+}

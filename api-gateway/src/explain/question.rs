@@ -1,0 +1,306 @@
+//! The options as a connection and the head of a request.
+
+use std::fmt::Display;
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri, Version};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use transport::forwarded_cert::{HeaderFormat, PASSTHROUGH_HEADER, encode};
+use transport::pem;
+use transport::presented::PresentedChain;
+use transport::serve::{Negotiated, Protocol};
+
+use super::secrets::Secrets;
+use super::{Arguments, Via};
+use crate::identity::Connection;
+use crate::plugin::Plugin;
+use crate::proxy::verdict::Verdict;
+use crate::settings::{Listen, ListenProtocol, Settings};
+use crate::snapshot::Snapshot;
+
+/// RFC 5737: nobody's address, so nobody trusts it.
+const NOBODYS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const SOME_PORT: u16 = 50_000;
+/// No token is longer; a header line is not either.
+const LONGEST_TOKEN: u64 = 16 * 1024;
+
+/// A request, and how it comes.
+#[derive(Debug)]
+pub(super) struct Question<'s> {
+    pub(super) connection: Connection,
+    pub(super) head: Parts,
+    pub(super) url: Uri,
+    pub(super) listener: String,
+    pub(super) now: UnixTime,
+    /// What is to be known of the certificates that were given.
+    pub(super) notes: Vec<String>,
+    pub(super) secrets: Secrets<'s>,
+}
+
+impl<'s> Question<'s> {
+    pub(super) fn new(
+        arguments: &Arguments,
+        settings: &Settings,
+        snapshot: &'s Snapshot,
+    ) -> Result<Self, String> {
+        let (method, url) = method_and_url(&arguments.request)?;
+        let is_tls = url.scheme() == Some(&Scheme::HTTPS);
+        let listen = listener(arguments, settings, &url, is_tls)?;
+        let now = time(arguments.at.as_deref())?;
+        let mut secrets = Secrets::of(snapshot);
+        let headers = headers(arguments, &url, &mut secrets)?;
+        let protocol = if arguments.http2 {
+            Protocol::Http2
+        } else {
+            Protocol::Http1
+        };
+        if arguments.http2 && listen.protocol != ListenProtocol::HttpsWithHttp2 {
+            return Err(format!("the listener `{}` does not speak HTTP/2", listen.name));
+        }
+        let mut notes = Vec::new();
+        let certificate = arguments.cert.as_deref().map(chain).transpose()?;
+        let edge = arguments.edge.as_deref().map(chain).transpose()?;
+        let via = match (arguments.via, &edge) {
+            (Some(Via::Socket), Some(_)) => {
+                return Err("with --edge the handshake is the edge's: --via socket cannot be".to_owned());
+            }
+            (Some(via), _) => via,
+            (None, Some(_)) => Via::Header,
+            (None, None) => Via::Socket,
+        };
+        let (shown, carried) = match via {
+            Via::Socket => (certificate, None),
+            Via::Header => (edge, certificate),
+        };
+        let peer = SocketAddr::new(arguments.from.unwrap_or(NOBODYS), SOME_PORT);
+        let connection = if is_tls {
+            let server_name = server_name(arguments, &url);
+            let asked = snapshot.handshakes.choose(server_name.as_deref()).asks;
+            if shown.is_some() && !asked {
+                notes.push(
+                    "the certificate is not shown: the handshake under this server name asks for none"
+                        .to_owned(),
+                );
+            }
+            let negotiated = Negotiated {
+                version: "TLSv1.3",
+                cipher: "TLS_AES_128_GCM_SHA256",
+                key_exchange: "X25519MLKEM768",
+                protocol,
+                server_name,
+            };
+            let shown = shown.filter(|_| asked);
+            Connection::tls((peer, listen.address), negotiated, asked, shown.as_deref())
+        } else {
+            if shown.is_some() {
+                notes.push("the certificate is not shown: the request comes over plain http".to_owned());
+            }
+            Connection::plain(peer, listen.address)
+        };
+        let mut question = Self {
+            connection,
+            head: head(method, &url, protocol, headers)?,
+            url,
+            listener: listen.name.clone(),
+            now,
+            notes,
+            secrets,
+        };
+        if let Some(chain) = carried {
+            question.carry(snapshot, chain)?;
+        }
+        Ok(question)
+    }
+
+    /// Puts a certificate into every header that the route's plugins read, as each wants it written; or into an edge's
+    /// own, if the route reads none.
+    fn carry(&mut self, snapshot: &Snapshot, chain: Vec<CertificateDer<'static>>) -> Result<(), String> {
+        let route = Verdict::on(snapshot, &self.connection, self.head.clone(), self.now).route;
+        let chain = PresentedChain::new(chain).map_err(|error| error.to_string())?;
+        let slots = route.and_then(|route| snapshot.routes.get(route));
+        let read: Vec<(HeaderName, HeaderFormat)> = slots
+            .into_iter()
+            .flat_map(|route| route.chain.slots())
+            .filter_map(|slot| match slot.for_everybody()? {
+                Plugin::HeaderCertAuth(plugin) => Some((plugin.header.clone(), plugin.format)),
+                _ => None,
+            })
+            .collect();
+        let read = if read.is_empty() {
+            self.notes
+                .push("the route reads no certificate from a header; it is sent as an ALB would".to_owned());
+            vec![(PASSTHROUGH_HEADER, HeaderFormat::UrlEncoded)]
+        } else {
+            read
+        };
+        for (name, format) in read {
+            let value = encode(format, &chain).map_err(|error| error.to_string())?;
+            self.head.headers.insert(name, value);
+        }
+        Ok(())
+    }
+}
+
+fn method_and_url(request: &[String]) -> Result<(Method, Uri), String> {
+    let (method, url) = match request {
+        [url] => ("GET", url),
+        [method, url, ..] => (method.as_str(), url),
+        [] => return Err("there is no URL".to_owned()),
+    };
+    let method: Method = method.parse().map_err(|_| format!("`{method}` is no method"))?;
+    let url: Uri = url
+        .parse()
+        .map_err(|error| format!("`{url}` is no URL: {error}"))?;
+    match (url.scheme_str(), url.authority()) {
+        (Some("http" | "https"), Some(_)) => Ok((method, url)),
+        _ => Err(format!("`{url}` is no absolute http or https URL")),
+    }
+}
+
+/// The entry of `proxy_listen` that is named; else one that speaks the scheme, the URL's port before others.
+fn listener<'s>(
+    arguments: &Arguments,
+    settings: &'s Settings,
+    url: &Uri,
+    is_tls: bool,
+) -> Result<&'s Listen, String> {
+    let listens = &settings.proxy_listen;
+    let names = || {
+        let names: Vec<String> = listens
+            .iter()
+            .map(|listen| format!("`{}`", listen.name))
+            .collect();
+        names.join(", ")
+    };
+    let speaks = |listen: &&Listen| listen.protocol.is_tls() == is_tls;
+    if let Some(wanted) = &arguments.listener {
+        let is_meant = |listen: &&Listen| listen.name == *wanted || listen.address.to_string() == *wanted;
+        let meant = listens.iter().find(is_meant);
+        let meant =
+            meant.ok_or_else(|| format!("proxy_listen has no entry `{wanted}`: there are {}", names()))?;
+        return if speaks(&meant) {
+            Ok(meant)
+        } else {
+            Err(format!(
+                "the listener `{}` does not speak {}",
+                meant.name,
+                url.scheme_str().unwrap_or_default()
+            ))
+        };
+    }
+    let port = url.port_u16();
+    let has_port = |listen: &&Listen| Some(listen.address.port()) == port;
+    let mut fitting = listens.iter().filter(speaks);
+    let by_port = fitting.clone().find(has_port);
+    by_port.or_else(|| fitting.next()).ok_or_else(|| {
+        let scheme = url.scheme_str().unwrap_or_default();
+        format!("no entry of proxy_listen speaks {scheme}: there are {}", names())
+    })
+}
+
+fn time(text: Option<&str>) -> Result<UnixTime, String> {
+    let Some(text) = text else {
+        return Ok(UnixTime::now());
+    };
+    let time = OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|error| format!("`{text}` is no time such as 2027-01-31T12:00:00Z: {error}"))?;
+    let seconds = u64::try_from(time.unix_timestamp()).map_err(|_| format!("`{text}` is before 1970"))?;
+    Ok(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+}
+
+/// Addresses are never sent as a server name (RFC 6066 §3).
+fn server_name(arguments: &Arguments, url: &Uri) -> Option<Box<str>> {
+    if arguments.no_sni {
+        return None;
+    }
+    if let Some(name) = &arguments.sni {
+        return Some(name.to_ascii_lowercase().into());
+    }
+    let host = url.host()?;
+    let is_address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
+    (!is_address).then(|| host.to_ascii_lowercase().into())
+}
+
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    pem::certificates(path).map_err(|error| error.to_string())
+}
+
+/// Those of the command line, `Host` among them as the URL has it unless they say otherwise.
+fn headers(arguments: &Arguments, url: &Uri, secrets: &mut Secrets<'_>) -> Result<HeaderMap, String> {
+    let bad = |text: &str, error: &dyn Display| format!("`{text}` is no header `NAME: VALUE`: {error}");
+    let mut headers = HeaderMap::new();
+    for text in &arguments.headers {
+        let (name, value) = text
+            .split_once(':')
+            .ok_or_else(|| bad(text, &"there is no colon"))?;
+        let name: HeaderName = name.trim().parse().map_err(|error| bad(name, &error))?;
+        let value = HeaderValue::from_str(value.trim()).map_err(|error| bad(name.as_str(), &error))?;
+        headers.append(name, value);
+    }
+    if let Some(token) = arguments.token.as_deref() {
+        let token = token_of(token)?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| "the token holds what no header can".to_owned())?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+        secrets.add(token);
+    }
+    if !headers.contains_key(header::HOST)
+        && !arguments.http2
+        && let Some(authority) = url.authority()
+    {
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|error| error.to_string())?;
+        headers.insert(header::HOST, host);
+    }
+    Ok(headers)
+}
+
+fn token_of(given: &str) -> Result<String, String> {
+    let mut token = String::new();
+    let cannot = |error: std::io::Error| format!("cannot read the token: {error}");
+    if given == "-" {
+        let stdin = std::io::stdin().lock();
+        stdin
+            .take(LONGEST_TOKEN)
+            .read_to_string(&mut token)
+            .map_err(cannot)?;
+    } else if let Some(file) = given.strip_prefix('@') {
+        let file = std::fs::File::open(file).map_err(cannot)?;
+        file.take(LONGEST_TOKEN)
+            .read_to_string(&mut token)
+            .map_err(cannot)?;
+    } else {
+        given.clone_into(&mut token);
+    }
+    let token = token.trim();
+    if token.is_empty() {
+        return Err("the token is empty".to_owned());
+    }
+    Ok(token.to_owned())
+}
+
+/// The head as hyper hands it over.
+fn head(method: Method, url: &Uri, protocol: Protocol, headers: HeaderMap) -> Result<Parts, String> {
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    match protocol {
+        Protocol::Http1 => {
+            let path = url.path_and_query().map_or("/", PathAndQuery::as_str);
+            *request.uri_mut() = path.parse().map_err(|error| format!("`{path}`: {error}"))?;
+        }
+        Protocol::Http2 => {
+            *request.uri_mut() = url.clone();
+            *request.version_mut() = Version::HTTP_2;
+        }
+    }
+    Ok(request.into_parts().0)
+}

@@ -1,0 +1,134 @@
+//! A request's whole way but the sending, for whoever asks what would become of it: the functions of the request path, in
+//! its order, while somebody looks on. There is no request id that is worth a look: it is all zeros.
+
+use std::sync::Arc;
+
+use http::header;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use rustls::pki_types::{ServerName, UnixTime};
+use transport::hop::Upgrade;
+
+use super::decision::{Trace, decide};
+use super::entry::Entry;
+use super::forward::{self, Passage};
+use super::record::RequestId;
+use super::response::{self, Addressee};
+use crate::consumer::ConsumerKey;
+use crate::error_body::Preference;
+use crate::exchange::Principal;
+use crate::identity::Connection;
+use crate::onlooker::Onlooker;
+use crate::rejection::Rejection;
+use crate::snapshot::{HostSent, Snapshot};
+
+/// What would become of a request.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// What the upstream would get, or why it gets nothing.
+    pub outcome: Result<Sent, Rejection>,
+    /// The gateway's own answer; `None`: it is the upstream's.
+    pub answer: Option<Response<String>>,
+    /// The route that it takes: an index into [`Snapshot::routes`].
+    pub route: Option<usize>,
+    /// The last plugin that decided; `None`: routing did.
+    pub plugin: Option<Arc<str>>,
+    /// Whom it comes from.
+    pub consumer: Option<ConsumerKey>,
+    /// Everybody who was authenticated, in order.
+    pub principals: Vec<Principal>,
+}
+
+/// A request that would be sent.
+#[derive(Debug)]
+pub struct Sent {
+    /// Its head. Where there are several targets, the `Host` is the first one's.
+    pub head: Parts,
+    /// The service, by its name.
+    pub service: Arc<str>,
+    /// The servers of which one would get it.
+    pub targets: Vec<String>,
+    /// What its certificate would have to be for, where that is not the service's own name.
+    pub server_name: Option<ServerName<'static>>,
+}
+
+impl Rehearsal {
+    /// Of a request whose head came by this connection.
+    pub fn of(
+        snapshot: &Snapshot,
+        connection: &Connection,
+        head: Parts,
+        now: UnixTime,
+        onlooker: &mut impl Onlooker,
+    ) -> Self {
+        let preference = Preference::of(&head.headers);
+        let is_head = head.method == Method::HEAD;
+        let mut trace = Trace::default();
+        let outcome = walk(snapshot, connection, head, now, &mut trace, onlooker);
+        let answer = outcome.as_ref().err().map(|rejection| {
+            let addressee = Addressee {
+                preference: &preference,
+                request_id: RequestId(0),
+                latency: 0,
+                answer_headers: &trace.answer_headers,
+            };
+            let answer = response::refusal(rejection, snapshot.response_headers, &addressee);
+            answer.map(|body| if is_head { String::new() } else { body })
+        });
+        let Trace {
+            route,
+            plugin,
+            consumer,
+            principals,
+            answer_headers: _,
+        } = trace;
+        let is_no_plugins = matches!(outcome, Err(Rejection::NoService | Rejection::NoTarget));
+        Self {
+            outcome,
+            answer,
+            route,
+            plugin: plugin.filter(|_| !is_no_plugins),
+            consumer,
+            principals,
+        }
+    }
+}
+
+fn walk(
+    snapshot: &Snapshot,
+    connection: &Connection,
+    head: Parts,
+    now: UnixTime,
+    trace: &mut Trace,
+    onlooker: &mut impl Onlooker,
+) -> Result<Sent, Rejection> {
+    let request = Request::from_parts(head, ());
+    let entry = Entry::of(&request, snapshot, connection, now)?;
+    onlooker.entered(&entry.carrier, entry.client_ip);
+    let (asked, upgrade) = entry.clean(request.into_parts().0, snapshot);
+    let decided = decide(snapshot, entry.peer(connection), asked, now, trace, onlooker)?;
+    let passage = Passage {
+        target: &entry.target,
+        client: entry.client_ip.unwrap_or_else(|| connection.peer.ip()),
+        request_id: RequestId(0).header(),
+        is_websocket: upgrade == Upgrade::WebSocket,
+    };
+    let mut written = forward::write(snapshot, decided, passage)?;
+    if written.host == HostSent::Services {
+        let first = written.service.balancer.targets().first();
+        let host = first.ok_or(Rejection::NoTarget)?.host.clone();
+        written.head.headers.insert(header::HOST, host);
+    }
+    let targets = written.service.balancer.targets().iter();
+    Ok(Sent {
+        targets: targets
+            .map(|target| {
+                let address = target.upstream.address();
+                format!("{}:{}", address.host, address.port)
+            })
+            .collect(),
+        head: written.head,
+        service: Arc::clone(&written.service.name),
+        server_name: written.server_name,
+    })
+}
