@@ -21,13 +21,16 @@ use transport::serve::{Negotiated, Protocol};
 use super::holder::{Holders, Leaves};
 use super::instances::{Instances, Source};
 use super::names::{NameShape, PlannedName, STRANGER};
+use super::passes::Pass;
 use super::people::People;
+use super::presented::{Presentation, Written};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
 use crate::identity::{Connection, Digest, later};
 use crate::plugin::certificate_auth::CertificateAuth;
 use crate::plugin::certificate_auth::supposed::Supposed;
 use crate::proxy::verdict::Verdict;
+use crate::router::{RequestFacts, path};
 
 /// Whoever is no carrier: an address for documentation (RFC 5737).
 pub(super) const USUAL_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
@@ -41,6 +44,7 @@ pub(super) struct Bench<'s> {
     pub(super) instances: Instances<'s>,
     pub(super) people: People,
     pub(super) edge_holders: EdgeHolders,
+    pub(super) passes: Vec<Pass>,
     leaves: Leaves,
     now: UnixTime,
     made: RefCell<HashMap<u32, Option<Rc<Shown>>>>,
@@ -78,12 +82,14 @@ pub(super) struct Sender {
     pub(super) header: Option<(u32, usize)>,
     /// In which headers.
     pub(super) lines: Rc<[HeaderLine]>,
+    /// A key, a password or a token, by position, and how it is brought; the seconds that a token may last.
+    pub(super) pass: Option<(usize, Rc<Presentation>, u64)>,
     /// The address that carries the request for a client, if one does.
     pub(super) carrier: Option<IpAddr>,
 }
 
 impl<'s> Bench<'s> {
-    pub(super) fn new(sides: &'s [Side; 2], now: UnixTime) -> Result<Self, rcgen::Error> {
+    pub(super) fn new(sides: &'s [Side; 2], passes: Vec<Pass>, now: UnixTime) -> Result<Self, rcgen::Error> {
         let leaves = Leaves::new()?;
         let anybody = PlannedName {
             text: STRANGER.into(),
@@ -94,7 +100,7 @@ impl<'s> Bench<'s> {
             .ok_or(rcgen::Error::CouldNotParseCertificate)?;
         let holders = Holders::of(sides);
         let instances = Instances::of(sides, (&holders, &anybody), now);
-        let people = People::of(sides, &instances);
+        let people = People::of(sides, &instances, &passes);
         let edge_holders = EdgeHolders([0, 1].map(|side: usize| {
             let edges = sides[side].snapshot.sources.edges.iter();
             edges
@@ -110,6 +116,7 @@ impl<'s> Bench<'s> {
             instances,
             people,
             edge_holders,
+            passes,
             leaves,
             now,
             made: RefCell::default(),
@@ -148,6 +155,23 @@ impl<'s> Bench<'s> {
         };
         let Some(shown) = self.leaf(name) else { return false };
         edges.would_know(&shown.leaf)
+    }
+
+    /// The route that a request takes on one side, whoever sends it; nothing if nobody could.
+    pub(super) fn route(&self, side: usize, request: &PlannedRequest) -> Option<Option<usize>> {
+        let head = request.head(None, |builder| builder)?;
+        let path = path::normalise(head.uri.path()).ok()?;
+        let facts = RequestFacts {
+            method: &head.method,
+            host: &request.host,
+            listener_port: self.sides[side].listener(request.scheme).port(),
+            path: &path,
+            headers: &head.headers,
+            tls: request.scheme == Scheme::Https,
+            sni: request.server_name.as_deref(),
+        };
+        let matched = self.sides[side].snapshot.router.find(&facts);
+        Some(matched.map(|matched| matched.route))
     }
 
     /// What one side says to a request; `None` if nobody could send it.
@@ -196,12 +220,30 @@ impl<'s> Bench<'s> {
             }
         }
         let certificate = in_header.as_ref().map(|(shown, ..)| &**shown);
-        let head = request.head(|builder| self.more(builder, side, request.scheme, (sender, client), certificate))?;
+        let (header, argument) = self.brought(sender);
+        let head = request.head(argument.as_deref(), |builder| {
+            let builder = match header {
+                Some((name, value)) => builder.header(name, value),
+                None => builder,
+            };
+            self.more(builder, side, request.scheme, (sender, client), certificate)
+        })?;
         let verdict = Verdict::on(snapshot, &connection, head, self.now);
         for (auth, digest) in remembered {
             auth.forget(&digest);
         }
         Some(verdict)
+    }
+
+    /// The header or the argument that a key, a password or a token comes in.
+    fn brought(&self, sender: &Sender) -> (Option<(HeaderName, String)>, Option<String>) {
+        let Some((pass, presentation, limit)) = &sender.pass else {
+            return (None, None);
+        };
+        match presentation.written(&self.passes[*pass], self.now, *limit) {
+            Written::Header(name, value) => (Some((name, value)), None),
+            Written::Argument(argument) => (None, Some(argument)),
+        }
     }
 
     fn suppose(&self, instance: usize, shown: &Shown, (name, holder): (u32, usize)) -> Supposed {
@@ -256,7 +298,7 @@ impl<'s> Bench<'s> {
             builder = builder
                 .header("x-forwarded-proto", scheme.as_str())
                 .header("x-forwarded-for", &client);
-            let real_ip = &self.sides[side].settings.real_ip_header;
+            let real_ip = &self.sides[side].settings().real_ip_header;
             if real_ip != "x-forwarded-for" {
                 builder = builder.header(real_ip, client);
             }

@@ -9,8 +9,10 @@ use super::instances::Instances;
 use super::side::Side;
 use crate::consumer::ConsumerKey;
 use crate::plugin::acl::Rule;
-use crate::plugin::certificate_auth::Lookup;
+use crate::plugin::certificate_auth::{CertificateAuth, Lookup};
+use crate::plugin::fallback::Fallback;
 use crate::plugin::ip_restriction::IpRestriction;
+use crate::plugin::principals::Bond;
 use crate::plugin::{Chain, Plugin};
 
 /// What one chain of one side looks at.
@@ -25,6 +27,10 @@ pub(super) struct ChainFacts<'s> {
     /// Consumers of whom something is said alone.
     alone: HashSet<ConsumerKey>,
     restrictions: Vec<&'s IpRestriction>,
+    /// Every configuration that could apply.
+    pub(super) plugins: Vec<&'s Plugin>,
+    /// How it asks two principals to belong together.
+    pub(super) bonds: Vec<&'s Bond>,
 }
 
 /// What a chain sees of a consumer.
@@ -46,6 +52,7 @@ impl<'s> ChainFacts<'s> {
                 facts.consumer_groups.extend(audience.groups.keys().map(AsRef::as_ref));
             }
             for plugin in slot.configurations() {
+                facts.plugins.push(plugin);
                 facts.look_at(plugin);
                 facts.instances.extend(instances.position(plugin));
             }
@@ -54,25 +61,42 @@ impl<'s> ChainFacts<'s> {
     }
 
     fn look_at(&mut self, plugin: &'s Plugin) {
-        let auth = match plugin {
+        let mut count = |groups: &'s HashSet<Box<str>>| {
+            self.groups.extend(groups.iter().map(AsRef::as_ref));
+            self.consumer_groups.extend(groups.iter().map(AsRef::as_ref));
+        };
+        let anonymous = match plugin {
             Plugin::Acl(acl) => {
                 let (Rule::Allow(groups) | Rule::Deny(groups)) = &acl.rule;
-                self.groups.extend(groups.iter().map(AsRef::as_ref));
-                self.consumer_groups.extend(groups.iter().map(AsRef::as_ref));
-                return;
+                count(groups);
+                None
+            }
+            Plugin::Principals(principals) => {
+                for groups in principals.required.iter().filter_map(|required| required.allow.as_ref()) {
+                    count(groups);
+                }
+                self.bonds.extend(&principals.bond);
+                None
             }
             Plugin::IpRestriction(restriction) => {
                 self.restrictions.push(restriction);
-                return;
+                None
             }
-            Plugin::HeaderCertAuth(plugin) => &plugin.auth,
-            Plugin::MtlsAuth(plugin) => &plugin.auth,
-            Plugin::CorrelationId(_) | Plugin::RequestTermination(_) => return,
+            Plugin::HeaderCertAuth(plugin) => self.look_at_certificates(&plugin.auth),
+            Plugin::MtlsAuth(plugin) => self.look_at_certificates(&plugin.auth),
+            Plugin::BasicAuth(plugin) => plugin.auth.anonymous.as_ref(),
+            Plugin::Jwt(plugin) => plugin.auth.anonymous.as_ref(),
+            Plugin::KeyAuth(plugin) => plugin.auth.anonymous.as_ref(),
+            Plugin::CorrelationId(_) | Plugin::RequestTermination(_) => None,
         };
-        self.alone.extend(auth.anonymous().and_then(|fallback| fallback.consumer));
+        self.alone.extend(anonymous.and_then(|fallback| fallback.consumer));
+    }
+
+    fn look_at_certificates(&mut self, auth: &'s CertificateAuth) -> Option<&'s Fallback> {
         if let Lookup::Consumer(lookup) = auth.lookup() {
             self.alone.extend(lookup.default);
         }
+        auth.anonymous()
     }
 
     /// What it sees of a consumer of its side.

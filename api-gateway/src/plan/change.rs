@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use transport::verify::supposed::Standing;
 
+pub use super::passes::PassKind;
+pub use super::presented::Lifetime;
 use super::request::PlannedRequest;
 
 /// Which way a change goes.
@@ -19,29 +21,73 @@ pub enum Direction {
 
 /// What a caller brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Credential {
-    /// Nothing.
-    Nothing,
+pub struct Credential {
     /// A certificate in the handshake.
-    Socket,
-    /// A certificate in a header, carried by whoever may.
-    Header,
-    /// The same, and the carrier's own certificate counts too.
-    SocketAndHeader,
-    /// A certificate in a header that anybody wrote.
-    HeaderFromAnybody,
+    pub socket: bool,
+    /// A certificate in a header, and who puts it there.
+    pub header: Option<HeaderSource>,
+    /// A key, a password or a token.
+    pub pass: Option<PassState>,
+}
+
+/// Who puts a certificate into a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HeaderSource {
+    /// Whoever may carry certificates for others.
+    Carrier,
+    /// Anybody.
+    Anybody,
+}
+
+/// A key, a password or a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PassState {
+    /// Which.
+    pub kind: PassKind,
+    /// When it ends, if it is a token.
+    pub lifetime: Lifetime,
+}
+
+/// How the owners of several credentials belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Relation {
+    /// Nobody asks.
+    #[default]
+    Any,
+    /// They are different consumers, as far as they are any.
+    Apart,
+    /// They are different consumers that have a tag in common.
+    Akin,
+    /// They are one consumer.
+    Same,
 }
 
 impl Credential {
-    /// The word for scripts.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Nothing => "none",
-            Self::Socket => "socket",
-            Self::Header => "header",
-            Self::SocketAndHeader => "socket+header",
-            Self::HeaderFromAnybody => "header-from-anybody",
+    /// The words for scripts.
+    pub fn word(self) -> String {
+        let header = self.header.map(|source| match source {
+            HeaderSource::Carrier => "header",
+            HeaderSource::Anybody => "header-from-anybody",
+        });
+        let pass = self.pass.map(|pass| match (pass.kind, pass.lifetime) {
+            (PassKind::Key, _) => "key",
+            (PassKind::Password, _) => "password",
+            (PassKind::Token, Lifetime::Short) => "token",
+            (PassKind::Token, Lifetime::Long) => "long-lived-token",
+            (PassKind::Token, Lifetime::Over) => "expired-token",
+            (PassKind::Token, Lifetime::Unsaid) => "token-without-end",
+        });
+        let words: Vec<&str> = self
+            .socket
+            .then_some("socket")
+            .into_iter()
+            .chain(header)
+            .chain(pass)
+            .collect();
+        if words.is_empty() {
+            return "none".to_owned();
         }
+        words.join("+")
     }
 }
 
@@ -78,6 +124,8 @@ pub struct Change {
     pub socket: Vec<CertificateBy>,
     /// Whose the certificate in the header is, if there is one.
     pub header: Vec<CertificateBy>,
+    /// How the owners of what they bring belong together.
+    pub relation: Relation,
     /// Who they are where they get through.
     pub who: Who,
     /// Whether it follows from what anybody gains or loses.
@@ -142,10 +190,25 @@ pub struct Witness {
     pub header: Option<CertificateName>,
     /// The headers that it stands in.
     pub header_names: Vec<String>,
+    /// Whose key, password or token, and where it is; never itself.
+    pub pass: Option<PassName>,
     /// Whether somebody carries it who may carry certificates.
     pub is_carried: bool,
     /// The client's address, if it matters.
     pub from: Option<IpAddr>,
+}
+
+/// Which key, password or token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassName {
+    /// What it is.
+    pub state: PassState,
+    /// The user name, or what the token is signed for; nothing of a key.
+    pub name: String,
+    /// The consumers whose it is, before and after.
+    pub owners: [Option<String>; 2],
+    /// Where it is in the request.
+    pub place: String,
 }
 
 /// What has to stand in a certificate.

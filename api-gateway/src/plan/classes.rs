@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::bench::Bench;
 use super::chain_facts::{ChainFacts, SeenConsumer};
 use super::instances::{Led, Reading};
+use super::passes::PassKind;
 
 /// Certificates of which the chains of two routes make the same, and one that stands for them.
 #[derive(Debug)]
@@ -14,6 +15,15 @@ pub(super) struct CertificateClass {
     pub(super) members: Vec<(Rc<[usize]>, usize)>,
     /// The one that stands for all: a name and a holder, by position.
     pub(super) example: (u32, usize),
+}
+
+/// Keys, passwords or tokens of which the chains of two routes make the same.
+#[derive(Debug)]
+pub(super) struct PassClass {
+    /// Classes of them, by position.
+    pub(super) members: Vec<usize>,
+    /// The one that stands for all, by position.
+    pub(super) example: usize,
 }
 
 /// What a plugin makes of a certificate, as far as its chain sees it.
@@ -66,6 +76,36 @@ impl<'s> Bench<'s> {
                 });
                 known.insert((made, is_edge), class);
             }
+        }
+        classes
+    }
+
+    /// All keys, passwords or tokens, in classes, as two chains see their owners.
+    pub(super) fn pass_classes(
+        &self,
+        kinds: &[PassKind],
+        chains: &[Option<&ChainFacts<'s>>; 2],
+    ) -> Vec<PassClass> {
+        let mut classes: Vec<PassClass> = Vec::new();
+        let mut known: HashMap<_, usize> = HashMap::new();
+        for (position, members) in self.people.pass_classes.iter().enumerate() {
+            let Some(example) = members.first().copied() else { continue };
+            let pass = &self.passes[example];
+            if !kinds.contains(&pass.kind) {
+                continue;
+            }
+            let seen = [0, 1].map(|side: usize| {
+                let key = pass.owners[side]?;
+                chains[side].map(|chain| chain.see(&self.sides[side], key))
+            });
+            let identity = |side: usize| Some(self.people.identity(side, pass.owners[side]?));
+            let key = (pass.kind, pass.is_asymmetric, seen, identity(0) == identity(1));
+            let class = *known.entry(key).or_insert_with(|| {
+                let members = Vec::new();
+                classes.push(PassClass { members, example });
+                classes.len() - 1
+            });
+            classes[class].members.push(position);
         }
         classes
     }

@@ -76,11 +76,11 @@ impl Arguments {
                     None => ASSUMED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
                 },
             };
-            let (loaded, report) = inputs.load_reading(generation, Some(document));
-            let Some(loaded) = loaded else {
+            let (side, report) = Side::load(&inputs, generation, Some(document));
+            let Some(side) = side else {
                 return Ok(Planned::Refused(report));
             };
-            sides.push(Side::new(loaded));
+            sides.push(side);
         }
         let Ok(sides) = <[Side; 2]>::try_from(sides) else {
             return Ok(Planned::Refused(Report::default()));

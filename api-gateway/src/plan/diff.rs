@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use super::bench::{Bench, USUAL_ADDRESS};
 use super::change::{
-    Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, Who, Witness,
+    Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, PassName,
+    PassState, Relation, Who, Witness,
 };
 use super::classes::CertificateClass;
 use super::instances::Reading;
 use super::names::NameShape;
 use super::request::PlannedRequest;
 use super::side::name_of;
-use super::stage::{As, By, Outcome, Trial};
+use super::stage::{As, Brings, By, Outcome, Trial};
 use crate::consumer::ConsumerKey;
 
 /// Changes while they are collected: of each the plainest request, and all that are alike together.
@@ -31,6 +32,7 @@ struct ChangeKey {
     credential: Credential,
     socket: Vec<CertificateBy>,
     header: Vec<CertificateBy>,
+    relation: Relation,
     who: Rc<Who>,
     is_implied: bool,
 }
@@ -124,21 +126,41 @@ impl<'b, 's> Diff<'b, 's> {
         };
         let access = self.access(routes, request, trial, side);
         let credential = trial.credential();
+        let Brings {
+            socket,
+            header,
+            pass,
+            relation,
+        } = &trial.brings;
         let alone = |class: &Option<Rc<CertificateClass>>| class.as_ref().map(|class| self.by_holders(class));
-        let sockets = alone(&trial.socket).unwrap_or_else(|| vec![(Vec::new(), Vec::new())]);
-        let headers = alone(&trial.header).unwrap_or_else(|| vec![(Vec::new(), Vec::new())]);
+        let nobody = || vec![(Vec::new(), Vec::new())];
+        let (sockets, headers) = (alone(socket).unwrap_or_else(nobody), alone(header).unwrap_or_else(nobody));
+        let passes = pass.as_ref().map(|class| class.members.clone()).unwrap_or_default();
         for (by_socket, on_socket) in &sockets {
             for (by_header, in_header) in &headers {
-                let behind = match reached {
-                    As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => in_header,
-                    As::Consumer { .. } | As::Certificate { .. } | As::Anonymous(_) | As::Nobody => on_socket,
+                let who = match reached {
+                    As::Consumer { by: By::Pass, .. } => self.owners(side, &passes),
+                    As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => {
+                        self.who(side, reached, in_header)
+                    }
+                    As::Consumer { .. } | As::Certificate { .. } | As::Anonymous(_) | As::Nobody => {
+                        self.who(side, reached, on_socket)
+                    }
+                };
+                let who = match (relation, reached) {
+                    // Of those who have one of the credentials, not all have the others.
+                    (Relation::Same, As::Consumer { key, .. }) => {
+                        Rc::new(self.consumers(side, std::iter::once(key)))
+                    }
+                    (Relation::Same | Relation::Akin | Relation::Apart | Relation::Any, _) => who,
                 };
                 let key = ChangeKey {
                     direction,
                     credential,
                     socket: self.certificates(by_socket),
                     header: self.certificates(by_header),
-                    who: self.who(side, reached, behind),
+                    relation: *relation,
+                    who,
                     is_implied,
                 };
                 let known = self.changes.entry(key.clone()).or_insert_with(|| {
@@ -151,6 +173,19 @@ impl<'b, 's> Diff<'b, 's> {
                 }
             }
         }
+    }
+
+    /// Whose keys, passwords or tokens these classes of them are.
+    fn owners(&mut self, side: usize, classes: &[usize]) -> Rc<Who> {
+        let key = (side, None, classes.to_vec());
+        if let Some(known) = self.people.get(&key) {
+            return Rc::clone(known);
+        }
+        let passes = classes.iter().flat_map(|class| &self.bench.people.pass_classes[*class]);
+        let keys = passes.filter_map(|pass| self.bench.passes[*pass].owners[side]);
+        let who = Rc::new(self.consumers(side, keys));
+        self.people.insert(key, Rc::clone(&who));
+        who
     }
 
     /// The members of a class, by who issued their certificates.
@@ -185,7 +220,10 @@ impl<'b, 's> Diff<'b, 's> {
                 return Rc::new(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
             }
             As::Certificate { instance, .. } => (instance, false),
-            As::Consumer { instance, .. } => (instance, true),
+            As::Consumer { key, instance, .. } => match instance {
+                Some(instance) => (instance, true),
+                None => return Rc::new(self.consumers(side, std::iter::once(key))),
+            },
         };
         let readings = &self.bench.instances.all[instance].readings;
         let reading = members.first().and_then(|(holder, _)| readings.get(*holder).copied());
@@ -235,8 +273,8 @@ impl<'b, 's> Diff<'b, 's> {
             let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
             Some(route.name.to_string())
         };
-        let certificate = |class: &Option<Rc<CertificateClass>>| {
-            let (name, holder) = class.as_ref()?.example;
+        let certificate = |class: &Option<Rc<CertificateClass>>, shown: Option<(u32, usize)>| {
+            let (name, holder) = class.as_ref().and(shown)?;
             let name = &self.bench.people.names[name as usize];
             Some(CertificateName {
                 name: name.text.to_string(),
@@ -256,9 +294,22 @@ impl<'b, 's> Diff<'b, 's> {
             answers: [0, 1].map(|side: usize| self.answer(side, routes, &trial.outcomes[side], name(side))),
             witness: Witness {
                 request: request.clone(),
-                socket: certificate(&trial.socket),
-                header: certificate(&trial.header),
+                socket: certificate(&trial.brings.socket, trial.sender.socket),
+                header: certificate(&trial.brings.header, trial.sender.header),
                 header_names: lines.map(|(name, _)| name.to_string()).collect(),
+                pass: trial.sender.pass.as_ref().map(|(pass, presentation, _)| {
+                    let pass = &self.bench.passes[*pass];
+                    let owner = |side: usize| Some(self.bench.sides[side].consumer_name(pass.owners[side]?));
+                    PassName {
+                        state: PassState {
+                            kind: pass.kind,
+                            lifetime: presentation.lifetime,
+                        },
+                        name: pass.name.to_string(),
+                        owners: [owner(0), owner(1)],
+                        place: presentation.place(),
+                    }
+                }),
                 is_carried: trial.sender.carrier.is_some(),
                 from: Some(trial.client).filter(|client| *client != USUAL_ADDRESS),
             },
@@ -328,6 +379,7 @@ impl<'b, 's> Diff<'b, 's> {
                     credential,
                     socket,
                     header,
+                    relation,
                     who,
                     is_implied,
                 } = key;
@@ -336,6 +388,7 @@ impl<'b, 's> Diff<'b, 's> {
                     credential,
                     socket,
                     header,
+                    relation,
                     who: (*who).clone(),
                     is_implied,
                     accesses,

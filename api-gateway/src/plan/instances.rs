@@ -162,8 +162,12 @@ fn reader(plugin: &Plugin) -> Option<(&CertificateAuth, Source<'_>)> {
             Some((&plugin.auth, Source::Header(&plugin.header, plugin.format, plugin.source)))
         }
         Plugin::Acl(_)
+        | Plugin::BasicAuth(_)
         | Plugin::CorrelationId(_)
         | Plugin::IpRestriction(_)
+        | Plugin::Jwt(_)
+        | Plugin::KeyAuth(_)
+        | Plugin::Principals(_)
         | Plugin::RequestTermination(_) => None,
     }
 }

@@ -5,7 +5,8 @@ use transport::verify::supposed::Standing;
 
 use super::Plan;
 use super::change::{
-    Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Direction, Who, Witness,
+    Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, PassName,
+    Relation, Who, Witness,
 };
 
 impl Plan {
@@ -24,6 +25,12 @@ impl Change {
                 Direction::Other => "other",
             },
             "credential": self.credential.word(),
+            "owners": match self.relation {
+                Relation::Any => Value::Null,
+                Relation::Apart => "different".into(),
+                Relation::Akin => "sharing-a-tag".into(),
+                Relation::Same => "same".into(),
+            },
             "who": self.who.json(),
             "certificate": certificates(&self.socket),
             "header_certificate": certificates(&self.header),
@@ -84,8 +91,27 @@ impl Witness {
         value["certificate"] = json!(certificate(&self.socket));
         value["header_certificate"] = json!(certificate(&self.header));
         value["certificate_headers"] = json!(self.header_names);
+        value["secret"] = json!(self.pass.as_ref().map(PassName::json));
         value["carried"] = json!(self.is_carried);
         value
+    }
+}
+
+impl PassName {
+    fn json(&self) -> Value {
+        let [old, new] = &self.owners;
+        let bare = Credential {
+            socket: false,
+            header: None,
+            pass: Some(self.state),
+        };
+        json!({
+            "kind": bare.word(),
+            "name": self.name,
+            "place": self.place,
+            "old_owner": old,
+            "new_owner": new,
+        })
     }
 }
 

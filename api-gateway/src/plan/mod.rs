@@ -11,6 +11,7 @@
 //! sender and each request, once by the old configuration and once by the new one. No rule is told a second time here;
 //! only the signature of an authority whose key we do not have is supposed.
 
+mod attempt;
 mod bench;
 mod chain_facts;
 pub mod change;
@@ -22,7 +23,9 @@ mod instances;
 mod json;
 mod name_pattern;
 mod names;
+mod passes;
 mod people;
+mod presented;
 mod report;
 pub mod request;
 mod requests;
@@ -35,13 +38,17 @@ mod subject;
 mod tests;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
+use http::Method;
 use rustls::pki_types::UnixTime;
 use tracing::subscriber::NoSubscriber;
+use transport::finding::Report;
 
-use self::bench::{Bench, Sender, USUAL_ADDRESS};
+use self::bench::Bench;
 use self::change::{Change, Direction};
 use self::diff::Diff;
+use self::passes::Substitution;
 use self::request::{PlannedRequest, Scheme};
 use self::requests::for_each_request;
 use self::shape::{Shape, unique};
@@ -55,6 +62,9 @@ pub enum PlanError {
     /// No certificate could be made to try with.
     #[error("cannot make a certificate to try with: {0}")]
     Certificate(#[from] rcgen::Error),
+    /// With other secrets, a document that was good is not.
+    #[error("cannot put other secrets into a document: {0}")]
+    Secrets(Report),
 }
 
 /// What changes from one configuration to another.
@@ -77,18 +87,30 @@ impl Plan {
     }
 
     fn compare(sides: &[Side; 2], now: UnixTime) -> Result<Self, PlanError> {
-        let bench = Bench::new(sides, now)?;
+        let mut documents = [0, 1].map(|side: usize| sides[side].document.clone());
+        let [old, new] = &mut documents;
+        let (substitution, has_changed) = Substitution::of([old, new], now);
+        if !has_changed {
+            return Self::of(sides, substitution, now);
+        }
+        let [old, new] = documents;
+        let compiled = |side: usize, document| sides[side].with(document, now).map_err(PlanError::Secrets);
+        Self::of(&[compiled(0, old)?, compiled(1, new)?], substitution, now)
+    }
+
+    fn of(sides: &[Side; 2], substitution: Substitution, now: UnixTime) -> Result<Self, PlanError> {
+        let passes = substitution.passes([0, 1].map(|side: usize| &sides[side].snapshot));
+        let bench = Bench::new(sides, passes, now)?;
         let requests = distinct_requests(&bench);
         let mut stages = Stages::new(&bench);
         let mut diff = Diff::new(&bench);
-        let compared = requests.len();
-        for (key, (request, is_looked_at)) in &requests {
-            let trials = stages.at(key.routes, request, *is_looked_at);
+        for (key, request) in &requests {
+            let trials = stages.at(key, request);
             diff.add(key.routes, request, &trials);
         }
         Ok(Self {
             changes: diff.changes(),
-            compared,
+            compared: requests.len(),
         })
     }
 
@@ -107,30 +129,26 @@ struct RequestKey {
     asks: [bool; 2],
     /// Headers and query, where a plugin of either route looks at them.
     beside: Option<(Vec<(String, String)>, String)>,
+    /// Whether it is one that a plugin of either route lets pass because it is an `OPTIONS`.
+    is_open_preflight: bool,
 }
 
 /// Of all requests that the routes are tried with, the plainest of each pair of routes.
-fn distinct_requests(bench: &Bench<'_>) -> Vec<(RequestKey, (PlannedRequest, bool))> {
+fn distinct_requests(bench: &Bench<'_>) -> Vec<(RequestKey, PlannedRequest)> {
     let mut shapes: Vec<Shape> = Vec::new();
-    let mut looks: [Vec<bool>; 2] = [Vec::new(), Vec::new()];
+    let mut looks: [Vec<[bool; 2]>; 2] = [Vec::new(), Vec::new()];
     for (side, looks) in bench.sides.iter().zip(&mut looks) {
         for (route, compiled) in side.routes().iter().zip(&side.snapshot.routes) {
             let shape = Shape::of(route.matchers(), compiled);
-            looks.push(!shape.triggers.is_empty());
+            looks.push([!shape.triggers.is_empty(), shape.has_open_preflight]);
             shapes.push(shape);
         }
     }
     let shapes = unique(shapes);
-    let mut found: HashMap<RequestKey, (PlannedRequest, bool)> = HashMap::new();
-    let nobody = Sender::default();
+    let mut found: HashMap<RequestKey, PlannedRequest> = HashMap::new();
     for_each_request(&shapes, |request| {
-        let route = |side: usize| {
-            let verdict = bench.ask(side, &request, (&nobody, USUAL_ADDRESS), &[]);
-            verdict.map(|verdict| verdict.route)
-        };
-        let (Some(old), Some(new)) = (route(0), route(1)) else {
-            return;
-        };
+        let routes = [0, 1].map(|side: usize| bench.route(side, &request));
+        let [Some(old), Some(new)] = routes else { return };
         let routes = [old, new];
         if routes == [None, None] {
             return;
@@ -139,28 +157,32 @@ fn distinct_requests(bench: &Bench<'_>) -> Vec<(RequestKey, (PlannedRequest, boo
             let handshakes = &bench.sides[side].snapshot.handshakes;
             handshakes.choose(request.server_name.as_deref()).asks
         });
-        let is_looked_at = [0, 1]
-            .into_iter()
-            .any(|side: usize| routes[side].is_some_and(|route| looks[side][route]));
+        let look = |what: usize| {
+            let mut sides = routes.iter().zip(&looks);
+            sides.any(|(route, looks)| route.is_some_and(|route| looks[route][what]))
+        };
         let key = RequestKey {
             routes,
             scheme: request.scheme,
             asks,
-            beside: is_looked_at.then(|| {
+            beside: look(0).then(|| {
                 let query = request.target.split_once('?').map_or("", |(_, query)| query);
                 let mut headers = request.headers.clone();
                 headers.sort();
                 (headers, query.to_owned())
             }),
+            is_open_preflight: look(1) && request.method == Method::OPTIONS,
         };
-        let length = request.length();
-        let entry = found.entry(key).or_insert_with(|| (request.clone(), is_looked_at));
-        if length < entry.0.length() {
-            entry.0 = request;
+        match found.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert(request)),
+            Entry::Occupied(mut entry) if request.length() < entry.get().length() => {
+                entry.insert(request);
+            }
+            Entry::Occupied(_) => {}
         }
     });
     let mut found: Vec<_> = found.into_iter().collect();
     // By https before http, so that the witness is what a reader expects.
-    found.sort_by_cached_key(|(key, (request, _))| (request.length(), key.clone()));
+    found.sort_by_cached_key(|(key, request)| (request.length(), key.clone()));
     found
 }

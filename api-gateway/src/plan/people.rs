@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::instances::{Instances, Led};
+use super::passes::Pass;
 use super::names::{Interned, Kind, NameShape, PlannedName, STRANGER};
 use super::side::Side;
 use crate::consumer::ConsumerKey;
-use crate::document::PluginConfig;
+use crate::document::{Located, PluginConfig};
 use crate::document::plugin::acl::AclRule;
 use crate::plugin::certificate_auth::GroupBy;
 use crate::settings::EdgeName;
@@ -21,6 +22,10 @@ pub(super) struct People {
     pub(super) classes: Vec<Vec<u32>>,
     /// By side, by key: consumers of one name have one number.
     identities: [Vec<u32>; 2],
+    /// The way back, by side.
+    keys: [HashMap<u32, ConsumerKey>; 2],
+    /// Credentials that no rule can tell apart, by position.
+    pub(super) pass_classes: Vec<Vec<usize>>,
 }
 
 /// What a rule can see of whom a name leads to.
@@ -39,7 +44,7 @@ enum Seen {
 }
 
 impl People {
-    pub(super) fn of(sides: &[Side; 2], instances: &Instances<'_>) -> Self {
+    pub(super) fn of(sides: &[Side; 2], instances: &Instances<'_>, passes: &[Pass]) -> Self {
         let mentioned = Mentioned::of(sides);
         let names = names(sides, instances, &mentioned);
         let finders = instances.finders.len();
@@ -47,13 +52,17 @@ impl People {
         for name in &names {
             found.extend(instances.finders.iter().map(|finder| finder.find(name, sides)));
         }
+        let identities = identities(sides);
         let mut people = Self {
             names,
             found,
             finders,
             classes: Vec::new(),
-            identities: identities(sides),
+            keys: [0, 1].map(|side: usize| keys(&sides[side], &identities[side])),
+            identities,
+            pass_classes: Vec::new(),
         };
+        people.pass_classes = mentioned.classify(sides, passes, &people.identities);
         people.classes = people.classify(sides, instances, &mentioned);
         people
     }
@@ -66,6 +75,11 @@ impl People {
     /// A number that consumers of one name have in both documents.
     pub(super) fn identity(&self, side: usize, key: ConsumerKey) -> u32 {
         self.identities[side].get(key.index()).copied().unwrap_or(u32::MAX)
+    }
+
+    /// The consumer of a side that has this number.
+    pub(super) fn key(&self, side: usize, identity: u32) -> Option<ConsumerKey> {
+        self.keys[side].get(&identity).copied()
     }
 
     fn classify(
@@ -146,28 +160,34 @@ impl Mentioned {
 
     fn look_at(&mut self, side: &Side, number: usize) {
         for plugin in side.document.plugins.iter().filter(|plugin| plugin.enabled) {
-            if let PluginConfig::Acl(config) = &plugin.config {
-                let (AclRule::Allow(groups) | AclRule::Deny(groups)) = &config.rule;
-                for group in groups {
-                    self.groups.number(group.value.as_str().into());
-                    self.consumer_groups.number(group.value.as_str().into());
-                }
-            }
             let consumers = &side.snapshot.consumers;
             self.alone[number].extend(plugin.consumer.and_then(|id| consumers.by_id(id)));
-            let auth = match &plugin.config {
-                PluginConfig::MtlsAuth(config) => Some(&config.auth),
-                PluginConfig::HeaderCertAuth(config) => Some(&config.auth),
-                PluginConfig::Acl(_)
-                | PluginConfig::CorrelationId(_)
+            let (anonymous, default) = match &plugin.config {
+                PluginConfig::Acl(config) => {
+                    let (AclRule::Allow(groups) | AclRule::Deny(groups)) = &config.rule;
+                    self.mention(groups);
+                    (None, None)
+                }
+                PluginConfig::Principals(config) => {
+                    config.allow.iter().for_each(|allowed| self.mention(&allowed.groups));
+                    (None, None)
+                }
+                PluginConfig::MtlsAuth(config) => {
+                    (config.auth.anonymous.as_ref(), config.auth.default_consumer.as_ref())
+                }
+                PluginConfig::HeaderCertAuth(config) => {
+                    (config.auth.anonymous.as_ref(), config.auth.default_consumer.as_ref())
+                }
+                PluginConfig::BasicAuth(config) => (config.anonymous.as_ref(), None),
+                PluginConfig::Jwt(config) => (config.anonymous.as_ref(), None),
+                PluginConfig::KeyAuth(config) => (config.anonymous.as_ref(), None),
+                PluginConfig::CorrelationId(_)
                 | PluginConfig::IpRestriction(_)
-                | PluginConfig::RequestTermination(_) => None,
+                | PluginConfig::RequestTermination(_) => (None, None),
             };
-            if let Some(auth) = auth {
-                let named = auth.anonymous.iter().chain(&auth.default_consumer);
-                let keys = named.filter_map(|named| consumers.by_id(named.value.consumer?));
-                self.alone[number].extend(keys);
-            }
+            let named = anonymous.into_iter().chain(default);
+            let keys = named.filter_map(|named| consumers.by_id(named.value.consumer?));
+            self.alone[number].extend(keys);
         }
         for group in &side.document.consumer_groups {
             let is_scope = |plugin: &crate::document::Plugin| plugin.consumer_group == Some(group.id);
@@ -187,6 +207,32 @@ impl Mentioned {
                 shape: NameShape::Alternative(kind),
             });
         }
+    }
+
+    fn mention(&mut self, groups: &[Located<String>]) {
+        for group in groups {
+            self.groups.number(group.value.as_str().into());
+            self.consumer_groups.number(group.value.as_str().into());
+        }
+    }
+
+    /// Credentials that no rule can tell apart, by position.
+    fn classify(&self, sides: &[Side; 2], passes: &[Pass], identities: &[Vec<u32>; 2]) -> Vec<Vec<usize>> {
+        let mut classes: HashMap<_, Vec<usize>> = HashMap::new();
+        for (position, pass) in passes.iter().enumerate() {
+            let owners = [0, 1].map(|side: usize| {
+                let key = pass.owners[side]?;
+                let alone = self.alone[side].contains(&key).then_some(key);
+                Some((self.groups_of(&sides[side], key), alone))
+            });
+            let identity = |side: usize| pass.owners[side].map(|key| identities[side][key.index()]);
+            let is_same = identity(0) == identity(1);
+            let key = (pass.kind, pass.is_asymmetric, owners, is_same);
+            classes.entry(key).or_default().push(position);
+        }
+        let mut classes: Vec<Vec<usize>> = classes.into_values().collect();
+        classes.sort_unstable_by_key(|class| class.first().copied());
+        classes
     }
 
     /// Those of a consumer's groups that a rule mentions.
@@ -269,4 +315,10 @@ fn identities(sides: &[Side; 2]) -> [Vec<u32>; 2] {
             .map(|consumer| numbers.number(super::side::name_of(consumer)))
             .collect()
     })
+}
+
+fn keys(side: &Side, identities: &[u32]) -> HashMap<u32, ConsumerKey> {
+    let consumers = &side.snapshot.consumers;
+    let keys = consumers.iter().filter_map(|consumer| consumers.by_id(consumer.id));
+    identities.iter().copied().zip(keys).collect()
 }

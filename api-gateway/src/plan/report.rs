@@ -7,7 +7,8 @@ use transport::verify::supposed::Standing;
 
 use super::Plan;
 use super::change::{
-    Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, Who, Witness,
+    Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, HeaderSource, Lifetime,
+    PassKind, PassName, PassState, Relation, Who, Witness,
 };
 
 /// Routes that are shown of one change.
@@ -81,17 +82,67 @@ impl Display for Change {
 impl Change {
     /// What the callers bring.
     fn means(&self) -> String {
+        let mut parts = Vec::new();
         let (socket, header) = (by(&self.socket), by(&self.header));
-        match self.credential {
-            Credential::Nothing => "without a credential".to_owned(),
-            Credential::Socket => format!("by a certificate in the handshake ({socket})"),
-            Credential::Header => format!("by a certificate in a header ({header})"),
-            Credential::SocketAndHeader => {
-                format!("by a certificate in a header ({header}), carried by whoever has one of his own ({socket})")
+        let Credential {
+            socket: has_socket,
+            header: source,
+            pass,
+        } = self.credential;
+        match source {
+            Some(HeaderSource::Carrier) => parts.push(format!("a certificate in a header ({header})")),
+            Some(HeaderSource::Anybody) => {
+                parts.push(format!("a certificate in a header that anybody can write ({header})"));
             }
-            Credential::HeaderFromAnybody => {
-                format!("by a certificate in a header that anybody can write ({header})")
+            None => {}
+        }
+        match source {
+            Some(HeaderSource::Carrier) if has_socket => {
+                parts.push(format!("the carrier's own certificate ({socket})"));
             }
+            Some(_) | None if has_socket => parts.push(format!("a certificate in the handshake ({socket})")),
+            Some(_) | None => {}
+        }
+        parts.extend(pass.map(|pass| pass.word().to_owned()));
+        if parts.is_empty() {
+            return "without a credential".to_owned();
+        }
+        let relation = match self.relation {
+            Relation::Any => "",
+            Relation::Apart => ", of different consumers",
+            Relation::Akin => ", of different consumers that share a tag",
+            Relation::Same => ", of one consumer",
+        };
+        format!("by {}{relation}", parts.join(" with "))
+    }
+}
+
+impl PassState {
+    fn word(self) -> &'static str {
+        match (self.kind, self.lifetime) {
+            (PassKind::Key, _) => "a key",
+            (PassKind::Password, _) => "a password",
+            (PassKind::Token, Lifetime::Short) => "a token",
+            (PassKind::Token, Lifetime::Long) => "a token that lasts for years",
+            (PassKind::Token, Lifetime::Over) => "an expired token",
+            (PassKind::Token, Lifetime::Unsaid) => "a token without an end",
+        }
+    }
+}
+
+impl Display for PassName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.state.word(), self.place)?;
+        let name = match self.state.kind {
+            PassKind::Key => String::new(),
+            PassKind::Password => format!(" for user {}", self.name),
+            PassKind::Token => format!(" for {}", self.name),
+        };
+        let [old, new] = &self.owners;
+        match (old, new) {
+            (Some(old), Some(new)) if old != new => write!(f, "{name} ({old}'s before, {new}'s after)"),
+            (Some(owner), _) | (None, Some(owner)) => write!(f, "{name} ({owner}'s)"),
+            (None, None) => write!(f, "{name} (nobody's)"),
         }
     }
 }
@@ -151,6 +202,9 @@ impl Display for Witness {
         if let Some(certificate) = &self.header {
             let names = self.header_names.join(" and ");
             write!(f, ", in {names} {certificate}")?;
+        }
+        if let Some(pass) = &self.pass {
+            write!(f, ", with {pass}")?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A request that somebody could send: what a route is tried with, and what a reader of a plan can try himself.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::request::{Builder, Parts};
@@ -43,11 +44,23 @@ pub struct PlannedRequest {
 }
 
 impl PlannedRequest {
-    /// The head that the gateway reads, to which more may be added; `None` if no client could send it.
-    pub(super) fn head(&self, more: impl FnOnce(Builder) -> Builder) -> Option<Parts> {
+    /// The head that the gateway reads, with one more argument, and to which more may be added; `None` if no client could
+    /// send it.
+    pub(super) fn head(
+        &self,
+        argument: Option<&str>,
+        more: impl FnOnce(Builder) -> Builder,
+    ) -> Option<Parts> {
+        let target: Cow<'_, str> = match argument {
+            Some(argument) => {
+                let mark = if self.target.contains('?') { '&' } else { '?' };
+                format!("{}{mark}{argument}", self.target).into()
+            }
+            None => (&self.target).into(),
+        };
         let mut builder = Request::builder()
             .method(&self.method)
-            .uri(&self.target)
+            .uri(&*target)
             .header(http::header::HOST, &self.host);
         for (name, value) in &self.headers {
             builder = builder.header(name, value);

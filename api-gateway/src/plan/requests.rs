@@ -140,7 +140,11 @@ fn methods(shape: &Shape, others: &[&Shape]) -> Vec<String> {
     if !shape.methods.is_empty() {
         return shape.methods.clone();
     }
-    let theirs = unique(others.iter().flat_map(|other| other.methods.clone()).collect());
+    let mut theirs: Vec<String> = others.iter().flat_map(|other| other.methods.clone()).collect();
+    if shape.has_open_preflight || others.iter().any(|other| other.has_open_preflight) {
+        theirs.push("OPTIONS".to_owned());
+    }
+    let theirs = unique(theirs);
     let nobodys = METHODS.iter().find(|method| !theirs.iter().any(|their| their == *method));
     let nobodys = nobodys.map_or("SOMETHING", |method| *method).to_owned();
     let mut all = vec![nobodys];

@@ -1,6 +1,7 @@
 //! What routes demand, as a plan looks at it: which values satisfy one route, which of them satisfy another one too.
 
 use crate::plugin::Plugin;
+use crate::plugin::credential_auth::Preflight;
 use crate::router::path::normalise;
 use crate::router::RouteMatchers;
 use crate::snapshot::Route;
@@ -20,6 +21,8 @@ pub(super) struct Shape {
     pub(super) headers: Vec<(String, Vec<String>)>,
     pub(super) server_names: Vec<String>,
     pub(super) triggers: Vec<Trigger>,
+    /// Whether a plugin lets every `OPTIONS` pass.
+    pub(super) has_open_preflight: bool,
 }
 
 /// One of a route's paths.
@@ -60,6 +63,7 @@ impl Shape {
             headers: headers.collect(),
             server_names: snis,
             triggers: triggers(route),
+            has_open_preflight: has_open_preflight(route),
         }
     }
 
@@ -193,15 +197,38 @@ fn header_values(condition: &str) -> Vec<String> {
     }
 }
 
+fn has_open_preflight(route: &Route) -> bool {
+    let mut configurations = route.chain.slots().iter().flat_map(|slot| slot.configurations());
+    configurations.any(|plugin| {
+        let auth = match plugin {
+            Plugin::BasicAuth(plugin) => &plugin.auth,
+            Plugin::Jwt(plugin) => &plugin.auth,
+            Plugin::KeyAuth(plugin) => &plugin.auth,
+            Plugin::Acl(_)
+            | Plugin::CorrelationId(_)
+            | Plugin::HeaderCertAuth(_)
+            | Plugin::IpRestriction(_)
+            | Plugin::MtlsAuth(_)
+            | Plugin::Principals(_)
+            | Plugin::RequestTermination(_) => return false,
+        };
+        auth.preflight == Preflight::LetThrough
+    })
+}
+
 fn triggers(route: &Route) -> Vec<Trigger> {
     let configurations = route.chain.slots().iter().flat_map(|slot| slot.configurations());
     let triggers = configurations.filter_map(|plugin| match plugin {
         Plugin::RequestTermination(plugin) => plugin.trigger.as_ref(),
         Plugin::Acl(_)
+        | Plugin::BasicAuth(_)
         | Plugin::CorrelationId(_)
         | Plugin::HeaderCertAuth(_)
         | Plugin::IpRestriction(_)
-        | Plugin::MtlsAuth(_) => None,
+        | Plugin::Jwt(_)
+        | Plugin::KeyAuth(_)
+        | Plugin::MtlsAuth(_)
+        | Plugin::Principals(_) => None,
     });
     let triggers = triggers.map(|trigger| Trigger {
         header: trigger.header.as_str().to_owned(),

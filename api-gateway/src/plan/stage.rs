@@ -7,12 +7,16 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::RequestKey;
+use super::attempt::Attempt;
 use super::bench::{Bench, HeaderLine, Sender, USUAL_ADDRESS};
-use super::change::Credential;
 use super::chain_facts::{ChainFacts, addresses};
-use super::classes::CertificateClass;
+use super::change::{Credential, HeaderSource, PassState, Relation};
+use super::classes::{CertificateClass, PassClass};
 use super::instances::Source;
 use super::names::Interned;
+use super::passes::PassKind;
+use super::presented::{shortest_limit, ways};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
 use crate::consumer::ConsumerKey;
@@ -24,42 +28,75 @@ use crate::snapshot::Route;
 /// By whom a request is made, and what becomes of it on either side.
 #[derive(Debug)]
 pub(super) struct Trial {
+    pub(super) brings: Brings,
+    pub(super) sender: Sender,
+    pub(super) client: IpAddr,
+    pub(super) outcomes: [Outcome; 2],
+}
+
+/// What a sender has, in classes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Brings {
     /// The peer's certificate.
     pub(super) socket: Option<Rc<CertificateClass>>,
     /// The certificate in headers.
     pub(super) header: Option<Rc<CertificateClass>>,
-    pub(super) sender: Sender,
-    pub(super) client: IpAddr,
-    pub(super) outcomes: [Outcome; 2],
+    /// A key, a password or a token.
+    pub(super) pass: Option<Rc<PassClass>>,
+    /// How they belong together, where that is asked.
+    pub(super) relation: Relation,
+}
+
+impl Brings {
+    fn count(&self) -> usize {
+        [self.socket.is_some(), self.header.is_some(), self.pass.is_some()]
+            .into_iter()
+            .map(usize::from)
+            .sum()
+    }
+
+    fn is_part_of(&self, other: &Self) -> bool {
+        fn is_part<T>(less: Option<&Rc<T>>, more: Option<&Rc<T>>) -> bool {
+            let both = less.zip(more);
+            less.is_none() || both.is_some_and(|(less, more)| Rc::ptr_eq(less, more))
+        }
+        is_part(self.socket.as_ref(), other.socket.as_ref())
+            && is_part(self.header.as_ref(), other.header.as_ref())
+            && is_part(self.pass.as_ref(), other.pass.as_ref())
+            && (self.count() < 2 || self.relation == other.relation)
+    }
 }
 
 impl Trial {
     /// What the sender brings.
     pub(super) fn credential(&self) -> Credential {
         let is_carried = self.sender.carrier.is_some();
-        match (&self.socket, &self.header) {
-            (None, None) => Credential::Nothing,
-            (Some(_), None) => Credential::Socket,
-            (None, Some(_)) if is_carried => Credential::Header,
-            (Some(_), Some(_)) if is_carried => Credential::SocketAndHeader,
-            (None | Some(_), Some(_)) => Credential::HeaderFromAnybody,
+        Credential {
+            socket: self.brings.socket.is_some(),
+            header: self.brings.header.as_ref().map(|_| {
+                if is_carried {
+                    HeaderSource::Carrier
+                } else {
+                    HeaderSource::Anybody
+                }
+            }),
+            pass: self.sender.pass.as_ref().map(|(_, presentation, _)| PassState {
+                kind: presentation.kind,
+                lifetime: presentation.lifetime,
+            }),
         }
     }
 
-    /// Whether whoever can do the other can do this, with a certificate less.
+    /// Whether whoever can do the other can do this, with something less.
     pub(super) fn brings_less_than(&self, other: &Self) -> bool {
-        let is_part = |less: &Option<Rc<CertificateClass>>, more: &Option<Rc<CertificateClass>>| {
-            let both = less.as_ref().zip(more.as_ref());
-            less.is_none() || both.is_some_and(|(less, more)| Rc::ptr_eq(less, more))
-        };
-        let is_bare = self.socket.is_none() && self.header.is_none();
-        let count = |trial: &Self| usize::from(trial.socket.is_some()) + usize::from(trial.header.is_some());
+        let is_bare = self.brings.count() == 0;
+        let presentation = |trial: &Self| trial.sender.pass.as_ref().map(|(_, way, _)| Rc::clone(way));
         self.client == other.client
             && (is_bare || self.sender.carrier == other.sender.carrier)
-            && is_part(&self.socket, &other.socket)
-            && is_part(&self.header, &other.header)
-            && (self.header.is_none() || self.sender.lines == other.sender.lines)
-            && count(self) < count(other)
+            && self.brings.is_part_of(&other.brings)
+            && (self.brings.header.is_none() || self.sender.lines == other.sender.lines)
+            && (self.brings.pass.is_none() || presentation(self) == presentation(other))
+            && self.brings.count() < other.brings.count()
     }
 }
 
@@ -80,27 +117,28 @@ pub(super) enum As {
     /// Nobody was looked for.
     Nobody,
     /// The holder of a certificate, without a consumer.
-    Certificate { by: By, instance: usize },
+    Certificate { instance: usize, by: By },
     /// The consumer that stands for everybody else.
     Anonymous(ConsumerKey),
-    /// The consumer that a certificate names.
+    /// The consumer that a credential names; the plugin, if it reads certificates.
     Consumer {
         key: ConsumerKey,
         by: By,
-        instance: usize,
+        instance: Option<usize>,
     },
 }
 
-/// Where the certificate came from that had the last word.
+/// Where the credential came from that had the last word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum By {
     Socket,
     Header,
+    Pass,
 }
 
 /// What is the same for many pairs of routes is tried once.
 pub(super) struct Stages<'b, 's> {
-    bench: &'b Bench<'s>,
+    pub(super) bench: &'b Bench<'s>,
     facts: [Vec<Rc<ChainFacts<'s>>>; 2],
     /// By side, by route: which chain it runs, as a number.
     chains: [Vec<u32>; 2],
@@ -115,6 +153,7 @@ struct StageKey {
     scheme: Scheme,
     /// Where a plugin looks at them: headers and query.
     beside: Option<(Vec<(String, String)>, String)>,
+    is_open_preflight: bool,
 }
 
 /// What a request meets on a side.
@@ -157,23 +196,19 @@ impl<'b, 's> Stages<'b, 's> {
         }
     }
 
-    /// What becomes of everybody who sends this request, which takes this route on either side.
-    pub(super) fn at(
-        &mut self,
-        routes: [Option<usize>; 2],
-        request: &PlannedRequest,
-        is_looked_at: bool,
-    ) -> Rc<[Trial]> {
-        let gates = [0, 1].map(|side: usize| self.gate(side, routes[side], request));
+    /// What becomes of everybody who sends this request.
+    pub(super) fn at(&mut self, of: &RequestKey, request: &PlannedRequest) -> Rc<[Trial]> {
+        let gates = [0, 1].map(|side: usize| self.gate(side, of.routes[side], request));
         let key = StageKey {
             sides: gates,
             scheme: request.scheme,
-            beside: is_looked_at.then(|| (request.headers.clone(), request.target.clone())),
+            beside: of.beside.clone(),
+            is_open_preflight: of.is_open_preflight,
         };
         if let Some(known) = self.known.get(&key) {
             return Rc::clone(known);
         }
-        let trials: Rc<[Trial]> = self.try_all(routes, request).into();
+        let trials: Rc<[Trial]> = self.try_all(of.routes, request).into();
         self.known.insert(key, Rc::clone(&trials));
         trials
     }
@@ -197,68 +232,61 @@ impl<'b, 's> Stages<'b, 's> {
             let chain = *self.chains[side].get(routes[side]?)?;
             self.facts[side].get(chain as usize).map(AsRef::as_ref)
         });
-        let all: Vec<usize> = facts
+        let of_both = || facts.iter().copied().flatten();
+        let instances: Vec<usize> = of_both().flat_map(|facts| facts.instances.iter().copied()).collect();
+        let source = |instance: usize| self.bench.instances.all[instance].source;
+        let (on_socket, in_header): (Vec<usize>, Vec<usize>) = instances
             .iter()
-            .flatten()
-            .flat_map(|facts| facts.instances.iter().copied())
-            .collect();
-        let is_socket = |instance: &usize| self.bench.instances.all[*instance].source == Source::Socket;
-        let (on_socket, in_header): (Vec<usize>, Vec<usize>) = all.iter().copied().partition(is_socket);
+            .copied()
+            .partition(|instance| source(*instance) == Source::Socket);
         let edges_are_named = self.bench.sides.iter().any(|side| side.snapshot.sources.edges.is_some());
-        let classes = |instances: &[usize], is_wanted: bool| -> Vec<Option<Rc<CertificateClass>>> {
+        let certificates = |instances: &[usize], is_wanted: bool| -> Vec<Option<Rc<CertificateClass>>> {
             let found = is_wanted.then(|| self.bench.classes(instances, &facts));
             let some = found.into_iter().flatten().map(Rc::new).map(Some);
             std::iter::once(None).chain(some).collect()
         };
-        let sockets = classes(&on_socket, !on_socket.is_empty() || (edges_are_named && !in_header.is_empty()));
-        let headers = classes(&in_header, !in_header.is_empty());
-        let addresses = addresses(&facts, USUAL_ADDRESS);
-        let anybody_may_carry = in_header.iter().any(|instance| {
-            matches!(
-                self.bench.instances.all[*instance].source,
-                Source::Header(_, _, SourceRule::AnyAddress)
-            )
-        });
-        let ways = self.header_lines(&in_header);
-        let no_lines: Rc<[HeaderLine]> = Rc::new([]);
-        let mut trials = Vec::new();
-        let mut add = |socket: &Option<Rc<CertificateClass>>, header: &Option<Rc<CertificateClass>>, carrier| {
-            let ways = if header.is_some() { &ways[..] } else { std::slice::from_ref(&no_lines) };
-            for (lines, client) in ways.iter().flat_map(|way| addresses.iter().map(move |client| (way, *client))) {
-                let sender = Sender {
-                    socket: socket.as_ref().map(|class| class.example),
-                    header: header.as_ref().map(|class| class.example),
-                    lines: Rc::clone(lines),
-                    carrier,
-                };
-                trials.extend(self.try_one(request, (&sender, client), &all, routes).map(|outcomes| Trial {
-                    socket: socket.clone(),
-                    header: header.clone(),
-                    sender,
-                    client,
-                    outcomes,
-                }));
-            }
-        };
+        let has_headers = !in_header.is_empty();
+        let sockets = certificates(&on_socket, !on_socket.is_empty() || (edges_are_named && has_headers));
+        let headers = certificates(&in_header, has_headers);
+        let ways = ways(of_both().flat_map(|facts| facts.plugins.iter().copied()));
+        let kinds: Vec<PassKind> = ways.iter().map(|way| way.kind).collect();
+        let passes = self.bench.pass_classes(&kinds, &facts).into_iter().map(Rc::new).map(Some);
+        let passes: Vec<Option<Rc<PassClass>>> = std::iter::once(None).chain(passes).collect();
+        let anybody_may_carry = in_header
+            .iter()
+            .any(|instance| matches!(source(*instance), Source::Header(_, _, SourceRule::AnyAddress)));
         let may_show = request.scheme == Scheme::Https;
-        for socket in sockets.iter().filter(|socket| may_show || socket.is_none()) {
-            let with_header = socket.is_none() || anybody_may_carry;
-            for header in headers.iter().filter(|header| with_header || header.is_none()) {
-                add(socket, header, None);
+        let mut trial = Attempt {
+            stages: self,
+            request,
+            routes,
+            lines: self.header_lines(&in_header),
+            addresses: addresses(&facts, USUAL_ADDRESS),
+            limit: shortest_limit(of_both().flat_map(|facts| facts.plugins.iter().copied())),
+            ways: ways.into_iter().map(Rc::new).collect(),
+            bonds: [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, |facts| facts.bonds.clone())),
+            instances,
+            trials: Vec::new(),
+        };
+        for pass in &passes {
+            for socket in sockets.iter().filter(|socket| may_show || socket.is_none()) {
+                let with_header = socket.is_none() || anybody_may_carry;
+                for header in headers.iter().filter(|header| with_header || header.is_none()) {
+                    trial.add((socket, header, pass), None);
+                }
             }
-        }
-        // By http, a carrier's certificate is one that no client could show.
-        if !in_header.is_empty() || (!on_socket.is_empty() && !may_show) {
-            for carrier in &self.carriers {
-                for socket in &sockets {
-                    for header in &headers {
-                        add(socket, header, Some(*carrier));
+            // By http, a carrier's certificate is one that no client could show.
+            if has_headers || (!on_socket.is_empty() && !may_show) {
+                for carrier in &self.carriers {
+                    for socket in &sockets {
+                        for header in &headers {
+                            trial.add((socket, header, pass), Some(*carrier));
+                        }
                     }
                 }
             }
         }
-        trials.retain(|trial| trial.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Reached(_))));
-        trials
+        trial.trials
     }
 
     /// The headers that plugins of either side read, one at a time and all at once.
@@ -285,19 +313,37 @@ impl<'b, 's> Stages<'b, 's> {
         ways
     }
 
-    fn try_one(
+    pub(super) fn try_one(
         &self,
         request: &PlannedRequest,
-        asked: (&Sender, IpAddr),
+        (sender, client): (&Sender, IpAddr),
         instances: &[usize],
         routes: [Option<usize>; 2],
     ) -> Option<[Outcome; 2]> {
-        let ask = |side: usize| {
-            let verdict = self.bench.ask(side, request, asked, instances)?;
+        let ask = |side: usize, sender: &Sender| {
+            let verdict = self.bench.ask(side, request, (sender, client), instances)?;
             // A request that takes another route for whoever sends it is another request.
             (verdict.route == routes[side]).then(|| self.outcome(side, verdict))
         };
-        Some([ask(0)?, ask(1)?])
+        // What signs for a public key is the same however a plugin reads secrets; what stands for it here is not.
+        let otherwise = sender.pass.as_ref().and_then(|(pass, presentation, limit)| {
+            self.bench.passes[*pass].is_asymmetric.then(|| Sender {
+                pass: Some((*pass, Rc::new(presentation.signed_otherwise()), *limit)),
+                ..sender.clone()
+            })
+        });
+        let best = |side: usize| {
+            let outcome = ask(side, sender)?;
+            let other = match (&outcome, &otherwise) {
+                (Outcome::Refused { .. }, Some(otherwise)) => ask(side, otherwise),
+                (Outcome::Refused { .. } | Outcome::Reached(_), _) => None,
+            };
+            Some(match other {
+                Some(reached @ Outcome::Reached(_)) => reached,
+                Some(Outcome::Refused { .. }) | None => outcome,
+            })
+        };
+        Some([best(0)?, best(1)?])
     }
 
     fn outcome(&self, side: usize, verdict: Verdict) -> Outcome {
@@ -325,15 +371,15 @@ impl<'b, 's> Stages<'b, 's> {
             let by = match principal.proof {
                 Proof::Socket(_) => By::Socket,
                 Proof::Header(_) => By::Header,
-                Proof::Bearer(_) => return None,
+                Proof::Bearer(_) => By::Pass,
             };
-            Some((by, found(&principal.plugin)?))
+            Some((by, found(&principal.plugin)))
         });
         Outcome::Reached(match (consumer, last) {
             (Some(key), Some((by, instance))) => As::Consumer { key, by, instance },
             (Some(key), None) => As::Anonymous(key),
-            (None, Some((by, instance))) => As::Certificate { by, instance },
-            (None, None) => As::Nobody,
+            (None, Some((by, Some(instance)))) => As::Certificate { by, instance },
+            (None, Some((_, None)) | None) => As::Nobody,
         })
     }
 }

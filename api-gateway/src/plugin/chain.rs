@@ -59,8 +59,8 @@ impl Slot {
     /// All configurations that could apply to somebody.
     pub fn configurations(&self) -> Box<dyn Iterator<Item = &Plugin> + '_> {
         match &self.configuration {
-            Configuration::Same(plugin) => Box::new(std::iter::once(&**plugin)),
-            Configuration::ByCaller(scopes) => Box::new(scopes.all().map(AsRef::as_ref)),
+            Configuration::Same(configured) => Box::new(std::iter::once(&configured.plugin)),
+            Configuration::ByCaller(scopes) => Box::new(scopes.all().map(|configured| &configured.plugin)),
         }
     }
 
@@ -75,7 +75,7 @@ impl Slot {
     /// Where the configurations lie: of one snapshot, two slots with one name and the same places are the same.
     pub fn places(&self) -> [usize; 4] {
         match &self.configuration {
-            Configuration::Same(plugin) => [Arc::as_ptr(plugin).addr(), 0, 0, 0],
+            Configuration::Same(configured) => [Arc::as_ptr(configured).addr(), 0, 0, 0],
             Configuration::ByCaller(scopes) => scopes.places(),
         }
     }

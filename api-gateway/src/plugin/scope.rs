@@ -93,7 +93,7 @@ impl Scopes {
     }
 
     /// Every configuration, whoever it is for.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Configured>> {
         self.audiences().flat_map(|audience| {
             let consumers = audience.consumers.values();
             audience

@@ -12,11 +12,13 @@ use transport::serve::{Negotiated, Protocol};
 use super::CARRIER;
 use super::document::{HEADERS, NAMES};
 use super::flat::Flat;
+use super::pass::Pass;
 use super::pki::{Certificate, ISSUERS, Pki};
+use crate::document::PluginConfig;
 use crate::exchange::Proof;
 use crate::identity::Connection;
 use crate::plan::Side;
-use crate::plan::change::Direction;
+use crate::plan::change::{Direction, Relation};
 use crate::plan::request::{PlannedRequest, Scheme};
 use crate::proxy::verdict::Verdict;
 
@@ -25,6 +27,7 @@ use crate::proxy::verdict::Verdict;
 pub(super) struct Caller {
     pub(super) socket: Option<Card>,
     pub(super) header: Option<Card>,
+    pub(super) pass: Option<Pass>,
     pub(super) lines: Vec<&'static str>,
     pub(super) is_carried: bool,
     pub(super) from: Option<IpAddr>,
@@ -112,25 +115,31 @@ pub(super) fn cards() -> Vec<Card> {
 }
 
 /// Whoever could send one of these certificates in any way.
-pub(super) fn callers(sockets: &[Card], headers: &[Card], addresses: &[IpAddr]) -> Vec<Caller> {
+pub(super) fn callers(
+    (sockets, headers, passes): (&[Card], &[Card], &[Pass]),
+    addresses: &[IpAddr],
+) -> Vec<Caller> {
     let ways: [&[&'static str]; 3] = [&HEADERS[..1], &HEADERS[1..], &HEADERS];
-    let some = |cards: &[Card]| {
-        let some = cards.iter().cloned().map(Some);
-        std::iter::once(None).chain(some).collect::<Vec<_>>()
-    };
+    fn some<T: Clone>(all: &[T]) -> Vec<Option<T>> {
+        let some = all.iter().cloned().map(Some);
+        std::iter::once(None).chain(some).collect()
+    }
     let mut all = Vec::new();
     for from in addresses {
         for is_carried in [false, true] {
             for socket in some(sockets) {
                 for header in some(headers) {
                     let ways = if header.is_some() { &ways[..] } else { &[&[][..]] };
-                    all.extend(ways.iter().map(|lines| Caller {
-                        socket: socket.clone(),
-                        header: header.clone(),
-                        lines: lines.to_vec(),
-                        is_carried,
-                        from: Some(*from),
-                    }));
+                    for pass in some(passes) {
+                        all.extend(ways.iter().map(|lines| Caller {
+                            socket: socket.clone(),
+                            header: header.clone(),
+                            pass: pass.clone(),
+                            lines: lines.to_vec(),
+                            is_carried,
+                            from: Some(*from),
+                        }));
+                    }
                 }
             }
         }
@@ -167,11 +176,22 @@ pub(super) fn ask(
         }
         Connection::plain(peer, local)
     };
+    let (header, argument) = match &caller.pass {
+        Some(pass) => pass.written(pki, now),
+        None => (None, None),
+    };
+    let target = match argument {
+        Some(argument) => format!("{}?{argument}", request.target),
+        None => request.target.clone(),
+    };
     let mut builder = Request::builder()
         .method(&request.method)
-        .uri(&request.target)
+        .uri(target)
         .header("host", &request.host);
     for (name, value) in &request.headers {
+        builder = builder.header(name, value);
+    }
+    if let Some((name, value)) = header {
         builder = builder.header(name, value);
     }
     if caller.is_carried {
@@ -242,20 +262,11 @@ pub(super) fn changes(
             });
         }
     }
+    let has_bond = has_bond(sides);
     let needs_less = |one: &Changed| {
         changed.iter().any(|other| {
             let (less, more) = (&callers[other.caller], &callers[one.caller]);
-            let is_part = |less: &Option<Card>, more: &Option<Card>| less.is_none() || less == more;
-            let count = |caller: &Caller| usize::from(caller.socket.is_some()) + usize::from(caller.header.is_some());
-            let is_bare = count(less) == 0;
-            other.direction == one.direction
-                && other.said == one.said
-                && less.from == more.from
-                && (is_bare || less.is_carried == more.is_carried)
-                && is_part(&less.socket, &more.socket)
-                && is_part(&less.header, &more.header)
-                && (less.header.is_none() || less.lines == more.lines)
-                && count(less) < count(more)
+            other.direction == one.direction && other.said == one.said && less.brings_less_than(more)
         })
     };
     let kept = changed.iter().filter(|one| !needs_less(one));
@@ -265,15 +276,14 @@ pub(super) fn changes(
         let issuer = |card: &Option<Card>| card.as_ref().map(|card| ISSUERS[card.issuer].to_owned());
         let flat = Flat {
             direction: one.direction,
-            credential: match (&caller.socket, &caller.header, caller.is_carried) {
-                (None, None, _) => "none",
-                (Some(_), None, _) => "socket",
-                (None, Some(_), true) => "header",
-                (Some(_), Some(_), true) => "socket+header",
-                (_, Some(_), false) => "header-from-anybody",
-            },
+            credential: caller.word(),
             socket: issuer(&caller.socket),
             header: issuer(&caller.header),
+            relation: if has_bond && caller.count() > 1 {
+                Relation::Apart
+            } else {
+                Relation::Any
+            },
             who,
             route: one.said.route.clone().unwrap(),
             service,
@@ -281,6 +291,47 @@ pub(super) fn changes(
         (flat, caller.clone())
     })
     .collect()
+}
+
+fn has_bond(sides: &[Side; 2]) -> bool {
+    let plugins = sides.iter().flat_map(|side| &side.document.plugins);
+    plugins
+        .filter_map(|plugin| match &plugin.config {
+            PluginConfig::Principals(config) => Some(config.same.is_some()),
+            _ => None,
+        })
+        .any(|has_bond| has_bond)
+}
+
+impl Caller {
+    fn count(&self) -> usize {
+        usize::from(self.socket.is_some()) + usize::from(self.header.is_some()) + usize::from(self.pass.is_some())
+    }
+
+    fn brings_less_than(&self, more: &Self) -> bool {
+        let is_part = |less: &Option<Card>, more: &Option<Card>| less.is_none() || less == more;
+        self.from == more.from
+            && (self.count() == 0 || self.is_carried == more.is_carried)
+            && is_part(&self.socket, &more.socket)
+            && is_part(&self.header, &more.header)
+            && (self.pass.is_none() || self.pass == more.pass)
+            && (self.header.is_none() || self.lines == more.lines)
+            && self.count() < more.count()
+    }
+
+    fn word(&self) -> String {
+        let mut words = Vec::new();
+        if self.socket.is_some() {
+            words.push("socket");
+        }
+        match &self.header {
+            Some(_) if self.is_carried => words.push("header"),
+            Some(_) => words.push("header-from-anybody"),
+            None => {}
+        }
+        words.extend(self.pass.as_ref().map(Pass::word));
+        if words.is_empty() { "none".to_owned() } else { words.join("+") }
+    }
 }
 
 fn moves(old: &Said, new: &Said) -> Vec<(Direction, usize)> {

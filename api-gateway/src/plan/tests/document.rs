@@ -47,7 +47,7 @@ fn some(rng: &mut Rng, values: &[&str], each: f64) -> Vec<Value> {
 }
 
 /// A document with the authorities of this PKI.
-pub(super) fn random(rng: &mut Rng, authorities: &[String; 3]) -> Value {
+pub(super) fn random(rng: &mut Rng, authorities: &[String; 3], public_keys: &[String; 2]) -> Value {
     let mut document = json!({"_format_version": "3.0"});
     document["ca_certificates"] = AUTHORITIES
         .iter()
@@ -55,26 +55,42 @@ pub(super) fn random(rng: &mut Rng, authorities: &[String; 3]) -> Value {
         .map(|(id, pem)| json!({"id": id, "cert": pem}))
         .collect();
     for part in PARTS {
-        set_part(rng, &mut document, part);
+        set_part(rng, (&mut document, public_keys), part);
     }
     document
 }
 
-const PARTS: [&str; 6] = [
+/// What the documents' keys, passwords and secrets are.
+pub(super) const KEYS: [&str; 3] = ["key-one-0123456789abcdef", "key-two-0123456789abcdef", "nobodys-key"];
+pub(super) const PASSWORDS: [&str; 2] = ["first password", "second password"];
+/// Both readable as base64.
+pub(super) const SECRETS: [&str; 2] = [
+    "b25lIHNlY3JldCB0aGF0IGlzIGxvbmcgZW5vdWdo",
+    "YW5vdGhlciBzZWNyZXQgdGhhdCBpcyBsb25nISEh",
+];
+/// Names by which tokens are signed.
+pub(super) const SIGNERS: [&str; 3] = ["iss-1", "iss-2", "nobodys"];
+
+const PARTS: [&str; 7] = [
     "services",
     "routes",
     "consumers",
     "consumer_groups",
     "mappings",
+    "credentials",
     "plugins",
 ];
 
 /// The same with some of its parts, or of their entities, made anew.
-pub(super) fn changed(rng: &mut Rng, document: &Value) -> Value {
+pub(super) fn changed(rng: &mut Rng, document: &Value, public_keys: &[String; 2]) -> Value {
     let mut document = document.clone();
     for _ in 0..rng.usize(1..4) {
         let part = *one(rng, &PARTS);
-        let key = if part == "mappings" { "mtls_auth_credentials" } else { part };
+        let key = match part {
+            "mappings" => "mtls_auth_credentials",
+            "credentials" => "keyauth_credentials",
+            other => other,
+        };
         let is_list = document[key].as_array().is_some_and(|entities| !entities.is_empty());
         if part == "plugins" && is_list && rng.f64() < 0.8 {
             // One plugin goes, comes, or is another.
@@ -94,13 +110,13 @@ pub(super) fn changed(rng: &mut Rng, document: &Value) -> Value {
             }
             unique(document[key].as_array_mut().unwrap());
         } else {
-            set_part(rng, &mut document, part);
+            set_part(rng, (&mut document, public_keys), part);
         }
     }
     document
 }
 
-fn set_part(rng: &mut Rng, document: &mut Value, part: &str) {
+fn set_part(rng: &mut Rng, (document, public_keys): (&mut Value, &[String; 2]), part: &str) {
     match part {
         "services" => {
             document["services"] = ["s1", "s2"]
@@ -121,7 +137,8 @@ fn set_part(rng: &mut Rng, document: &mut Value, part: &str) {
                 .map(|(username, custom_id)| {
                     let groups = some(rng, &["g1", "g2"], 0.4);
                     let acls: Vec<Value> = groups.iter().map(|group| json!({"group": group})).collect();
-                    json!({"username": username, "custom_id": custom_id, "acls": acls})
+                    let tags = some(rng, &["team-a", "team-b"], 0.4);
+                    json!({"username": username, "custom_id": custom_id, "acls": acls, "tags": tags})
                 })
                 .collect();
         }
@@ -134,6 +151,27 @@ fn set_part(rng: &mut Rng, document: &mut Value, part: &str) {
                 }
             }
             document["consumer_group_consumers"] = json!(members);
+        }
+        "credentials" => {
+            let owner = |rng: &mut Rng| one(rng, &CONSUMERS).0;
+            let mut keys = Vec::new();
+            for key in some(rng, &KEYS[..2], 0.7) {
+                keys.push(json!({"key": key, "consumer": owner(rng)}));
+            }
+            document["keyauth_credentials"] = json!(keys);
+            let password = one(rng, &PASSWORDS);
+            document["basicauth_credentials"] =
+                json!([{"username": "user", "password": password, "consumer": owner(rng)}]);
+            let mut secrets = Vec::new();
+            for key in some(rng, &SIGNERS[..2], 0.7) {
+                secrets.push(if rng.bool() {
+                    json!({"key": key, "secret": one(rng, &SECRETS), "consumer": owner(rng)})
+                } else {
+                    let public = one(rng, public_keys);
+                    json!({"key": key, "algorithm": "ES256", "rsa_public_key": public, "consumer": owner(rng)})
+                });
+            }
+            document["jwt_secrets"] = json!(secrets);
         }
         "mappings" => {
             for collection in ["mtls_auth_credentials", "header_cert_auth_credentials"] {
@@ -205,7 +243,11 @@ fn route(rng: &mut Rng, number: usize) -> Value {
     Value::Object(route)
 }
 
-const PLUGINS: [&str; 11] = [
+const PLUGINS: [&str; 15] = [
+    "key-auth",
+    "basic-auth",
+    "jwt",
+    "principals",
     "mtls-auth",
     "mtls-auth",
     "header-cert-auth",
@@ -255,6 +297,39 @@ fn config(rng: &mut Rng, name: &str) -> Value {
             } else {
                 json!({"status_code": 410})
             }
+        }
+        "key-auth" => json!({
+            "key_names": one(rng, &[&["apikey"][..], &["x-key"], &["apikey", "x-key"]]),
+            "anonymous": one(rng, &[None, None, Some("guest")]),
+            "run_on_preflight": rng.f64() < 0.8,
+        }),
+        "basic-auth" => json!({"anonymous": one(rng, &[None, None, Some("guest")])}),
+        "jwt" => {
+            let claims = some(rng, &["exp", "nbf"], 0.4);
+            let most = if claims.contains(&json!("exp")) { *one(rng, &[0, 3600]) } else { 0 };
+            json!({
+                "key_claim_name": one(rng, &["iss", "iss", "kid"]),
+                "secret_is_base64": rng.f64() < 0.2,
+                "claims_to_verify": claims,
+                "maximum_expiration": most,
+                "anonymous": one(rng, &[None, None, Some("guest")]),
+            })
+        }
+        "principals" => {
+            let plugins = ["mtls-auth", "header-cert-auth", "key-auth", "jwt"];
+            let mut require = some(rng, &plugins, 0.4);
+            require.truncate(2);
+            if require.len() < 2 {
+                require = vec![json!("header-cert-auth"), json!("jwt")];
+            }
+            let mut config = json!({"require": require});
+            if rng.f64() < 0.6 {
+                config["same"] = json!(one(rng, &["consumer", "custom_id", "tag:team-"]));
+            }
+            if rng.f64() < 0.4 {
+                config["allow"] = json!({require[0].as_str().unwrap(): ["g1"]});
+            }
+            config
         }
         acl if acl.starts_with("acl") => {
             let groups = some(rng, &["g1", "g2", "cg1"], 0.4);

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use transport::verify::supposed::Standing;
 
 use crate::plan::Plan;
-use crate::plan::change::{CertificateBy, Direction, Who};
+use crate::plan::change::{CertificateBy, Direction, Relation, Who};
 
 /// An access that somebody gains or loses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Flat {
     pub(super) direction: Direction,
-    pub(super) credential: &'static str,
+    pub(super) credential: String,
     /// Who issued the certificates, if there are any; `unknown` for nobody whom the documents know.
     pub(super) socket: Option<String>,
     pub(super) header: Option<String>,
+    pub(super) relation: Relation,
     pub(super) who: String,
     pub(super) route: String,
     pub(super) service: String,
@@ -41,6 +42,7 @@ pub(super) fn flat(plan: &Plan) -> BTreeSet<Flat> {
                             credential: change.credential.word(),
                             socket: socket.clone(),
                             header: header.clone(),
+                            relation: change.relation,
                             who: who.clone(),
                             route: access.route.clone(),
                             service: access.service.clone(),

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::brute_force::{Caller, Card, addresses, ask, callers, cards, changes, listed, requests, sample};
 use super::document::{HEADERS, changed, random};
 use super::flat::{Flat, flat};
+use super::pass::passes;
 use super::pki::{ISSUERS, Pki};
 use super::sides;
-use crate::plan::change::{AnswerVerdict, CertificateBy, CertificateName, Change, Witness};
+use crate::plan::change::{AnswerVerdict, CertificateBy, CertificateName, Change, Relation, Witness};
 use crate::plan::request::PlannedRequest;
 use crate::plan::{Plan, Side};
 use transport::verify::supposed::Standing;
@@ -32,11 +33,11 @@ struct Pair {
 /// A pair of documents that load; the seed says which.
 fn pair(seed: u64, pki: &Pki) -> Option<Pair> {
     let mut rng = Rng::with_seed(seed);
-    let old = random(&mut rng, &pki.known());
+    let old = random(&mut rng, &pki.known(), &pki.public_keys());
     let new = if rng.f64() < 0.8 {
-        changed(&mut rng, &old)
+        changed(&mut rng, &old, &pki.public_keys())
     } else {
-        random(&mut rng, &pki.known())
+        random(&mut rng, &pki.known(), &pki.public_keys())
     };
     let sides = sides([&old, &new]).ok()?;
     Some(Pair {
@@ -88,7 +89,7 @@ fn a_plan_says_what_brute_force_finds() {
         if tried % WHOLE == 0 {
             let brute = everything(&pair, &pki, &mut rng, now);
             let missed: BTreeSet<Flat> = brute.difference(&planned).cloned().collect();
-            let has_one = |flat: &&Flat| flat.socket.is_none() || flat.header.is_none();
+            let has_one = |flat: &&Flat| !flat.credential.contains('+');
             let invented: BTreeSet<Flat> =
                 planned.difference(&brute).filter(has_one).cloned().collect();
             assert!(
@@ -162,11 +163,15 @@ fn caller_of(change: &Change, witness: &Witness) -> Option<Caller> {
             })
         }
     };
+    if witness.pass.is_some() {
+        return None;
+    }
     let lines = HEADERS.iter().copied().filter(|line| witness.header_names.iter().any(|name| name == line));
     Some(Caller {
         socket: card(&witness.socket, &change.socket)?,
         header: card(&witness.header, &change.header)?,
         lines: lines.collect(),
+        pass: None,
         is_carried: witness.is_carried,
         from: witness.from,
     })
@@ -176,11 +181,19 @@ fn caller_of(change: &Change, witness: &Witness) -> Option<Caller> {
 fn some_things(pair: &Pair, planned: &BTreeSet<Flat>, pki: &Pki, rng: &mut Rng, now: UnixTime) {
     let cards = cards();
     let (sockets, headers) = (sample(rng, &cards, 2), sample(rng, &cards, 2));
-    let callers = callers(&sockets, &headers, &sample(rng, &addresses(), 1));
+    let callers = callers((&sockets, &headers, &sample(rng, &passes(), 2)), &sample(rng, &addresses(), 1));
     for request in sample(rng, &requests(), 30) {
         for (flat, caller) in changes(&pair.sides, pki, (&request, &callers), now) {
+            let is_planned = |flat: &Flat| {
+                // Brute force does not ask how two credentials belong together.
+                let relations = [Relation::Any, Relation::Apart, Relation::Akin, Relation::Same];
+                relations.into_iter().any(|relation| {
+                    let flat = flat.clone();
+                    planned.contains(&Flat { relation, ..flat })
+                })
+            };
             assert!(
-                planned.contains(&flat),
+                is_planned(&flat),
                 "{}\nmissed {flat:?}\nby {caller:?}\nwith {request}",
                 pair.told()
             );
@@ -205,8 +218,11 @@ fn everything(pair: &Pair, pki: &Pki, rng: &mut Rng, now: UnixTime) -> BTreeSet<
     let cards = cards();
     let is_restricted = pair.told().contains("ip-restriction");
     let addresses = &addresses()[..if is_restricted { 4 } else { 1 }];
-    let mut everyone = callers(&cards, &[], addresses);
-    everyone.extend(callers(&[], &cards, addresses).into_iter().filter(|caller| caller.header.is_some()));
+    let mut everyone = callers((&cards, &[], &[]), addresses);
+    let further = callers((&[], &cards, &[]), addresses).into_iter();
+    everyone.extend(further.filter(|caller| caller.header.is_some()));
+    let further = callers((&[], &[], &passes()), addresses).into_iter();
+    everyone.extend(further.filter(|caller| caller.pass.is_some()));
     let mut found = BTreeSet::new();
     for (_, requests) in kinds {
         let request = &requests[rng.usize(..requests.len())];

@@ -4,6 +4,7 @@ mod brute_force;
 mod document;
 mod flat;
 mod matches;
+mod pass;
 mod pki;
 
 use serde_json::Value;
@@ -26,8 +27,8 @@ fn sides(documents: [&Value; 2]) -> Result<[Side; 2], String> {
                 set("KONG_TLS_CERTIFICATE_VERIFY", "off"),
             ],
         };
-        let (loaded, report) = inputs.load_with_document(generation);
-        loaded.map(Side::new).ok_or_else(|| report.to_string())
+        let (side, report) = Side::load(&inputs, generation, None);
+        side.ok_or_else(|| report.to_string())
     };
     Ok([load(documents[0], 1)?, load(documents[1], 2)?])
 }

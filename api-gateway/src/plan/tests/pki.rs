@@ -13,6 +13,8 @@ use transport::presented::PresentedChain;
 pub(super) const ISSUERS: [&str; 4] = ["Clients", "Clients Below", "Partners", "Unknown"];
 
 pub(super) struct Pki {
+    /// What tokens are signed with, for the public keys that documents have.
+    pub(super) signers: [rcgen::KeyPair; 2],
     authorities: [Authority; 4],
     issued: RefCell<HashMap<(usize, String, &'static str), Certificate>>,
 }
@@ -30,10 +32,17 @@ impl Pki {
         let below = clients.intermediate(ISSUERS[1]).unwrap();
         let others = [ISSUERS[2], ISSUERS[3]].map(|name| Authority::root(name).unwrap());
         let [partners, unknown] = others;
+        let signers = [0, 1].map(|_| rcgen::KeyPair::generate().unwrap());
         Self {
+            signers,
             authorities: [clients, below, partners, unknown],
             issued: RefCell::default(),
         }
+    }
+
+    /// The public keys that documents have, in PEM.
+    pub(super) fn public_keys(&self) -> [String; 2] {
+        [0, 1].map(|signer: usize| self.signers[signer].public_key_pem())
     }
 
     /// The authorities that documents have, in PEM.
