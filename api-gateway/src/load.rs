@@ -49,7 +49,9 @@ impl Inputs {
     ) -> (Option<(Loaded, Document)>, Report) {
         let now = UnixTime::now();
         let (node, mut report) = Settings::load(self.file.as_deref(), &self.environment);
-        let Some(mut node) = node else { return (None, report) };
+        let Some(mut node) = node else {
+            return (None, report);
+        };
         if let Some(path) = document {
             node.settings.declarative_config = Some(DocumentSource::File(path.to_owned()));
         }

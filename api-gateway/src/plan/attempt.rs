@@ -56,7 +56,11 @@ impl Attempt<'_, '_, '_> {
     pub(super) fn add(&mut self, classes: Classes<'_>, carrier: Option<IpAddr>) {
         let (socket, header, pass) = classes;
         let no_lines: [Rc<[HeaderLine]>; 1] = [Rc::new([])];
-        let lines = if header.is_some() { self.lines.clone() } else { no_lines.to_vec() };
+        let lines = if header.is_some() {
+            self.lines.clone()
+        } else {
+            no_lines.to_vec()
+        };
         let ways: Vec<Option<Rc<Presentation>>> = match pass {
             Some(class) => self.ways_of(class).map(Some).collect(),
             None => vec![None],
@@ -90,7 +94,9 @@ impl Attempt<'_, '_, '_> {
 
     fn add_one(&mut self, brings: Brings, sender: Sender, client: IpAddr) {
         let asked = (&sender, client);
-        let outcomes = self.stages.try_one(self.request, asked, &self.instances, self.routes);
+        let outcomes = self
+            .stages
+            .try_one(self.request, asked, &self.instances, self.routes);
         let is_reached = |outcome: &Outcome| matches!(outcome, Outcome::Reached(_));
         if let Some(outcomes) = outcomes.filter(|outcomes| outcomes.iter().any(is_reached)) {
             self.trials.push(Trial {
@@ -108,9 +114,8 @@ impl Attempt<'_, '_, '_> {
 
     fn ways_of(&self, class: &PassClass) -> impl Iterator<Item = Rc<Presentation>> {
         let example = self.pass(class.example);
-        let fits = |way: &&Rc<Presentation>| {
-            way.kind == example.kind && (way.is_plain() || !example.is_asymmetric)
-        };
+        let fits =
+            |way: &&Rc<Presentation>| way.kind == example.kind && (way.is_plain() || !example.is_asymmetric);
         self.ways.iter().filter(fits).cloned()
     }
 
@@ -144,10 +149,20 @@ impl Attempt<'_, '_, '_> {
             };
             found.push((ties, example));
         };
-        let mut all = [sorted(sockets.as_ref()), sorted(headers.as_ref()), sorted(passes.as_ref())];
+        let mut all = [
+            sorted(sockets.as_ref()),
+            sorted(headers.as_ref()),
+            sorted(passes.as_ref()),
+        ];
         // One consumer's, however many others there are.
-        let smallest = all.iter().filter(|owners| !owners.is_empty()).min_by_key(|owners| owners.len());
-        let is_everywhere = |owner: &u32| all.iter().all(|owners| owners.is_empty() || owners.contains(owner));
+        let smallest = all
+            .iter()
+            .filter(|owners| !owners.is_empty())
+            .min_by_key(|owners| owners.len());
+        let is_everywhere = |owner: &u32| {
+            all.iter()
+                .all(|owners| owners.is_empty() || owners.contains(owner))
+        };
         let same = smallest.and_then(|owners| owners.iter().copied().find(is_everywhere));
         if let Some(owner) = same {
             note([0, 1, 2].map(|kind: usize| (!all[kind].is_empty()).then_some(owner)));
@@ -171,7 +186,8 @@ impl Attempt<'_, '_, '_> {
     fn ties(&self, owners: [Option<u32>; 3]) -> Ties {
         let bench = self.stages.bench;
         let present: Vec<u32> = owners.into_iter().flatten().collect();
-        let pairs = || (0..present.len()).flat_map(|one| (one + 1..present.len()).map(move |other| (one, other)));
+        let pairs =
+            || (0..present.len()).flat_map(|one| (one + 1..present.len()).map(move |other| (one, other)));
         let common = [0, 1].map(|side: usize| {
             let mut shared = Vec::new();
             for bond in &self.bonds[side] {
@@ -188,7 +204,9 @@ impl Attempt<'_, '_, '_> {
             shared
         });
         Ties {
-            is_same: pairs().map(|(one, other)| present[one] == present[other]).collect(),
+            is_same: pairs()
+                .map(|(one, other)| present[one] == present[other])
+                .collect(),
             common,
         }
     }
@@ -214,7 +232,10 @@ impl Attempt<'_, '_, '_> {
     fn pass_owners(&self, class: &PassClass) -> HashMap<u32, usize> {
         let bench = self.stages.bench;
         let mut owners = HashMap::new();
-        let passes = class.members.iter().flat_map(|members| &bench.people.pass_classes[*members]);
+        let passes = class
+            .members
+            .iter()
+            .flat_map(|members| &bench.people.pass_classes[*members]);
         for pass in passes.take(LOOKED_THROUGH) {
             for (side, owner) in self.pass(*pass).owners.iter().enumerate() {
                 if let Some(key) = owner {
@@ -248,7 +269,10 @@ impl Ties {
 }
 
 fn sorted<T>(owners: Option<&HashMap<u32, T>>) -> Vec<u32> {
-    let mut owners: Vec<u32> = owners.into_iter().flat_map(|owners| owners.keys().copied()).collect();
+    let mut owners: Vec<u32> = owners
+        .into_iter()
+        .flat_map(|owners| owners.keys().copied())
+        .collect();
     owners.sort_unstable();
     owners
 }

@@ -153,7 +153,9 @@ impl<'s> Bench<'s> {
         let Some(edges) = &self.sides[side].snapshot.sources.edges else {
             return false;
         };
-        let Some(shown) = self.leaf(name) else { return false };
+        let Some(shown) = self.leaf(name) else {
+            return false;
+        };
         edges.would_know(&shown.leaf)
     }
 
@@ -252,10 +254,15 @@ impl<'s> Bench<'s> {
             return known.clone();
         }
         let reader = &self.instances.all[instance];
-        let judged = self
-            .holders
-            .judge(reader.auth.store(), &shown.leaf, self.holders.all[holder], self.now);
-        let supposed = reader.auth.suppose(judged, &self.sides[reader.side].snapshot.consumers);
+        let judged = self.holders.judge(
+            reader.auth.store(),
+            &shown.leaf,
+            self.holders.all[holder],
+            self.now,
+        );
+        let supposed = reader
+            .auth
+            .suppose(judged, &self.sides[reader.side].snapshot.consumers);
         self.supposed.borrow_mut().insert(key, supposed.clone());
         supposed
     }
@@ -330,6 +337,9 @@ impl Shown {
             .iter()
             .filter(|(name, _)| name == header)
             .map(|(_, written)| self.written(*written).as_bytes());
-        values.filter(|value| decode(format, value).is_ok()).map(Digest::of).collect()
+        values
+            .filter(|value| decode(format, value).is_ok())
+            .map(Digest::of)
+            .collect()
     }
 }

@@ -49,7 +49,9 @@ impl<'s> ChainFacts<'s> {
         for slot in chain.slots() {
             for audience in slot.scopes().into_iter().flat_map(|scopes| scopes.audiences()) {
                 facts.alone.extend(audience.consumers.keys());
-                facts.consumer_groups.extend(audience.groups.keys().map(AsRef::as_ref));
+                facts
+                    .consumer_groups
+                    .extend(audience.groups.keys().map(AsRef::as_ref));
             }
             for plugin in slot.configurations() {
                 facts.plugins.push(plugin);
@@ -72,7 +74,11 @@ impl<'s> ChainFacts<'s> {
                 None
             }
             Plugin::Principals(principals) => {
-                for groups in principals.required.iter().filter_map(|required| required.allow.as_ref()) {
+                for groups in principals
+                    .required
+                    .iter()
+                    .filter_map(|required| required.allow.as_ref())
+                {
                     count(groups);
                 }
                 self.bonds.extend(&principals.bond);
@@ -89,7 +95,8 @@ impl<'s> ChainFacts<'s> {
             Plugin::KeyAuth(plugin) => plugin.auth.anonymous.as_ref(),
             Plugin::CorrelationId(_) | Plugin::RequestTermination(_) => None,
         };
-        self.alone.extend(anonymous.and_then(|fallback| fallback.consumer));
+        self.alone
+            .extend(anonymous.and_then(|fallback| fallback.consumer));
     }
 
     fn look_at_certificates(&mut self, auth: &'s CertificateAuth) -> Option<&'s Fallback> {
@@ -126,20 +133,31 @@ impl<'s> ChainFacts<'s> {
             .restrictions
             .iter()
             .flat_map(|restriction| restriction.allow.iter().chain(restriction.deny.iter()));
-        networks.flat_map(|network: &IpNet| [Some(network.network()), after(network.broadcast())].into_iter().flatten())
+        networks.flat_map(|network: &IpNet| {
+            [Some(network.network()), after(network.broadcast())]
+                .into_iter()
+                .flatten()
+        })
     }
 
     fn says(&self, address: IpAddr) -> impl Iterator<Item = bool> {
-        self.restrictions
-            .iter()
-            .flat_map(move |restriction| [restriction.allow.contains(address), restriction.deny.contains(address)])
+        self.restrictions.iter().flat_map(move |restriction| {
+            [
+                restriction.allow.contains(address),
+                restriction.deny.contains(address),
+            ]
+        })
     }
 }
 
 fn after(address: IpAddr) -> Option<IpAddr> {
     match address {
-        IpAddr::V4(address) => u32::from(address).checked_add(1).map(|next| IpAddr::V4(next.into())),
-        IpAddr::V6(address) => u128::from(address).checked_add(1).map(|next| IpAddr::V6(next.into())),
+        IpAddr::V4(address) => u32::from(address)
+            .checked_add(1)
+            .map(|next| IpAddr::V4(next.into())),
+        IpAddr::V6(address) => u128::from(address)
+            .checked_add(1)
+            .map(|next| IpAddr::V6(next.into())),
     }
 }
 

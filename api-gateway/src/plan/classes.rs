@@ -44,7 +44,9 @@ impl<'s> Bench<'s> {
     ) -> Vec<CertificateClass> {
         let mut by_readings: HashMap<(Vec<Reading>, [bool; 2]), Vec<usize>> = HashMap::new();
         for holder in 0..self.holders.all.len() {
-            let readings = instances.iter().map(|instance| self.instances.all[*instance].readings[holder]);
+            let readings = instances
+                .iter()
+                .map(|instance| self.instances.all[*instance].readings[holder]);
             let may_be_edge = self.edge_holders.map_or_holder(holder);
             by_readings
                 .entry((readings.collect(), may_be_edge))
@@ -58,7 +60,9 @@ impl<'s> Bench<'s> {
         for ((readings, may_be_edge), holders) in by_readings {
             let holders: Rc<[usize]> = holders.into();
             for (position, names) in self.people.classes.iter().enumerate() {
-                let Some(name) = names.first().copied() else { continue };
+                let Some(name) = names.first().copied() else {
+                    continue;
+                };
                 let made = self.made(&readings, name, (instances, chains));
                 let is_edge = [0, 1].map(|side: usize| may_be_edge[side] && self.is_edge_name(side, name));
                 let member = (Rc::clone(&holders), position);
@@ -89,7 +93,9 @@ impl<'s> Bench<'s> {
         let mut classes: Vec<PassClass> = Vec::new();
         let mut known: HashMap<_, usize> = HashMap::new();
         for (position, members) in self.people.pass_classes.iter().enumerate() {
-            let Some(example) = members.first().copied() else { continue };
+            let Some(example) = members.first().copied() else {
+                continue;
+            };
             let pass = &self.passes[example];
             if !kinds.contains(&pass.kind) {
                 continue;
@@ -133,7 +139,8 @@ impl<'s> Bench<'s> {
                 None => match reading {
                     Reading::Group(by) => {
                         let group = Reading::group(*by, &self.people.names[name as usize]);
-                        let mentions = |group: &Box<str>| chains[side].is_some_and(|chain| chain.mentions(group));
+                        let mentions =
+                            |group: &Box<str>| chains[side].is_some_and(|chain| chain.mentions(group));
                         Made::Group(group.filter(mentions))
                     }
                     Reading::Refused | Reading::Consumer { .. } => Made::Nothing,

@@ -14,7 +14,10 @@ use crate::load::Inputs;
 const CARRIER: &str = "192.0.2.1";
 
 /// What a node is like where no file says it. Upstreams are not reached by a plan, so nothing is asked of their trust.
-const ASSUMED: [(&str, &str); 2] = [("KONG_TRUSTED_IPS", CARRIER), ("KONG_TLS_CERTIFICATE_VERIFY", "off")];
+const ASSUMED: [(&str, &str); 2] = [
+    ("KONG_TRUSTED_IPS", CARRIER),
+    ("KONG_TLS_CERTIFICATE_VERIFY", "off"),
+];
 
 /// What stands on the command line.
 #[derive(Args, Debug)]
@@ -73,7 +76,9 @@ impl Arguments {
                 file: node.cloned(),
                 environment: match node {
                     Some(_) => environment.to_vec(),
-                    None => ASSUMED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+                    None => ASSUMED
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .to_vec(),
                 },
             };
             let (side, report) = Side::load(&inputs, generation, Some(document));

@@ -134,8 +134,14 @@ impl<'b, 's> Diff<'b, 's> {
         } = &trial.brings;
         let alone = |class: &Option<Rc<CertificateClass>>| class.as_ref().map(|class| self.by_holders(class));
         let nobody = || vec![(Vec::new(), Vec::new())];
-        let (sockets, headers) = (alone(socket).unwrap_or_else(nobody), alone(header).unwrap_or_else(nobody));
-        let passes = pass.as_ref().map(|class| class.members.clone()).unwrap_or_default();
+        let (sockets, headers) = (
+            alone(socket).unwrap_or_else(nobody),
+            alone(header).unwrap_or_else(nobody),
+        );
+        let passes = pass
+            .as_ref()
+            .map(|class| class.members.clone())
+            .unwrap_or_default();
         for (by_socket, on_socket) in &sockets {
             for (by_header, in_header) in &headers {
                 let who = match reached {
@@ -167,7 +173,8 @@ impl<'b, 's> Diff<'b, 's> {
                     self.order.push(key);
                     Vec::new()
                 });
-                let is_known = |other: &Access| other.route == access.route && other.service == access.service;
+                let is_known =
+                    |other: &Access| other.route == access.route && other.service == access.service;
                 if !known.iter().rev().any(is_known) {
                     known.push(access.clone());
                 }
@@ -181,7 +188,9 @@ impl<'b, 's> Diff<'b, 's> {
         if let Some(known) = self.people.get(&key) {
             return Rc::clone(known);
         }
-        let passes = classes.iter().flat_map(|class| &self.bench.people.pass_classes[*class]);
+        let passes = classes
+            .iter()
+            .flat_map(|class| &self.bench.people.pass_classes[*class]);
         let keys = passes.filter_map(|pass| self.bench.passes[*pass].owners[side]);
         let who = Rc::new(self.consumers(side, keys));
         self.people.insert(key, Rc::clone(&who));
@@ -202,7 +211,10 @@ impl<'b, 's> Diff<'b, 's> {
     }
 
     fn certificates(&self, holders: &[usize]) -> Vec<CertificateBy> {
-        holders.iter().map(|holder| self.certificate_by(*holder)).collect()
+        holders
+            .iter()
+            .map(|holder| self.certificate_by(*holder))
+            .collect()
     }
 
     fn certificate_by(&self, holder: usize) -> CertificateBy {
@@ -226,12 +238,16 @@ impl<'b, 's> Diff<'b, 's> {
             },
         };
         let readings = &self.bench.instances.all[instance].readings;
-        let reading = members.first().and_then(|(holder, _)| readings.get(*holder).copied());
+        let reading = members
+            .first()
+            .and_then(|(holder, _)| readings.get(*holder).copied());
         let key = (side, reading, members.iter().map(|(_, names)| *names).collect());
         if let Some(known) = self.people.get(&key) {
             return Rc::clone(known);
         }
-        let names = members.iter().flat_map(|(_, names)| &self.bench.people.classes[*names]);
+        let names = members
+            .iter()
+            .flat_map(|(_, names)| &self.bench.people.classes[*names]);
         let who = Rc::new(if is_consumer {
             let keys = names.filter_map(|name| self.bench.consumer(reading?, *name));
             self.consumers(side, keys)
@@ -363,7 +379,11 @@ impl<'b, 's> Diff<'b, 's> {
             (is_met && entity.enabled && entity.name.text == plugin)
                 .then(|| (entity.route.is_some(), entity.service.is_some()))
         };
-        let entity = document.plugins.iter().filter(|entity| rank(entity).is_some()).max_by_key(rank)?;
+        let entity = document
+            .plugins
+            .iter()
+            .filter(|entity| rank(entity).is_some())
+            .max_by_key(rank)?;
         Some(document.origin(entity.place).to_string())
     }
 

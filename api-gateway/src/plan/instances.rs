@@ -93,7 +93,9 @@ impl<'s> Instances<'s> {
                 .iter()
                 .flat_map(|route| route.chain.slots());
             for plugin in slots.filter_map(|slot| slot.for_everybody()) {
-                let Some((auth, source)) = reader(plugin) else { continue };
+                let Some((auth, source)) = reader(plugin) else {
+                    continue;
+                };
                 let place = std::ptr::from_ref(auth).addr();
                 if instances.positions.contains_key(&place) {
                     continue;
@@ -158,9 +160,10 @@ impl<'s> Instances<'s> {
 fn reader(plugin: &Plugin) -> Option<(&CertificateAuth, Source<'_>)> {
     match plugin {
         Plugin::MtlsAuth(plugin) => Some((&plugin.auth, Source::Socket)),
-        Plugin::HeaderCertAuth(plugin) => {
-            Some((&plugin.auth, Source::Header(&plugin.header, plugin.format, plugin.source)))
-        }
+        Plugin::HeaderCertAuth(plugin) => Some((
+            &plugin.auth,
+            Source::Header(&plugin.header, plugin.format, plugin.source),
+        )),
         Plugin::Acl(_)
         | Plugin::BasicAuth(_)
         | Plugin::CorrelationId(_)

@@ -116,7 +116,9 @@ impl Plan {
 
     /// Whether anybody gains anything.
     pub fn has_gains(&self) -> bool {
-        self.changes.iter().any(|change| change.direction == Direction::Gain)
+        self.changes
+            .iter()
+            .any(|change| change.direction == Direction::Gain)
     }
 }
 

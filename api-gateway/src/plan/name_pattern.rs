@@ -58,9 +58,9 @@ fn means(pattern: &str, name: &str) -> bool {
 /// The port that a route's host is bound to.
 pub(super) fn split_port(pattern: &str) -> (&str, Option<&str>) {
     if pattern.starts_with('[') {
-        return pattern
-            .rsplit_once("]:")
-            .map_or((pattern, None), |(name, port)| (&pattern[..=name.len()], Some(port)));
+        return pattern.rsplit_once("]:").map_or((pattern, None), |(name, port)| {
+            (&pattern[..=name.len()], Some(port))
+        });
     }
     pattern
         .split_once(':')

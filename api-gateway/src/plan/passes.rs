@@ -85,7 +85,8 @@ impl Substitution {
                 let identity = format!("{hash} {}", entity.consumer);
                 let name = entity.username.clone();
                 let owner = Some(entity.consumer);
-                let text = substitution.add(side, (PassKind::Password, &name, &identity), owner, (None, false));
+                let text =
+                    substitution.add(side, (PassKind::Password, &name, &identity), owner, (None, false));
                 entity.password.value = Secret::new(if is_transformed {
                     text.to_owned()
                 } else {
@@ -95,13 +96,21 @@ impl Substitution {
             }
             for entity in &mut document.jwt_secrets {
                 let is_asymmetric = !entity.algorithm.is_symmetric();
-                let source = if is_asymmetric { &entity.rsa_public_key } else { &entity.secret };
+                let source = if is_asymmetric {
+                    &entity.rsa_public_key
+                } else {
+                    &entity.secret
+                };
                 let Some(source) = source.clone() else { continue };
                 let identity = format!("{} {}", entity.algorithm.name(), source.value.expose());
                 let name = entity.key.clone();
                 let owner = Some(entity.consumer);
-                let text =
-                    substitution.add(side, (PassKind::Token, &name, &identity), owner, (None, is_asymmetric));
+                let text = substitution.add(
+                    side,
+                    (PassKind::Token, &name, &identity),
+                    owner,
+                    (None, is_asymmetric),
+                );
                 let mut source = source;
                 source.value = Secret::new(text);
                 entity.secret = Some(source);
@@ -128,7 +137,10 @@ impl Substitution {
         });
         let supposed = SUPPOSED[version.min(1)];
         let next = self.found.len();
-        let position = *self.known.entry((kind, name.into(), identity.into())).or_insert(next);
+        let position = *self
+            .known
+            .entry((kind, name.into(), identity.into()))
+            .or_insert(next);
         if position == next {
             let pass = Pass {
                 kind,

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::instances::{Instances, Led};
-use super::passes::Pass;
 use super::names::{Interned, Kind, NameShape, PlannedName, STRANGER};
+use super::passes::Pass;
 use super::side::Side;
 use crate::consumer::ConsumerKey;
-use crate::document::{Located, PluginConfig};
 use crate::document::plugin::acl::AclRule;
+use crate::document::{Located, PluginConfig};
 use crate::plugin::certificate_auth::GroupBy;
 use crate::settings::EdgeName;
 
@@ -74,7 +74,10 @@ impl People {
 
     /// A number that consumers of one name have in both documents.
     pub(super) fn identity(&self, side: usize, key: ConsumerKey) -> u32 {
-        self.identities[side].get(key.index()).copied().unwrap_or(u32::MAX)
+        self.identities[side]
+            .get(key.index())
+            .copied()
+            .unwrap_or(u32::MAX)
     }
 
     /// The consumer of a side that has this number.
@@ -82,14 +85,9 @@ impl People {
         self.keys[side].get(&identity).copied()
     }
 
-    fn classify(
-        &self,
-        sides: &[Side; 2],
-        instances: &Instances<'_>,
-        mentioned: &Mentioned,
-    ) -> Vec<Vec<u32>> {
-        let by_group = instances.group_by(GroupBy::CommonName)
-            || instances.group_by(GroupBy::DistinguishedName);
+    fn classify(&self, sides: &[Side; 2], instances: &Instances<'_>, mentioned: &Mentioned) -> Vec<Vec<u32>> {
+        let by_group =
+            instances.group_by(GroupBy::CommonName) || instances.group_by(GroupBy::DistinguishedName);
         let mut classes: HashMap<_, Vec<u32>> = HashMap::new();
         for (position, name) in self.names.iter().enumerate() {
             let number = u32::try_from(position).unwrap_or(u32::MAX);
@@ -169,15 +167,20 @@ impl Mentioned {
                     (None, None)
                 }
                 PluginConfig::Principals(config) => {
-                    config.allow.iter().for_each(|allowed| self.mention(&allowed.groups));
+                    config
+                        .allow
+                        .iter()
+                        .for_each(|allowed| self.mention(&allowed.groups));
                     (None, None)
                 }
-                PluginConfig::MtlsAuth(config) => {
-                    (config.auth.anonymous.as_ref(), config.auth.default_consumer.as_ref())
-                }
-                PluginConfig::HeaderCertAuth(config) => {
-                    (config.auth.anonymous.as_ref(), config.auth.default_consumer.as_ref())
-                }
+                PluginConfig::MtlsAuth(config) => (
+                    config.auth.anonymous.as_ref(),
+                    config.auth.default_consumer.as_ref(),
+                ),
+                PluginConfig::HeaderCertAuth(config) => (
+                    config.auth.anonymous.as_ref(),
+                    config.auth.default_consumer.as_ref(),
+                ),
                 PluginConfig::BasicAuth(config) => (config.anonymous.as_ref(), None),
                 PluginConfig::Jwt(config) => (config.anonymous.as_ref(), None),
                 PluginConfig::KeyAuth(config) => (config.anonymous.as_ref(), None),
@@ -263,7 +266,13 @@ fn names(sides: &[Side; 2], instances: &Instances<'_>, mentioned: &Mentioned) ->
     let mut texts: BTreeSet<&str> = BTreeSet::new();
     for Side { document, .. } in sides {
         for consumer in &document.consumers {
-            texts.extend(consumer.username.iter().chain(&consumer.custom_id).map(String::as_str));
+            texts.extend(
+                consumer
+                    .username
+                    .iter()
+                    .chain(&consumer.custom_id)
+                    .map(String::as_str),
+            );
         }
         let mappings = document
             .mtls_auth_credentials
@@ -319,6 +328,8 @@ fn identities(sides: &[Side; 2]) -> [Vec<u32>; 2] {
 
 fn keys(side: &Side, identities: &[u32]) -> HashMap<u32, ConsumerKey> {
     let consumers = &side.snapshot.consumers;
-    let keys = consumers.iter().filter_map(|consumer| consumers.by_id(consumer.id));
+    let keys = consumers
+        .iter()
+        .filter_map(|consumer| consumers.by_id(consumer.id));
     identities.iter().copied().zip(keys).collect()
 }

@@ -51,49 +51,33 @@ pub(super) enum Form {
     Base64,
 }
 
-/// Every way in which something can be brought to these plugins.
-pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>) -> Vec<Presentation> {
-    let mut ways = Vec::new();
+/// Every way in which something can be brought to these plugins, of which they make something else.
+pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>, has_base64: bool) -> Vec<Presentation> {
+    let (mut keys, mut passwords, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut claims, mut end_is_looked_at) = (Vec::new(), false);
     for plugin in plugins {
-        let way = |kind, place| Presentation {
-            kind,
-            place,
-            claim: Box::default(),
-            lifetime: Lifetime::Short,
-            form: Form::Plain,
-        };
         match plugin {
             Plugin::KeyAuth(plugin) => {
-                for name in &plugin.names {
-                    if plugin.places.header {
-                        ways.push(way(PassKind::Key, Place::Header(name.header.clone())));
-                    }
-                    if plugin.places.query {
-                        ways.push(way(PassKind::Key, Place::Argument((&*name.argument).into())));
-                    }
-                }
+                let names = plugin.names.iter().flat_map(|name| {
+                    let header = Place::Header(name.header.clone());
+                    let argument = Place::Argument((&*name.argument).into());
+                    let header = plugin.places.header.then_some(header);
+                    header.into_iter().chain(plugin.places.query.then_some(argument))
+                });
+                keys.push(names.collect());
             }
-            Plugin::BasicAuth(_) => {
-                ways.push(way(PassKind::Password, Place::Authorized(AUTHORIZATION, "Basic")));
-            }
+            Plugin::BasicAuth(_) => passwords.push(vec![Place::Authorized(AUTHORIZATION, "Basic")]),
             Plugin::Jwt(plugin) => {
                 let places = &plugin.places;
-                let headers = places.headers.iter().map(|name| Place::Authorized(name.clone(), "Bearer"));
+                let headers = places
+                    .headers
+                    .iter()
+                    .map(|name| Place::Authorized(name.clone(), "Bearer"));
                 let arguments = places.arguments.iter().cloned().map(Place::Argument);
                 let cookies = places.cookies.iter().cloned().map(Place::Cookie);
-                for place in headers.chain(arguments).chain(cookies) {
-                    for lifetime in [Lifetime::Short, Lifetime::Long, Lifetime::Over, Lifetime::Unsaid] {
-                        for form in [Form::Plain, Form::Base64] {
-                            ways.push(Presentation {
-                                kind: PassKind::Token,
-                                place: place.clone(),
-                                claim: plugin.key_claim.clone(),
-                                lifetime,
-                                form,
-                            });
-                        }
-                    }
-                }
+                tokens.push(headers.chain(arguments).chain(cookies).collect());
+                claims.push(plugin.key_claim.clone());
+                end_is_looked_at |= plugin.rules.expiry || plugin.rules.furthest_end.is_some();
             }
             Plugin::Acl(_)
             | Plugin::CorrelationId(_)
@@ -104,7 +88,56 @@ pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>) -> Vec<Present
             | Plugin::RequestTermination(_) => {}
         }
     }
-    unique(ways)
+    let way = |kind, place| Presentation {
+        kind,
+        place,
+        claim: Box::default(),
+        lifetime: Lifetime::Short,
+        form: Form::Plain,
+    };
+    let mut ways = Vec::new();
+    ways.extend(distinct(keys).into_iter().map(|place| way(PassKind::Key, place)));
+    ways.extend(
+        distinct(passwords)
+            .into_iter()
+            .map(|place| way(PassKind::Password, place)),
+    );
+    let lifetimes = [Lifetime::Short, Lifetime::Long, Lifetime::Over, Lifetime::Unsaid];
+    let lifetimes = if end_is_looked_at {
+        &lifetimes[..]
+    } else {
+        &lifetimes[..1]
+    };
+    let forms = if has_base64 {
+        &[Form::Plain, Form::Base64][..]
+    } else {
+        &[Form::Plain]
+    };
+    for place in distinct(tokens) {
+        for claim in unique(claims.clone()) {
+            for lifetime in lifetimes {
+                for form in forms {
+                    ways.push(Presentation {
+                        claim: claim.clone(),
+                        lifetime: *lifetime,
+                        form: *form,
+                        ..way(PassKind::Token, place.clone())
+                    });
+                }
+            }
+        }
+    }
+    ways
+}
+
+/// One of the places where all plugins look, and those where some do.
+fn distinct(of_plugins: Vec<Vec<Place>>) -> Vec<Place> {
+    let all = unique(of_plugins.iter().flatten().cloned().collect());
+    let is_everywhere = |place: &Place| of_plugins.iter().all(|places| places.contains(place));
+    let mut common = all.iter().filter(|place| is_everywhere(place));
+    let first = common.next().cloned();
+    let some = all.iter().filter(|place| !is_everywhere(place)).cloned();
+    first.into_iter().chain(some).collect()
 }
 
 /// The longest that a token may last for every plugin that looks at it, in seconds.

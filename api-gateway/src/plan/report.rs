@@ -7,8 +7,8 @@ use transport::verify::supposed::Standing;
 
 use super::Plan;
 use super::change::{
-    Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, HeaderSource, Lifetime,
-    PassKind, PassName, PassState, Relation, Who, Witness,
+    Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, HeaderSource,
+    Lifetime, PassKind, PassName, PassState, Relation, Who, Witness,
 };
 
 /// Routes that are shown of one change.
@@ -21,7 +21,10 @@ impl Display for Plan {
         for (direction, title) in [
             (Direction::Gain, "GAINS"),
             (Direction::Loss, "LOSSES"),
-            (Direction::Other, "OTHER: the service is told something else of who calls"),
+            (
+                Direction::Other,
+                "OTHER: the service is told something else of who calls",
+            ),
         ] {
             let shown: Vec<&Change> = self
                 .changes
@@ -38,7 +41,10 @@ impl Display for Plan {
             writeln!(f)?;
         }
         let count = |direction| {
-            let of_direction = self.changes.iter().filter(move |change| change.direction == direction);
+            let of_direction = self
+                .changes
+                .iter()
+                .filter(move |change| change.direction == direction);
             let shown = of_direction.filter(|change| !change.is_implied);
             shown.map(|change| change.accesses.len()).sum::<usize>()
         };
@@ -72,8 +78,17 @@ impl Display for Change {
                 writeln!(f, "        {when}  {answer}")?;
             }
         }
-        if let Some(more) = self.accesses.len().checked_sub(ROUTES_SHOWN).filter(|more| *more > 0) {
-            writeln!(f, "    … and {} (--json has them all)", counted(more, "more", "more"))?;
+        if let Some(more) = self
+            .accesses
+            .len()
+            .checked_sub(ROUTES_SHOWN)
+            .filter(|more| *more > 0)
+        {
+            writeln!(
+                f,
+                "    … and {} (--json has them all)",
+                counted(more, "more", "more")
+            )?;
         }
         Ok(())
     }
@@ -92,7 +107,9 @@ impl Change {
         match source {
             Some(HeaderSource::Carrier) => parts.push(format!("a certificate in a header ({header})")),
             Some(HeaderSource::Anybody) => {
-                parts.push(format!("a certificate in a header that anybody can write ({header})"));
+                parts.push(format!(
+                    "a certificate in a header that anybody can write ({header})"
+                ));
             }
             None => {}
         }
@@ -217,7 +234,11 @@ impl Display for CertificateName {
             Standing::Revoked => ", revoked",
             Standing::Good | Standing::Unknown => "",
         };
-        write!(f, "a certificate by {issuer} for {} {}{state}", self.kind, self.name)
+        write!(
+            f,
+            "a certificate by {issuer} for {} {}{state}",
+            self.kind, self.name
+        )
     }
 }
 
@@ -226,13 +247,20 @@ fn by(certificates: &[CertificateBy]) -> String {
     let mut by_authority: BTreeMap<Option<&str>, Vec<Standing>> = BTreeMap::new();
     for certificate in certificates {
         let authority = certificate.authority.as_deref();
-        by_authority.entry(authority).or_default().push(certificate.standing);
+        by_authority
+            .entry(authority)
+            .or_default()
+            .push(certificate.standing);
     }
     let mut texts: Vec<String> = by_authority
         .into_iter()
         .map(|(authority, standings)| {
             let has = |standing| standings.contains(&standing);
-            let state = match (has(Standing::Good), has(Standing::Unknown), has(Standing::Revoked)) {
+            let state = match (
+                has(Standing::Good),
+                has(Standing::Unknown),
+                has(Standing::Revoked),
+            ) {
                 (true, true, _) => "",
                 (true, false, false) => "known to be good, ",
                 (true, false, true) => "known to be good or revoked, ",
@@ -266,7 +294,11 @@ fn some(names: &[String], what: &str, of_them: &str) -> String {
 }
 
 fn counted(number: usize, one: &str, several: &str) -> String {
-    format!("{} {}", with_commas(number), if number == 1 { one } else { several })
+    format!(
+        "{} {}",
+        with_commas(number),
+        if number == 1 { one } else { several }
+    )
 }
 
 fn with_commas(number: usize) -> String {

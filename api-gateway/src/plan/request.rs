@@ -71,7 +71,10 @@ impl PlannedRequest {
 
     /// How much there is to read: of two witnesses the shorter is better.
     pub(super) fn length(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 20);
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 20);
         let method = if self.method == Method::GET { 0 } else { 30 };
         let scheme = if self.scheme == Scheme::Https { 0 } else { 1 };
         method + scheme + self.host.len() + self.target.len() + headers.sum::<usize>()

@@ -145,7 +145,9 @@ fn methods(shape: &Shape, others: &[&Shape]) -> Vec<String> {
         theirs.push("OPTIONS".to_owned());
     }
     let theirs = unique(theirs);
-    let nobodys = METHODS.iter().find(|method| !theirs.iter().any(|their| their == *method));
+    let nobodys = METHODS
+        .iter()
+        .find(|method| !theirs.iter().any(|their| their == *method));
     let nobodys = nobodys.map_or("SOMETHING", |method| *method).to_owned();
     let mut all = vec![nobodys];
     all.extend(theirs);
@@ -169,7 +171,11 @@ fn headers(shape: &Shape, others: &[&Shape], triggers: &[Trigger]) -> Vec<Vec<(S
         .iter()
         .flat_map(|other| &other.headers)
         .flat_map(|(name, values)| values.iter().map(|value| (name.clone(), value.clone())))
-        .chain(triggers.iter().map(|trigger| (trigger.header.clone(), "1".to_owned())))
+        .chain(
+            triggers
+                .iter()
+                .map(|trigger| (trigger.header.clone(), "1".to_owned())),
+        )
         .collect();
     more = unique(more);
     let mut additions: Vec<Vec<(String, String)>> = vec![Vec::new()];

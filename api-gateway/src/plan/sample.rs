@@ -101,7 +101,10 @@ fn members(class: &Class) -> Vec<Vec<u8>> {
             .any(|range| (range.start()..=range.end()).contains(&char::from(octet))),
     };
     let likely = LIKELY.iter().copied().chain(b'!'..=b'~');
-    let found: Vec<Vec<u8>> = likely.filter(|octet| has(*octet)).map(|octet| vec![octet]).collect();
+    let found: Vec<Vec<u8>> = likely
+        .filter(|octet| has(*octet))
+        .map(|octet| vec![octet])
+        .collect();
     let mut found = distinct(found);
     found.truncate(if found.len() <= SMALL { SMALL } else { 2 });
     if found.is_empty() {

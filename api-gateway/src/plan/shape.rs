@@ -2,8 +2,8 @@
 
 use crate::plugin::Plugin;
 use crate::plugin::credential_auth::Preflight;
-use crate::router::path::normalise;
 use crate::router::RouteMatchers;
+use crate::router::path::normalise;
 use crate::snapshot::Route;
 
 use super::name_pattern::{meet, plain, split_port};
@@ -163,10 +163,7 @@ impl RoutePath {
                 if pattern.contains('|') {
                     begin.truncate(1);
                 }
-                Self {
-                    begin,
-                    samples,
-                }
+                Self { begin, samples }
             }
             None => {
                 let normal = normalise(text).map_or_else(|_| text.to_owned(), |normal| normal.into_owned());

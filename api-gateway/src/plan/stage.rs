@@ -20,6 +20,7 @@ use super::presented::{shortest_limit, ways};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
 use crate::consumer::ConsumerKey;
+use crate::document::PluginConfig;
 use crate::exchange::Proof;
 use crate::identity::SourceRule;
 use crate::proxy::verdict::Verdict;
@@ -143,6 +144,8 @@ pub(super) struct Stages<'b, 's> {
     /// By side, by route: which chain it runs, as a number.
     chains: [Vec<u32>; 2],
     carriers: Vec<IpAddr>,
+    /// Whether any plugin reads shared secrets as base64.
+    has_base64: bool,
     known: HashMap<StageKey, Rc<[Trial]>>,
 }
 
@@ -192,6 +195,7 @@ impl<'b, 's> Stages<'b, 's> {
             facts,
             chains,
             carriers: carriers(bench.sides),
+            has_base64: has_base64(bench.sides),
             known: HashMap::new(),
         }
     }
@@ -233,24 +237,39 @@ impl<'b, 's> Stages<'b, 's> {
             self.facts[side].get(chain as usize).map(AsRef::as_ref)
         });
         let of_both = || facts.iter().copied().flatten();
-        let instances: Vec<usize> = of_both().flat_map(|facts| facts.instances.iter().copied()).collect();
+        let instances: Vec<usize> = of_both()
+            .flat_map(|facts| facts.instances.iter().copied())
+            .collect();
         let source = |instance: usize| self.bench.instances.all[instance].source;
         let (on_socket, in_header): (Vec<usize>, Vec<usize>) = instances
             .iter()
             .copied()
             .partition(|instance| source(*instance) == Source::Socket);
-        let edges_are_named = self.bench.sides.iter().any(|side| side.snapshot.sources.edges.is_some());
+        let edges_are_named = self
+            .bench
+            .sides
+            .iter()
+            .any(|side| side.snapshot.sources.edges.is_some());
         let certificates = |instances: &[usize], is_wanted: bool| -> Vec<Option<Rc<CertificateClass>>> {
             let found = is_wanted.then(|| self.bench.classes(instances, &facts));
             let some = found.into_iter().flatten().map(Rc::new).map(Some);
             std::iter::once(None).chain(some).collect()
         };
         let has_headers = !in_header.is_empty();
-        let sockets = certificates(&on_socket, !on_socket.is_empty() || (edges_are_named && has_headers));
+        let sockets = certificates(
+            &on_socket,
+            !on_socket.is_empty() || (edges_are_named && has_headers),
+        );
         let headers = certificates(&in_header, has_headers);
-        let ways = ways(of_both().flat_map(|facts| facts.plugins.iter().copied()));
+        let plugins = || of_both().flat_map(|facts| facts.plugins.iter().copied());
+        let ways = ways(plugins(), self.has_base64);
         let kinds: Vec<PassKind> = ways.iter().map(|way| way.kind).collect();
-        let passes = self.bench.pass_classes(&kinds, &facts).into_iter().map(Rc::new).map(Some);
+        let passes = self
+            .bench
+            .pass_classes(&kinds, &facts)
+            .into_iter()
+            .map(Rc::new)
+            .map(Some);
         let passes: Vec<Option<Rc<PassClass>>> = std::iter::once(None).chain(passes).collect();
         let anybody_may_carry = in_header
             .iter()
@@ -262,7 +281,7 @@ impl<'b, 's> Stages<'b, 's> {
             routes,
             lines: self.header_lines(&in_header),
             addresses: addresses(&facts, USUAL_ADDRESS),
-            limit: shortest_limit(of_both().flat_map(|facts| facts.plugins.iter().copied())),
+            limit: shortest_limit(plugins()),
             ways: ways.into_iter().map(Rc::new).collect(),
             bonds: [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, |facts| facts.bonds.clone())),
             instances,
@@ -366,7 +385,10 @@ impl<'b, 's> Stages<'b, 's> {
             let slot = chain.and_then(|route| route.chain.slot(plugin));
             slot.and_then(|slot| self.bench.instances.position(slot.for_everybody()?))
         };
-        let last = principals.iter().rev().find(|principal| principal.consumer == consumer);
+        let last = principals
+            .iter()
+            .rev()
+            .find(|principal| principal.consumer == consumer);
         let last = last.and_then(|principal| {
             let by = match principal.proof {
                 Proof::Socket(_) => By::Socket,
@@ -388,7 +410,11 @@ impl<'b, 's> Stages<'b, 's> {
 fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
     let mut carriers: Vec<IpAddr> = Vec::new();
     for Side { snapshot, .. } in sides {
-        let first = snapshot.sources.addresses.first().map(|network| network.network());
+        let first = snapshot
+            .sources
+            .addresses
+            .first()
+            .map(|network| network.network());
         let edges = snapshot.sources.edges.as_ref().map(|_| USUAL_ADDRESS);
         for carrier in first.into_iter().chain(edges) {
             if !carriers.contains(&carrier) {
@@ -397,4 +423,9 @@ fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
         }
     }
     carriers
+}
+
+fn has_base64(sides: &[Side; 2]) -> bool {
+    let mut plugins = sides.iter().flat_map(|side| &side.document.plugins);
+    plugins.any(|plugin| matches!(&plugin.config, PluginConfig::Jwt(config) if config.secret_is_base64))
 }

@@ -55,7 +55,11 @@ fn attributes(subject: &str) -> Option<Vec<(&str, String)>> {
         let mut plain = String::with_capacity(value.len());
         let mut characters = value.chars();
         while let Some(character) = characters.next() {
-            plain.push(if character == '\\' { characters.next()? } else { character });
+            plain.push(if character == '\\' {
+                characters.next()?
+            } else {
+                character
+            });
         }
         Some((kind.len(), plain))
     };

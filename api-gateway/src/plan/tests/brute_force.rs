@@ -56,7 +56,12 @@ pub(super) fn requests() -> Vec<PlannedRequest> {
     for host in ["a.test", "z.test", "b.x", "q.example", "a.test:81"] {
         for target in ["/", "/a", "/a/b", "/a/7", "/x", "/zzz"] {
             for method in [Method::GET, Method::POST, Method::PUT] {
-                for headers in [&[][..], &[("x-team", "red")], &[("x-team", "blue")], &[("x-stop", "1")]] {
+                for headers in [
+                    &[][..],
+                    &[("x-team", "red")],
+                    &[("x-team", "blue")],
+                    &[("x-stop", "1")],
+                ] {
                     for (scheme, server_name) in [
                         (Scheme::Http, None),
                         (Scheme::Https, None),
@@ -69,7 +74,10 @@ pub(super) fn requests() -> Vec<PlannedRequest> {
                             scheme,
                             host: host.to_owned(),
                             target: target.to_owned(),
-                            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+                            headers: headers
+                                .iter()
+                                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                                .collect(),
                             server_name: server_name.map(str::to_owned),
                         });
                     }
@@ -79,7 +87,9 @@ pub(super) fn requests() -> Vec<PlannedRequest> {
     }
     // Routes that nothing else leads to.
     for (number, target, scheme) in [2, 3, 4].into_iter().flat_map(|number| {
-        ["/", "/a"].into_iter().flat_map(move |target| [Scheme::Http, Scheme::Https].map(|scheme| (number, target, scheme)))
+        ["/", "/a"]
+            .into_iter()
+            .flat_map(move |target| [Scheme::Http, Scheme::Https].map(|scheme| (number, target, scheme)))
     }) {
         all.push(PlannedRequest {
             method: Method::GET,
@@ -156,8 +166,15 @@ pub(super) fn ask(
     let certificate = |card: &Card| pki.certificate(card.issuer, &card.name, card.kind);
     let is_tls = caller.is_carried || request.scheme == Scheme::Https;
     let client = caller.from.unwrap_or_else(|| addresses()[0]);
-    let peer = if caller.is_carried { CARRIER.parse().unwrap() } else { client };
-    let (peer, local) = (SocketAddr::new(peer, 1234), SocketAddr::from(([127, 0, 0, 1], if is_tls { 8443 } else { 8000 })));
+    let peer = if caller.is_carried {
+        CARRIER.parse().unwrap()
+    } else {
+        client
+    };
+    let (peer, local) = (
+        SocketAddr::new(peer, 1234),
+        SocketAddr::from(([127, 0, 0, 1], if is_tls { 8443 } else { 8000 })),
+    );
     let snapshot = &side.snapshot;
     let asks = is_tls && snapshot.handshakes.choose(request.server_name.as_deref()).asks;
     let connection = if is_tls {
@@ -169,7 +186,12 @@ pub(super) fn ask(
             server_name: request.server_name.as_deref().map(Into::into),
         };
         let shown: Option<Certificate> = caller.socket.as_ref().filter(|_| asks).map(certificate);
-        Connection::tls((peer, local), negotiated, asks, shown.as_ref().map(|shown| &shown.chain[..]))
+        Connection::tls(
+            (peer, local),
+            negotiated,
+            asks,
+            shown.as_ref().map(|shown| &shown.chain[..]),
+        )
     } else {
         if caller.socket.is_some() {
             return None;
@@ -210,7 +232,11 @@ pub(super) fn ask(
     let verdict = Verdict::on(snapshot, &connection, head, now);
     let route = verdict.route.map(|route| &snapshot.routes[route]);
     let name = |key| side.consumer_name(key);
-    let last = verdict.principals.iter().rev().find(|principal| principal.consumer == verdict.consumer);
+    let last = verdict
+        .principals
+        .iter()
+        .rev()
+        .find(|principal| principal.consumer == verdict.consumer);
     let by = last.map_or("", |principal| match principal.proof {
         Proof::Socket(_) => "socket",
         Proof::Header(_) => "header",
@@ -226,7 +252,9 @@ pub(super) fn ask(
         Ok(()) => (200, ""),
         Err(rejection) => (rejection.status().as_u16(), rejection.reason()),
     };
-    let service = route.and_then(|route| route.service.as_ref()).map(|service| service.name.to_string());
+    let service = route
+        .and_then(|route| route.service.as_ref())
+        .map(|service| service.name.to_string());
     Some(Said {
         route: route.map(|route| route.name.to_string()),
         reached: verdict.outcome.is_ok().then(|| (service.unwrap(), who)),
@@ -305,7 +333,9 @@ fn has_bond(sides: &[Side; 2]) -> bool {
 
 impl Caller {
     fn count(&self) -> usize {
-        usize::from(self.socket.is_some()) + usize::from(self.header.is_some()) + usize::from(self.pass.is_some())
+        usize::from(self.socket.is_some())
+            + usize::from(self.header.is_some())
+            + usize::from(self.pass.is_some())
     }
 
     fn brings_less_than(&self, more: &Self) -> bool {
@@ -330,7 +360,11 @@ impl Caller {
             None => {}
         }
         words.extend(self.pass.as_ref().map(Pass::word));
-        if words.is_empty() { "none".to_owned() } else { words.join("+") }
+        if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words.join("+")
+        }
     }
 }
 

@@ -61,7 +61,11 @@ pub(super) fn random(rng: &mut Rng, authorities: &[String; 3], public_keys: &[St
 }
 
 /// What the documents' keys, passwords and secrets are.
-pub(super) const KEYS: [&str; 3] = ["key-one-0123456789abcdef", "key-two-0123456789abcdef", "nobodys-key"];
+pub(super) const KEYS: [&str; 3] = [
+    "key-one-0123456789abcdef",
+    "key-two-0123456789abcdef",
+    "nobodys-key",
+];
 pub(super) const PASSWORDS: [&str; 2] = ["first password", "second password"];
 /// Both readable as base64.
 pub(super) const SECRETS: [&str; 2] = [
@@ -91,7 +95,9 @@ pub(super) fn changed(rng: &mut Rng, document: &Value, public_keys: &[String; 2]
             "credentials" => "keyauth_credentials",
             other => other,
         };
-        let is_list = document[key].as_array().is_some_and(|entities| !entities.is_empty());
+        let is_list = document[key]
+            .as_array()
+            .is_some_and(|entities| !entities.is_empty());
         if part == "plugins" && is_list && rng.f64() < 0.8 {
             // One plugin goes, comes, or is another.
             let plugins = document[key].as_array_mut().unwrap();
@@ -128,7 +134,8 @@ fn set_part(rng: &mut Rng, (document, public_keys): (&mut Value, &[String; 2]), 
             let count = rng.usize(1..5);
             document["routes"] = (1..=count).map(|number| route(rng, number)).collect();
             // All four are there, so that plugins can be for them.
-            let rest = (count + 1..5).map(|number| json!({"name": format!("r{number}"), "hosts": [format!("r{number}.never")]}));
+            let rest = (count + 1..5)
+                .map(|number| json!({"name": format!("r{number}"), "hosts": [format!("r{number}.never")]}));
             document["routes"].as_array_mut().unwrap().extend(rest);
         }
         "consumers" => {
@@ -288,7 +295,11 @@ fn config(rng: &mut Rng, name: &str) -> Value {
     match name {
         "ip-restriction" => {
             let networks = some(rng, &["10.0.0.0/8", "10.1.0.0/16", "203.0.113.0/24"], 0.5);
-            let networks = if networks.is_empty() { vec![json!("10.1.0.0/16")] } else { networks };
+            let networks = if networks.is_empty() {
+                vec![json!("10.1.0.0/16")]
+            } else {
+                networks
+            };
             json!({*one(rng, &["allow", "deny"]): networks})
         }
         "request-termination" => {
@@ -306,7 +317,11 @@ fn config(rng: &mut Rng, name: &str) -> Value {
         "basic-auth" => json!({"anonymous": one(rng, &[None, None, Some("guest")])}),
         "jwt" => {
             let claims = some(rng, &["exp", "nbf"], 0.4);
-            let most = if claims.contains(&json!("exp")) { *one(rng, &[0, 3600]) } else { 0 };
+            let most = if claims.contains(&json!("exp")) {
+                *one(rng, &[0, 3600])
+            } else {
+                0
+            };
             json!({
                 "key_claim_name": one(rng, &["iss", "iss", "kid"]),
                 "secret_is_base64": rng.f64() < 0.2,
@@ -333,7 +348,11 @@ fn config(rng: &mut Rng, name: &str) -> Value {
         }
         acl if acl.starts_with("acl") => {
             let groups = some(rng, &["g1", "g2", "cg1"], 0.4);
-            let groups = if groups.is_empty() { vec![json!("g1")] } else { groups };
+            let groups = if groups.is_empty() {
+                vec![json!("g1")]
+            } else {
+                groups
+            };
             json!({
                 *one(rng, &["allow", "allow", "deny"]): groups,
                 "always_use_authenticated_groups": rng.f64() < 0.3,
@@ -342,7 +361,11 @@ fn config(rng: &mut Rng, name: &str) -> Value {
         }
         certificates => {
             let authorities = some(rng, &AUTHORITIES, 0.6);
-            let authorities = if authorities.is_empty() { vec![json!(AUTHORITIES[0])] } else { authorities };
+            let authorities = if authorities.is_empty() {
+                vec![json!(AUTHORITIES[0])]
+            } else {
+                authorities
+            };
             let mut config = json!({
                 "ca_certificates": authorities,
                 "skip_consumer_lookup": rng.f64() < 0.25,

@@ -62,6 +62,13 @@ fn issuers(certificates: &[CertificateBy]) -> Vec<Option<String>> {
     certificates
         .iter()
         .filter(|certificate| certificate.standing == Standing::Unknown)
-        .map(|certificate| Some(certificate.authority.clone().unwrap_or_else(|| "Unknown".to_owned())))
+        .map(|certificate| {
+            Some(
+                certificate
+                    .authority
+                    .clone()
+                    .unwrap_or_else(|| "Unknown".to_owned()),
+            )
+        })
         .collect()
 }

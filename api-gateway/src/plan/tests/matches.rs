@@ -22,7 +22,7 @@ use transport::verify::supposed::Standing;
 const PAIRS: std::ops::Range<u64> = 60..3000;
 const TIME: Duration = Duration::from_secs(8);
 /// Every so many pairs, everybody is tried.
-const WHOLE: u64 = 15;
+const WHOLE: u64 = 20;
 
 struct Pair {
     seed: u64,
@@ -65,7 +65,9 @@ fn a_plan_says_what_brute_force_finds() {
     let now = UnixTime::now();
     let begin = Instant::now();
     let first = std::env::var("PLAN_SEED").ok().and_then(|seed| seed.parse().ok());
-    let time = std::env::var("PLAN_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let time = std::env::var("PLAN_SECONDS")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok());
     let time = time.map_or(TIME, Duration::from_secs);
     let (mut tried, mut found, mut seed) = (0, 0, first.unwrap_or(0));
     let mut spent = [Duration::ZERO; 4];
@@ -90,8 +92,7 @@ fn a_plan_says_what_brute_force_finds() {
             let brute = everything(&pair, &pki, &mut rng, now);
             let missed: BTreeSet<Flat> = brute.difference(&planned).cloned().collect();
             let has_one = |flat: &&Flat| !flat.credential.contains('+');
-            let invented: BTreeSet<Flat> =
-                planned.difference(&brute).filter(has_one).cloned().collect();
+            let invented: BTreeSet<Flat> = planned.difference(&brute).filter(has_one).cloned().collect();
             assert!(
                 missed.is_empty() && invented.is_empty(),
                 "{}\nmissed:\n{}invented:\n{}",
@@ -130,9 +131,7 @@ fn witnesses_hold(pair: &Pair, plan: &Plan, pki: &Pki, now: UnixTime) {
                         reached == *service
                             && consumer.as_ref().is_none_or(|name| who.ends_with(name.as_str()))
                     }
-                    AnswerVerdict::Refused { status, .. } => {
-                        said.reached.is_none() && said.status == *status
-                    }
+                    AnswerVerdict::Refused { status, .. } => said.reached.is_none() && said.status == *status,
                 };
                 assert!(
                     is_as_said && said.route == answer.route,
@@ -166,7 +165,10 @@ fn caller_of(change: &Change, witness: &Witness) -> Option<Caller> {
     if witness.pass.is_some() {
         return None;
     }
-    let lines = HEADERS.iter().copied().filter(|line| witness.header_names.iter().any(|name| name == line));
+    let lines = HEADERS
+        .iter()
+        .copied()
+        .filter(|line| witness.header_names.iter().any(|name| name == line));
     Some(Caller {
         socket: card(&witness.socket, &change.socket)?,
         header: card(&witness.header, &change.header)?,
@@ -181,7 +183,10 @@ fn caller_of(change: &Change, witness: &Witness) -> Option<Caller> {
 fn some_things(pair: &Pair, planned: &BTreeSet<Flat>, pki: &Pki, rng: &mut Rng, now: UnixTime) {
     let cards = cards();
     let (sockets, headers) = (sample(rng, &cards, 2), sample(rng, &cards, 2));
-    let callers = callers((&sockets, &headers, &sample(rng, &passes(), 2)), &sample(rng, &addresses(), 1));
+    let callers = callers(
+        (&sockets, &headers, &sample(rng, &passes(), 2)),
+        &sample(rng, &addresses(), 1),
+    );
     for request in sample(rng, &requests(), 30) {
         for (flat, caller) in changes(&pair.sides, pki, (&request, &callers), now) {
             let is_planned = |flat: &Flat| {
@@ -207,12 +212,21 @@ fn everything(pair: &Pair, pki: &Pki, rng: &mut Rng, now: UnixTime) -> BTreeSet<
     let nobody = Caller::default();
     let mut kinds: HashMap<_, Vec<PlannedRequest>> = HashMap::new();
     for request in requests() {
-        let route = |side: usize| ask(&pair.sides[side], pki, (&request, &nobody), now).unwrap().route;
+        let route = |side: usize| {
+            ask(&pair.sides[side], pki, (&request, &nobody), now)
+                .unwrap()
+                .route
+        };
         let asks = [0, 1].map(|side: usize| {
             let handshakes = &pair.sides[side].snapshot.handshakes;
             handshakes.choose(request.server_name.as_deref()).asks
         });
-        let key = ([route(0), route(1)], request.scheme, asks, request.headers.clone());
+        let key = (
+            [route(0), route(1)],
+            request.scheme,
+            asks,
+            request.headers.clone(),
+        );
         kinds.entry(key).or_default().push(request);
     }
     let cards = cards();

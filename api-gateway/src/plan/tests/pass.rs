@@ -40,7 +40,9 @@ pub(super) fn passes() -> Vec<Pass> {
         }
     }
     all.extend(PASSWORDS.map(Pass::Password));
-    let shared = SECRETS.into_iter().flat_map(|secret| [false, true].map(|is_base64| SigningKey::Shared(secret, is_base64)));
+    let shared = SECRETS
+        .into_iter()
+        .flat_map(|secret| [false, true].map(|is_base64| SigningKey::Shared(secret, is_base64)));
     let keys: Vec<SigningKey> = shared.chain([0, 1].map(SigningKey::Own)).collect();
     for signer in SIGNERS {
         for claim in ["iss", "kid"] {
@@ -69,7 +71,11 @@ impl Pass {
     }
 
     /// A header, or an argument.
-    pub(super) fn written(&self, pki: &Pki, now: UnixTime) -> (Option<(&'static str, String)>, Option<String>) {
+    pub(super) fn written(
+        &self,
+        pki: &Pki,
+        now: UnixTime,
+    ) -> (Option<(&'static str, String)>, Option<String>) {
         let header = match self {
             Self::Key { key, header } => (*header, (*key).to_owned()),
             Self::Password(password) => {
@@ -82,31 +88,42 @@ impl Pass {
                 lifetime,
                 secret,
             } => {
-                let now = now.as_secs();
-                let mut claims = Map::new();
-                claims.insert((*claim).to_owned(), json!(signer));
-                claims.insert("nbf".to_owned(), json!(now - 60));
-                let end = match *lifetime {
-                    "token" => Some(now + 60),
-                    "long-lived-token" => Some(now + 10 * 365 * 86_400),
-                    "expired-token" => Some(now - 60),
-                    _ => None,
-                };
-                if let Some(end) = end {
-                    claims.insert("exp".to_owned(), json!(end));
-                }
-                let (algorithm, key) = match secret {
-                    SigningKey::Shared(text, false) => (Algorithm::HS256, EncodingKey::from_secret(text.as_bytes())),
-                    SigningKey::Shared(text, true) => {
-                        let octets = STANDARD.decode(text).unwrap();
-                        (Algorithm::HS256, EncodingKey::from_secret(&octets))
+                let make = || {
+                    let now = now.as_secs();
+                    let mut claims = Map::new();
+                    claims.insert((*claim).to_owned(), json!(signer));
+                    claims.insert("nbf".to_owned(), json!(now - 60));
+                    let end = match *lifetime {
+                        "token" => Some(now + 60),
+                        "long-lived-token" => Some(now + 10 * 365 * 86_400),
+                        "expired-token" => Some(now - 60),
+                        _ => None,
+                    };
+                    if let Some(end) = end {
+                        claims.insert("exp".to_owned(), json!(end));
                     }
-                    SigningKey::Own(signer) => {
-                        let pem = pki.signers[*signer].serialize_pem();
-                        (Algorithm::ES256, EncodingKey::from_ec_pem(pem.as_bytes()).unwrap())
-                    }
+                    let (algorithm, key) = match secret {
+                        SigningKey::Shared(text, false) => {
+                            (Algorithm::HS256, EncodingKey::from_secret(text.as_bytes()))
+                        }
+                        SigningKey::Shared(text, true) => {
+                            let octets = STANDARD.decode(text).unwrap();
+                            (Algorithm::HS256, EncodingKey::from_secret(&octets))
+                        }
+                        SigningKey::Own(signer) => {
+                            let pem = pki.signers[*signer].serialize_pem();
+                            (
+                                Algorithm::ES256,
+                                EncodingKey::from_ec_pem(pem.as_bytes()).unwrap(),
+                            )
+                        }
+                    };
+                    jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).unwrap()
                 };
-                let token = jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).unwrap();
+                let mut made = pki.tokens.borrow_mut();
+                let token = made
+                    .entry(format!("{self:?} {}", now.as_secs()))
+                    .or_insert_with(make);
                 ("authorization", format!("Bearer {token}"))
             }
         };

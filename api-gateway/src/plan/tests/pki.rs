@@ -15,6 +15,8 @@ pub(super) const ISSUERS: [&str; 4] = ["Clients", "Clients Below", "Partners", "
 pub(super) struct Pki {
     /// What tokens are signed with, for the public keys that documents have.
     pub(super) signers: [rcgen::KeyPair; 2],
+    /// Made once.
+    pub(super) tokens: RefCell<HashMap<String, String>>,
     authorities: [Authority; 4],
     issued: RefCell<HashMap<(usize, String, &'static str), Certificate>>,
 }
@@ -35,6 +37,7 @@ impl Pki {
         let signers = [0, 1].map(|_| rcgen::KeyPair::generate().unwrap());
         Self {
             signers,
+            tokens: RefCell::default(),
             authorities: [clients, below, partners, unknown],
             issued: RefCell::default(),
         }

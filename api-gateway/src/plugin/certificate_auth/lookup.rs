@@ -147,7 +147,11 @@ impl ConsumerLookup {
         consumers: &Consumers,
     ) -> Result<Option<(ConsumerKey, String)>, IdentityError> {
         let names: Vec<CertifiedName> = identity.names(self.common_name).collect::<Result<_, _>>()?;
-        self.find_by(&names, &self.authorities_with_mappings(&identity.issuers), consumers)
+        self.find_by(
+            &names,
+            &self.authorities_with_mappings(&identity.issuers),
+            consumers,
+        )
     }
 
     /// The authorities on a path, its issuers by their SHA-256, that mappings are made for.
