@@ -62,7 +62,7 @@ compose-test: ## The two nodes in real containers; needs a Docker Engine
 # Criterion has the last word: a `time:` line for each benchmark, then the memory that a load needs. How to read it:
 # docs/performance.md. ARGS="consumers/again" picks some.
 bench: ## Benchmarks of deciding and loading, some minutes; Criterion prints what it finds
-	$(CARGO) bench --package api-gateway --bench decision --bench load -- $(ARGS)
+	$(CARGO) bench --package api-gateway --bench decision --bench credentials --bench load -- $(ARGS)
 
 # Each target for SECONDS_EACH; TARGETS=document is one of them. What is found stays in fuzz/artifacts/, what was learnt
 # in fuzz/learnt/. The sanitizer needs the nightly switches of the compiler, which this lets the pinned one have.

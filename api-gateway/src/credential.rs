@@ -47,6 +47,7 @@ impl Owner {
             consumer,
             credential: Credential { identifier },
             identity: Arc::new(BearerIdentity {
+                token: None,
                 subject: name.into(),
                 valid_until,
                 mark: Some(mark),

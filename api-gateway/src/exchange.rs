@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Uri;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{COOKIE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use rustls::pki_types::UnixTime;
@@ -12,6 +12,9 @@ use rustls::pki_types::UnixTime;
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
 use crate::credential::Fingerprint;
 use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
+use crate::plugin::errand::Errand;
+use crate::plugin::openid_connect::TokenEvidence;
+use crate::plugin::openid_connect::possession::Binding;
 use crate::proxy::owned_headers as name;
 use crate::query;
 
@@ -35,6 +38,10 @@ pub struct Exchange<'r> {
     /// What holds a credential that the upstream is not to see. The client's request stays whole until it is sent: a
     /// later plugin may look for its own credential in the same place.
     hidden: Hidden,
+    /// Tokens that are good only beside a certificate that is to be judged yet.
+    pub bindings: Vec<Binding>,
+    /// What a plugin that refused would have to know. It has refused all the same.
+    pub errand: Option<Box<Errand>>,
     /// Headers to write into the answer, whoever gives it.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -45,6 +52,7 @@ struct Hidden {
     headers: Vec<HeaderName>,
     /// By their decoded names.
     arguments: Vec<Arc<str>>,
+    cookies: Vec<Arc<str>>,
 }
 
 /// How a request came: by which connection, from whom, when.
@@ -140,6 +148,8 @@ pub struct BearerIdentity {
     pub valid_until: Option<UnixTime>,
     /// What finds the credential again, if it stands in the document.
     pub mark: Option<Fingerprint>,
+    /// What it rests on, if it is a token that a provider vouched for: to be judged again.
+    pub token: Option<TokenEvidence>,
 }
 
 impl Proof {
@@ -165,6 +175,14 @@ impl Proof {
         match self {
             Self::Socket(identity) | Self::Header(identity) => &identity.subject,
             Self::Bearer(identity) => &identity.subject,
+        }
+    }
+
+    /// Whether the key that vouched for it has been taken back.
+    pub fn is_withdrawn(&self) -> bool {
+        match self {
+            Self::Socket(_) | Self::Header(_) => false,
+            Self::Bearer(identity) => identity.token.as_ref().is_some_and(TokenEvidence::is_withdrawn),
         }
     }
 
@@ -194,6 +212,8 @@ impl<'r> Exchange<'r> {
             caller: Caller::default(),
             stamps: Vec::new(),
             hidden: Hidden::default(),
+            bindings: Vec::new(),
+            errand: None,
             answer_headers: Vec::new(),
         }
     }
@@ -218,6 +238,11 @@ impl<'r> Exchange<'r> {
         self.hidden.arguments.push(name);
     }
 
+    /// Keeps all cookies of this name from the upstream.
+    pub fn hide_cookie(&mut self, name: Arc<str>) {
+        self.hidden.cookies.push(name);
+    }
+
     /// Makes `key` the consumer, with its headers. Kong lets the later of two authentications overwrite the earlier.
     pub fn authenticate(&mut self, key: ConsumerKey, credential: Option<Credential>) {
         self.caller.consumer = Some(key);
@@ -231,6 +256,7 @@ impl<'r> Exchange<'r> {
             self.head.headers.remove(name);
         }
         self.hide_arguments();
+        self.hide_cookies();
         let headers = &mut self.head.headers;
         if let Some(consumer) = self.caller.consumer.and_then(|key| self.consumers.get(key)) {
             headers.insert(name::CONSUMER_ID, consumer.id_header.clone());
@@ -271,6 +297,26 @@ impl<'r> Exchange<'r> {
         // A query less some of its arguments is one: what is left was in a URI before.
         parts.path_and_query = PathAndQuery::try_from(left).ok();
         self.head.uri = Uri::from_parts(parts).unwrap_or_default();
+    }
+
+    fn hide_cookies(&mut self) {
+        let hidden = std::mem::take(&mut self.hidden.cookies);
+        let Some(line) = self.head.headers.get(COOKIE).filter(|_| !hidden.is_empty()) else {
+            return;
+        };
+        let is_hidden = |pair: &&[u8]| {
+            let name = pair.split(|octet| *octet == b'=').next().unwrap_or_default();
+            hidden.iter().any(|hidden| hidden.as_bytes() == name.trim_ascii())
+        };
+        let pairs = line.as_bytes().split(|octet| *octet == b';');
+        let left: Vec<&[u8]> = pairs
+            .filter(|pair| !is_hidden(pair))
+            .map(<[u8]>::trim_ascii)
+            .collect();
+        match HeaderValue::from_bytes(&left.join(&b"; "[..])) {
+            Ok(left) if !left.is_empty() => drop(self.head.headers.insert(COOKIE, left)),
+            Ok(_) | Err(_) => drop(self.head.headers.remove(COOKIE)),
+        }
     }
 
     /// Whether everybody who was authenticated so far is the peer of the connection.

@@ -49,6 +49,9 @@ pub struct Arguments {
     /// An access token for `Authorization: Bearer`: `@FILE`, or `-` for standard input, keep it out of the process list
     #[arg(long, value_name = "TOKEN|@FILE|-")]
     pub token: Option<String>,
+    /// A JWK set: the keys of the providers that openid-connect would ask. Nothing is asked of the network
+    #[arg(long, value_name = "FILE")]
+    pub jwks: Option<PathBuf>,
     /// A header of the request; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<String>,
@@ -124,6 +127,9 @@ impl Arguments {
             return Err(NoExplanation::Configuration(report));
         };
         let (settings, snapshot) = (&loaded.settings, &loaded.snapshot);
+        if let Some(file) = &self.jwks {
+            question::assume_keys(snapshot, file).map_err(NoExplanation::Question)?;
+        }
         let question = Question::new(self, settings, snapshot).map_err(NoExplanation::Question)?;
         let mut watcher = Watcher::new(snapshot, &document);
         let rehearsal = Rehearsal::of(
@@ -136,7 +142,7 @@ impl Arguments {
         let is_as_expected = match self.expect {
             None => true,
             Some(Expected::Allow) => rehearsal.outcome.is_ok(),
-            Some(Expected::Deny) => rehearsal.outcome.is_err(),
+            Some(Expected::Deny) => rehearsal.outcome.is_err() && watcher.unknown.is_none(),
         };
         let account = Account::new(&question, rehearsal, watcher);
         let text = if self.json {

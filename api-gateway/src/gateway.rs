@@ -22,7 +22,7 @@ use crate::identity::Connection;
 use crate::load::{Inputs, Loaded};
 use crate::proxy::{self, Client};
 use crate::settings::{Listen, LogTarget, Settings};
-use crate::snapshot::SnapshotCell;
+use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::status::{self, Counters, Lifecycle, Reload};
 
 /// nginx's keepalive_timeout: how long a client's connection may wait for its next request.
@@ -138,6 +138,9 @@ impl Gateway {
             statuses,
         } = self;
         let (drain, status_drain) = (Drain::new(), Drain::new());
+        for provider in &shared.snapshots.load().providers {
+            provider.keep_up_to_date();
+        }
         for (listen, listener) in statuses {
             announce(&listen, &listener);
             tokio::spawn(serve_status(Arc::clone(&shared), listener, status_drain.watch()));
@@ -205,7 +208,7 @@ async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
                     "proxy_listen or status_listen has changed: that takes a restart, the rest is in force"
                 );
             }
-            shared.snapshots.publish(loaded.snapshot);
+            put_in_force(shared, loaded.snapshot);
             info!(generation, "reloaded");
             None
         }
@@ -218,6 +221,18 @@ async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
         at: iso8601(UnixTime::now()),
         error: outcome,
     });
+}
+
+/// What was known of a provider that is still the same stays known; its keys are asked for anew all the same.
+fn put_in_force(shared: &Shared, snapshot: Snapshot) {
+    let earlier = shared.snapshots.load();
+    for provider in &snapshot.providers {
+        for before in &earlier.providers {
+            provider.inherit(before);
+        }
+        provider.keep_up_to_date();
+    }
+    shared.snapshots.publish(snapshot);
 }
 
 async fn serve_status(shared: Arc<Shared>, listener: TcpListener, draining: Draining) {

@@ -4,6 +4,7 @@
 
 mod credential;
 mod jwt;
+mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::plugin::request_termination::Termination;
 
 pub use self::credential::{CredentialFault, CredentialRefused};
 pub use self::jwt::{ClaimFault, JwtFault};
+pub use self::token::{TokenFault, TokenRefused};
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +82,9 @@ pub enum Rejection {
     /// A key, a password or a token of a consumer is not there, or not good.
     #[error("{0}")]
     Credential(Box<CredentialRefused>),
+    /// A token is missing, or is not believed, or does not say what it should.
+    #[error("{0}")]
+    Token(Box<TokenRefused>),
     /// `acl`: nobody is authenticated.
     #[error("Unauthorized")]
     AclUnauthenticated,
@@ -217,6 +222,7 @@ impl Rejection {
             | Self::ConsumerNotFound { .. }
             | Self::Credential(_)
             | Self::AclUnauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Token(refused) => refused.fault.status(),
             Self::AnonymousMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AclDenied
             | Self::PrincipalMissing { .. }
@@ -247,6 +253,7 @@ impl Rejection {
             Self::IdentityAmbiguous(_) => "identity_ambiguous",
             Self::ConsumerNotFound { .. } | Self::AnonymousMissing { .. } => "consumer_not_found",
             Self::Credential(refused) => refused.fault.reason(),
+            Self::Token(refused) => refused.fault.reason(),
             Self::AclUnauthenticated => "acl_unauthenticated",
             Self::AclDenied | Self::PrincipalDenied { .. } => "acl_denied",
             Self::PrincipalMissing { .. } => "principal_missing",
@@ -262,6 +269,7 @@ impl Rejection {
     pub fn challenge(&self) -> Option<&http::HeaderValue> {
         match self {
             Self::Credential(refused) => Some(&refused.challenge),
+            Self::Token(refused) => refused.challenge.as_ref(),
             _ => None,
         }
     }
@@ -274,6 +282,7 @@ impl Rejection {
             | Self::CertificateRefused(_)
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
+            | Self::Token(_)
             | Self::Terminated(_) => Form::Message,
             Self::Credential(refused) if refused.fault.is_of_jwt() => Form::Message,
             Self::NoRoute
@@ -310,6 +319,7 @@ impl Rejection {
             | Self::IdentityAmbiguous(_)
             | Self::ConsumerNotFound { .. }
             | Self::Credential(_) => true,
+            Self::Token(refused) => refused.fault.may_be_anonymous(),
             Self::BadRequest(_)
             | Self::MethodNotAllowed
             | Self::HeaderTooLarge
@@ -338,6 +348,9 @@ impl Rejection {
     pub fn cause(&self) -> Option<String> {
         if let Self::BadRequest(what) = self {
             return Some(what.to_string());
+        }
+        if let Self::Token(refused) = self {
+            return Some(refused.fault.to_string());
         }
         if let Self::Credential(refused) = self {
             return refused.fault.cause();

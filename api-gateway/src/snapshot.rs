@@ -15,6 +15,7 @@ use crate::consumer::Consumers;
 use crate::handshake::Handshakes;
 use crate::identity::HeaderSources;
 use crate::plugin::Chain;
+use crate::plugin::openid_connect::provider::Provider;
 use crate::proxy::client_address::RealIp;
 use crate::proxy::owned_headers::OwnedHeaders;
 use crate::router::Router;
@@ -49,6 +50,8 @@ pub struct Snapshot {
     pub response_headers: ResponseHeaders,
     /// `headers_upstream`.
     pub upstream_headers: UpstreamHeaders,
+    /// OAuth2 providers, whose keys are kept up to date while this is in force.
+    pub providers: Box<[Arc<Provider>]>,
     /// What `check` would warn of: relaxations in force.
     pub warnings: Box<[Finding]>,
     /// Certificates and revocation lists, and how long they are valid.

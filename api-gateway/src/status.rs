@@ -217,6 +217,7 @@ fn status(gateway: &Shared) -> Value {
         "certificates": validity("certificate"),
         "ca_certificates": validity("ca_certificate"),
         "revocation_lists": validity("revocation_list"),
+        "providers": snapshot.providers.iter().map(|provider| provider.status()).collect::<Vec<_>>(),
         "last_reload": gateway.lifecycle.last_reload().map(|reload| json!({"at": reload.at, "error": reload.error})),
         "handshakes_failed": gateway.failures.newest(SHOWN_FAILURES),
         "warnings": snapshot.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),

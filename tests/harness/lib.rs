@@ -16,6 +16,7 @@ pub mod doors;
 pub mod echo;
 pub mod exhibit;
 pub mod explain;
+pub mod issuer;
 pub mod outside;
 pub mod pki;
 pub mod program;

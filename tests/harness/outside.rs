@@ -78,6 +78,14 @@ pub fn sslyze<S: AsRef<str>>(address: SocketAddr, name: &str, options: &[S]) -> 
     run(command, "sslyze", Input::Whole(b""), "make tools")
 }
 
+/// A script of Python's with `PyJWT`, that of `make tools`.
+pub fn pyjwt(script: &str) -> Said {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/pyjwt/bin/python");
+    let mut command = Command::new(python);
+    command.args(["-c", script]);
+    run(command, "PyJWT", Input::Whole(b""), "make tools")
+}
+
 /// What is on a program's standard input.
 #[derive(Clone, Copy)]
 enum Input<'a> {

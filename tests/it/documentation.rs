@@ -19,11 +19,12 @@ use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "docs/behind-an-alb.md",
     "docs/kong-migration.md",
     "docs/plan.md",
+    "docs/principals.md",
     "docs/tls.md",
 ];
 

@@ -183,9 +183,8 @@ fn check_upstream(answer: &Answer, told: &Value, context: &str) {
     for (name, value) in &told {
         let own = &received[name];
         let same = match name.as_str() {
-            // A number of its own, the real port, and what is not printed.
+            // A number of its own, and what is not printed.
             "x-kong-request-id" => own.len() == value.len(),
-            "x-forwarded-port" => true,
             "authorization" | "apikey" => value.starts_with(['…', 'B']),
             "x-amzn-mtls-clientcert" => own.starts_with(value.split('…').next().unwrap()),
             _ => own == value,
@@ -198,7 +197,10 @@ async fn check_all(stack: &Stack, paths: &[&str]) {
     for path in paths {
         for door in DOORS {
             for who in PEOPLE {
-                if door == Door::Plain && who != "nobody" {
+                let is_bare = door == Door::Plain && who != "nobody";
+                // `explain` writes the header that the route reads; this edge sends another.
+                let by_header = matches!(door, Door::Edge | Door::Carried | Door::Claimed);
+                if is_bare || by_header && *path == "/verify" {
                     continue;
                 }
                 let situation = Situation {

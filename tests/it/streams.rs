@@ -185,6 +185,31 @@ async fn read_to_the_end(stream: &mut dyn Stream) -> String {
     String::from_utf8_lossy(&rest).into_owned()
 }
 
+/// A request whose answer has begun, and is not over: what is sent comes back.
+pub(crate) async fn open_mirror(client: &Client, path: &str, header: &str) -> Box<dyn Stream> {
+    let mut stream = client.stream().await.unwrap();
+    let head = format!(
+        "POST {path}/mirror HTTP/1.1\r\nHost: edge.test\r\n{header}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    read_until(&mut *stream, "first").await;
+    stream
+}
+
+/// Nothing more comes of it.
+pub(crate) async fn assert_cut_off(answer: &mut dyn Stream) {
+    // It may have been cut off already; then there is nobody to take it.
+    let _ = answer.write_all(b"6\r\nsecond\r\n").await;
+    let rest = read_to_the_end(answer).await;
+    assert!(!rest.contains("second"), "{rest}");
+}
+
+/// More comes of it.
+pub(crate) async fn assert_goes_on(answer: &mut dyn Stream) {
+    answer.write_all(b"6\r\nsecond\r\n").await.unwrap();
+    read_until(answer, "second").await;
+}
+
 #[tokio::test]
 async fn what_a_revoked_client_has_open_is_cut_off_and_what_others_have_is_not() {
     let plan = Stack::with("hop.yaml").gateway("stream_close_delay", "0s");
@@ -196,13 +221,7 @@ async fn what_a_revoked_client_has_open_is_cut_off_and_what_others_have_is_not()
     let mut answers = Vec::new();
     let mut tunnels = Vec::new();
     for (client, path) in &alices {
-        let mut stream = client.stream().await.unwrap();
-        let head = format!(
-            "POST {path}/mirror HTTP/1.1\r\nHost: edge.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        read_until(&mut *stream, "first").await;
-        answers.push(stream);
+        answers.push(open_mirror(client, path, "Accept: */*").await);
         tunnels.push(open_websocket(client, path).await.0);
     }
     let (mut bobs, head) = open_websocket(&stack.edge("public").cert("bob"), "/anonymous").await;
@@ -211,10 +230,7 @@ async fn what_a_revoked_client_has_open_is_cut_off_and_what_others_have_is_not()
     stack.pki.revoke("alice").unwrap();
     stack.reload_gateway().await;
     for mut answer in answers {
-        // It may have been cut off already; then there is nobody to take it.
-        let _ = answer.write_all(b"6\r\nsecond\r\n").await;
-        let rest = read_to_the_end(&mut *answer).await;
-        assert!(!rest.contains("second"), "{rest}");
+        assert_cut_off(&mut *answer).await;
     }
     for mut tunnel in tunnels {
         read_to_the_end(&mut *tunnel).await;

@@ -86,6 +86,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
             | PluginConfig::IpRestriction(_)
             | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
+            | PluginConfig::OpenIdConnect(_)
             | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
         }

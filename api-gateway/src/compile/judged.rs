@@ -24,6 +24,14 @@ pub(super) fn check(
             Some(Plugin::BasicAuth(_) | Plugin::Jwt(_) | Plugin::KeyAuth(_)) => said.note(turn, true),
             Some(Plugin::MtlsAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
             Some(Plugin::HeaderCertAuth(plugin)) => said.note(turn, plugin.auth.finds_consumers()),
+            Some(Plugin::OpenIdConnect(plugin)) => {
+                if plugin.finds_consumers() {
+                    said.note(turn, true);
+                }
+                if plugin.names_groups() {
+                    said.note(turn, false);
+                }
+            }
             Some(Plugin::Acl(acl)) => {
                 if let Some((judged, accepted)) = said.overlooked(acl.precedence)
                     && let Some(entity) = scopes.in_effect(&slot.name, route.id, route.service)

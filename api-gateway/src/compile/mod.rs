@@ -29,6 +29,11 @@
 //! | `ordering` | plugins of which each would have to run before the other |
 //! | `consumer-unknown` (warning) | a plugin for one consumer that runs before anybody knows who calls |
 //! | `acl-judges-another` (warning) | an `acl` that judges the groups of another principal than the one before it |
+//! | `plain-provider` (warning) | an OAuth2 provider that is asked without TLS |
+//! | `unverified-provider` (warning) | an OAuth2 provider whose certificate is not verified |
+//! | `never-bound` (warning) | `proof_of_possession_mtls: strict` where no certificate can come |
+//! | `weak-credential` (warning) | a secret that is shorter than its digest |
+//! | `unusable-credential` (warning) | a secret that is no base64, where a plugin says that it is |
 //! | `unknown-principal` | `principals` requires what no plugin of the route authenticates before it |
 //! | `principal-stands-back` (warning) | `principals` requires a plugin that lets requests pass unexamined |
 //! | `ambiguous-header` | two principals that one header would tell of |
@@ -40,6 +45,7 @@
 //! | `bad-value` | a value that cannot be sent in a header, or a route that cannot be compiled |
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
+mod bound;
 mod certificate_auth;
 mod consumers;
 mod credentials;
@@ -47,6 +53,7 @@ mod edges;
 mod handshakes;
 mod judged;
 mod live_routes;
+mod openid_connect;
 mod order;
 mod plugins;
 mod principals;
@@ -179,6 +186,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
         },
         response_headers: settings.headers,
         upstream_headers: settings.headers_upstream,
+        providers: plugins.providers.clone(),
         warnings: Box::default(),
         validities,
     })

@@ -7,6 +7,7 @@ use transport::finding::Finding;
 
 use super::certificate_auth::Builder;
 use super::credentials::Credentials;
+use super::openid_connect::Builder as TokenBuilder;
 use super::trust::Authorities;
 use super::{Compilation, principals};
 use crate::consumer::Consumers;
@@ -19,6 +20,7 @@ use crate::document::{self, Located, Place, PluginConfig};
 use crate::plugin::acl::{Acl, ConsumerGroups, GroupsHeader, Precedence, Rule};
 use crate::plugin::correlation_id::{CorrelationId, Echo, Generator};
 use crate::plugin::ip_restriction::IpRestriction;
+use crate::plugin::openid_connect::provider::Provider;
 use crate::plugin::request_termination::{Answer, RequestTermination, Termination, Trigger};
 use crate::plugin::{Configured, Plugin};
 use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
@@ -26,6 +28,8 @@ use crate::proxy::owned_headers::{HeaderOwner, OwnedHeaders};
 /// Compiled plugins by the ids of their entities. Disabled ones are not among them.
 pub(super) struct Plugins<'a> {
     pub(super) all: Vec<(&'a document::Plugin, Arc<Configured>)>,
+    /// Whom `openid-connect` trusts.
+    pub(super) providers: Box<[Arc<Provider>]>,
 }
 
 impl Plugins<'_> {
@@ -42,6 +46,7 @@ impl Plugins<'_> {
                 | Plugin::Jwt(_)
                 | Plugin::KeyAuth(_)
                 | Plugin::MtlsAuth(_)
+                | Plugin::OpenIdConnect(_)
                 | Plugin::Principals(_)
                 | Plugin::RequestTermination(_) => None,
             })
@@ -56,16 +61,19 @@ pub(super) fn compile<'a>(
     check_enabled(compilation);
     let certificates = Builder::new(compilation, consumers, authorities);
     let credentials = Credentials::new(compilation, consumers);
+    let tokens = TokenBuilder::new(compilation, consumers);
     let plugins = compilation.document.plugins.iter();
     let mut principals = principals::Builder::new(compilation, consumers);
     let considered = plugins.filter(|plugin| plugin.enabled && plugin.serves_http);
     let configured = |entity: &'a document::Plugin| {
-        let plugin = plugin((&certificates, &credentials, &mut principals), entity)?;
+        let builders = (&certificates, &credentials, &tokens, &mut principals);
+        let plugin = plugin(builders, entity)?;
         let place = entity.place;
         Some((entity, Arc::new(Configured { place, plugin })))
     };
     let plugins = Plugins {
         all: considered.filter_map(configured).collect(),
+        providers: tokens.providers(),
     };
     credentials.check();
     check_header_names(compilation, &plugins);
@@ -73,9 +81,10 @@ pub(super) fn compile<'a>(
 }
 
 fn plugin(
-    (certificates, credentials, principals): (
+    (certificates, credentials, tokens, principals): (
         &Builder<'_, '_>,
         &Credentials<'_, '_>,
+        &TokenBuilder<'_, '_>,
         &mut principals::Builder<'_, '_>,
     ),
     entity: &document::Plugin,
@@ -91,6 +100,9 @@ fn plugin(
         PluginConfig::Jwt(config) => Plugin::Jwt(credentials.jwt(config)),
         PluginConfig::KeyAuth(config) => Plugin::KeyAuth(credentials.key_auth(config)),
         PluginConfig::MtlsAuth(config) => Plugin::MtlsAuth(certificates.mtls_auth(config, entity.place)?),
+        PluginConfig::OpenIdConnect(config) => {
+            Plugin::OpenIdConnect(Box::new(tokens.openid_connect(config, entity.place)?))
+        }
         PluginConfig::Principals(config) => Plugin::Principals(principals.principals(config)?),
         PluginConfig::RequestTermination(config) => Plugin::RequestTermination(request_termination(config)),
     })
@@ -219,6 +231,17 @@ fn check_header_names(compilation: &Compilation<'_>, plugins: &Plugins<'_>) {
                 let names = config.header_names.iter();
                 let names = names.map(|name| (name.place, &name.value, is_nobodys(&name.value)));
                 (names.collect(), "config.header_names", "a token")
+            }
+            PluginConfig::OpenIdConnect(config) => {
+                let claims = config.upstream_headers.iter().map(|(name, _)| name);
+                let token = config.upstream_access_token_header.iter().map(|(name, _)| name);
+                let names = claims.chain(token);
+                let names = names.map(|name| (name.place, &name.value, is_nobodys(&name.value)));
+                (
+                    names.collect(),
+                    "config.upstream_headers_names",
+                    "what a token says",
+                )
             }
             PluginConfig::Acl(_)
             | PluginConfig::BasicAuth(_)

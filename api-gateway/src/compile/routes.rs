@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::live_routes::LiveRoutes;
 use super::scopes::Scoped;
-use super::{Compilation, judged, principals};
+use super::{Compilation, bound, judged, principals};
 use crate::document::{self, RouteProtocol};
 use crate::router::upstream_path::StripPath;
 use crate::router::{RouteMatchers, Router};
@@ -69,6 +69,7 @@ fn compile_route(
 ) -> Route {
     let chain = scopes.chain(compilation, route.id, route.service);
     judged::check(compilation, scopes, route, &chain);
+    bound::check(compilation, scopes, route, &chain);
     principals::check(compilation, scopes, route, &chain);
     let takes = |protocol| route.protocols.contains(&protocol);
     let redirect =

@@ -214,6 +214,15 @@ fn read_node_trust(compilation: &Compilation<'_>) -> Option<Vec<CertificateDer<'
     } else {
         "nginx_proxy_proxy_ssl_trusted_certificate"
     };
+    trusted(compilation, (sources, key), "an https service")
+}
+
+/// The authorities that a key of the node names; `whose` server is verified by them.
+pub(super) fn trusted(
+    compilation: &Compilation<'_>,
+    (sources, key): (&[TrustedCertificates], &'static str),
+    whose: &str,
+) -> Option<Vec<CertificateDer<'static>>> {
     let mut anchors = Vec::new();
     for source in sources {
         match source {
@@ -230,7 +239,7 @@ fn read_node_trust(compilation: &Compilation<'_>) -> Option<Vec<CertificateDer<'
         }
     }
     if anchors.is_empty() {
-        let message = "an https service is verified by the platform's roots, and this machine has none";
+        let message = format!("{whose} is verified by the platform's roots, and this machine has none");
         compilation.report(
             Finding::error("trust-store", compilation.node.origin(key), key, message).with_fix(
                 "install ca-certificates, or name a PEM file, or set ca_certificates on the service",

@@ -14,8 +14,8 @@ pub struct JwtSecrets(HashMap<Box<str>, JwtCredential>);
 pub struct JwtCredential {
     /// The one algorithm.
     pub algorithm: Algorithm,
-    /// The key, which has no other.
-    pub key: VerificationKey,
+    /// The key, which has no other algorithm. `None`: a secret that is not in the form that the plugin expects.
+    pub key: Option<VerificationKey>,
     /// Whom it leads to.
     pub owner: Owner,
 }

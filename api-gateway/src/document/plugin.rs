@@ -8,8 +8,10 @@ pub mod correlation_id;
 pub mod ip_restriction;
 pub mod jwt;
 pub mod key_auth;
+mod kind;
 pub mod name;
 pub mod named_consumer;
+pub mod openid_connect;
 pub mod principals;
 pub mod request_termination;
 
@@ -22,6 +24,8 @@ use super::reader::{At, Context};
 use super::tree::{Located, Place};
 use super::{id, rule};
 use acl::AclConfig;
+pub use kind::PluginKind;
+
 use basic_auth::BasicAuthConfig;
 use certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
 use correlation_id::CorrelationIdConfig;
@@ -29,6 +33,7 @@ use ip_restriction::IpRestrictionConfig;
 use jwt::JwtConfig;
 use key_auth::KeyAuthConfig;
 use named_consumer::NamedConsumer;
+use openid_connect::OpenIdConnectConfig;
 use principals::PrincipalsConfig;
 use request_termination::RequestTerminationConfig;
 
@@ -77,106 +82,6 @@ pub struct PluginName {
     pub place: Place,
 }
 
-/// The plugins that this gateway has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PluginKind {
-    /// `acl`.
-    Acl,
-    /// `basic-auth`.
-    BasicAuth,
-    /// `correlation-id`.
-    CorrelationId,
-    /// `header-cert-auth`.
-    HeaderCertAuth,
-    /// `ip-restriction`.
-    IpRestriction,
-    /// `jwt`.
-    Jwt,
-    /// `key-auth`.
-    KeyAuth,
-    /// `mtls-auth`.
-    MtlsAuth,
-    /// `principals`.
-    Principals,
-    /// `request-termination`.
-    RequestTermination,
-}
-
-impl PluginKind {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Acl,
-        Self::BasicAuth,
-        Self::CorrelationId,
-        Self::HeaderCertAuth,
-        Self::IpRestriction,
-        Self::Jwt,
-        Self::KeyAuth,
-        Self::MtlsAuth,
-        Self::Principals,
-        Self::RequestTermination,
-    ];
-
-    /// Kong's name, or ours.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Acl => "acl",
-            Self::BasicAuth => "basic-auth",
-            Self::CorrelationId => "correlation-id",
-            Self::HeaderCertAuth => "header-cert-auth",
-            Self::IpRestriction => "ip-restriction",
-            Self::Jwt => "jwt",
-            Self::KeyAuth => "key-auth",
-            Self::MtlsAuth => "mtls-auth",
-            Self::Principals => "principals",
-            Self::RequestTermination => "request-termination",
-        }
-    }
-
-    /// Kong's priority for the original under its own name; decided where Kong has none.
-    pub fn priority(self) -> i32 {
-        match self {
-            Self::Acl => 950,
-            Self::BasicAuth => 1100,
-            Self::CorrelationId => 100_001,
-            Self::HeaderCertAuth => 1009,
-            Self::IpRestriction => 990,
-            Self::Jwt => 1450,
-            Self::KeyAuth => 1250,
-            Self::MtlsAuth => 1600,
-            Self::Principals => 960,
-            Self::RequestTermination => 2,
-        }
-    }
-
-    /// Whether it finds out who calls.
-    pub fn authenticates(self) -> bool {
-        match self {
-            Self::BasicAuth | Self::HeaderCertAuth | Self::Jwt | Self::KeyAuth | Self::MtlsAuth => true,
-            Self::Acl
-            | Self::CorrelationId
-            | Self::IpRestriction
-            | Self::Principals
-            | Self::RequestTermination => false,
-        }
-    }
-
-    /// Whether it may be configured for one consumer or one consumer group. Those that decide who the consumer is, or
-    /// judge it, may not: Kong refuses it.
-    pub fn may_depend_on_consumer(self) -> bool {
-        match self {
-            Self::Acl
-            | Self::BasicAuth
-            | Self::HeaderCertAuth
-            | Self::Jwt
-            | Self::KeyAuth
-            | Self::MtlsAuth
-            | Self::Principals => false,
-            Self::CorrelationId | Self::IpRestriction | Self::RequestTermination => true,
-        }
-    }
-}
-
 /// A plugin's configuration, complete with defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PluginConfig {
@@ -196,6 +101,8 @@ pub enum PluginConfig {
     KeyAuth(KeyAuthConfig),
     /// Of `mtls-auth` and its clones.
     MtlsAuth(Box<MtlsAuthConfig>),
+    /// Of `openid-connect` and its clones.
+    OpenIdConnect(Box<OpenIdConnectConfig>),
     /// Of `principals` and its clones.
     Principals(Box<PrincipalsConfig>),
     /// Of `request-termination` and its clones.
@@ -212,6 +119,7 @@ impl PluginConfig {
             Self::Jwt(config) => config.anonymous.as_ref(),
             Self::KeyAuth(config) => config.anonymous.as_ref(),
             Self::MtlsAuth(config) => config.auth.anonymous.as_ref(),
+            Self::OpenIdConnect(config) => config.anonymous.as_ref(),
             Self::Acl(_)
             | Self::CorrelationId(_)
             | Self::IpRestriction(_)
@@ -381,6 +289,9 @@ impl PluginKind {
             Self::KeyAuth => key_auth::read(at).map(PluginConfig::KeyAuth),
             Self::CorrelationId => correlation_id::read(at).map(PluginConfig::CorrelationId),
             Self::IpRestriction => ip_restriction::read(at).map(PluginConfig::IpRestriction),
+            Self::OpenIdConnect => openid_connect::read(at)
+                .map(Box::new)
+                .map(PluginConfig::OpenIdConnect),
             Self::Principals => principals::read(at).map(Box::new).map(PluginConfig::Principals),
             Self::RequestTermination => request_termination::read(at).map(PluginConfig::RequestTermination),
             Self::HeaderCertAuth => certificate_auth::read_header_cert_auth(at)

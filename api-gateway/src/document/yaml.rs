@@ -237,10 +237,10 @@ impl Builder<'_> {
             self.problems.push(SyntaxProblem {
                 place,
                 code: "ambiguous-scalar",
-                message: format!("`{text}` is not the same number in YAML 1.1 and in YAML 1.2"),
+                message: "this is not the same number in YAML 1.1 and in YAML 1.2".to_owned(),
                 fix: Some("put it in quotes if it is text, else write it as a plain decimal number"),
             });
-            // Nothing is checked against a value that is not known.
+            // Nothing is checked against a value that is not known. It is not repeated either: it may be a key.
             Value::Null
         }))
     }

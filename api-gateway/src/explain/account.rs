@@ -14,6 +14,8 @@ use crate::proxy::rehearsal::{Rehearsal, Sent};
 #[derive(Debug, Serialize)]
 pub(super) struct Account {
     pub(super) verdict: &'static str,
+    /// What is not known here and would be asked of the network first: then the verdict is what there is without it.
+    pub(super) unknown: Option<String>,
     /// The word of the log line; null if it is allowed.
     pub(super) reason: Option<&'static str>,
     pub(super) cause: Option<String>,
@@ -121,6 +123,7 @@ impl Account {
                 }
             })
             .collect();
+        let unknown = watcher.unknown.clone();
         let connection = arrived(question, &watcher);
         let (routing, plugins) = watcher.finish(rehearsal.route);
         let (rejection, upstream) = match rehearsal.outcome {
@@ -129,6 +132,7 @@ impl Account {
         };
         Self {
             verdict: if rejection.is_some() { "deny" } else { "allow" },
+            unknown,
             reason: rejection.as_ref().map(|rejection| rejection.reason()),
             cause: rejection.as_ref().and_then(|rejection| rejection.cause()),
             plugin: rehearsal.plugin.map(|name| name.to_string()),

@@ -25,6 +25,7 @@ use crate::plugin::Plugin;
 use crate::proxy::verdict::Verdict;
 use crate::settings::{Listen, ListenProtocol, Settings};
 use crate::snapshot::Snapshot;
+use crate::token::KeySet;
 
 /// RFC 5737: nobody's address, so nobody trusts it.
 const NOBODYS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -80,6 +81,11 @@ impl<'s> Question<'s> {
             Via::Socket => (certificate, None),
             Via::Header => (edge, certificate),
         };
+        let mut local = listen.address;
+        if local.port() == 0 {
+            // The kernel chooses it, and the client has to know it.
+            local.set_port(url.port_u16().unwrap_or(if is_tls { 443 } else { 80 }));
+        }
         let peer = SocketAddr::new(arguments.from.unwrap_or(NOBODYS), SOME_PORT);
         let connection = if is_tls {
             let server_name = server_name(arguments, &url);
@@ -98,12 +104,12 @@ impl<'s> Question<'s> {
                 server_name,
             };
             let shown = shown.filter(|_| asked);
-            Connection::tls((peer, listen.address), negotiated, asked, shown.as_deref())
+            Connection::tls((peer, local), negotiated, asked, shown.as_deref())
         } else {
             if shown.is_some() {
                 notes.push("the certificate is not shown: the request comes over plain http".to_owned());
             }
-            Connection::plain(peer, listen.address)
+            Connection::plain(peer, local)
         };
         let mut question = Self {
             connection,
@@ -149,6 +155,18 @@ impl<'s> Question<'s> {
     }
 }
 
+/// Takes the keys in a file for those that every provider publishes.
+pub(super) fn assume_keys(snapshot: &Snapshot, file: &Path) -> Result<(), String> {
+    let octets = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let keys = KeySet::parse(&octets).map_err(|error| format!("{}: {error}", file.display()))?;
+    for slot in snapshot.routes.iter().flat_map(|route| route.chain.slots()) {
+        if let Some(Plugin::OpenIdConnect(plugin)) = slot.for_everybody() {
+            plugin.provider().assume(keys.again());
+        }
+    }
+    Ok(())
+}
+
 fn method_and_url(request: &[String]) -> Result<(Method, Uri), String> {
     let (method, url) = match request {
         [url] => ("GET", url),
@@ -182,8 +200,9 @@ fn listener<'s>(
     };
     let speaks = |listen: &&Listen| listen.protocol.is_tls() == is_tls;
     if let Some(wanted) = &arguments.listener {
-        let is_meant = |listen: &&Listen| listen.name == *wanted || listen.address.to_string() == *wanted;
-        let meant = listens.iter().find(is_meant);
+        let by_name = listens.iter().find(|listen| listen.name == *wanted);
+        let by_address = |listen: &&Listen| listen.address.to_string() == *wanted;
+        let meant = by_name.or_else(|| listens.iter().find(by_address));
         let meant =
             meant.ok_or_else(|| format!("proxy_listen has no entry `{wanted}`: there are {}", names()))?;
         return if speaks(&meant) {

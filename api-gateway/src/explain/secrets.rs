@@ -19,10 +19,11 @@ pub(super) struct Secrets<'s> {
     known: Vec<String>,
 }
 
-const HEADERS: [HeaderName; 4] = [
+const HEADERS: [HeaderName; 5] = [
     header::AUTHORIZATION,
     header::PROXY_AUTHORIZATION,
     header::COOKIE,
+    HeaderName::from_static("access-token"),
     HeaderName::from_static("x-access-token"),
 ];
 const ARGUMENTS: [&str; 2] = ["access_token", "jwt"];

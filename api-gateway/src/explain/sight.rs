@@ -16,9 +16,12 @@ use crate::identity::Claim;
 use crate::plugin::Plugin;
 use crate::plugin::acl::{Acl, Groups, Subject};
 use crate::plugin::header_cert_auth::HeaderCertAuth;
+use crate::plugin::openid_connect::OpenIdConnect;
+use crate::plugin::openid_connect::source::Place as TokenPlace;
 use crate::plugin::principals::Principals;
 use crate::query;
 use crate::rejection::Rejection;
+use crate::token::{TypeRule, UnverifiedToken};
 
 /// What a plugin sees at its turn.
 pub(super) fn of(plugin: &Plugin, exchange: &Exchange<'_>) -> Vec<String> {
@@ -50,6 +53,7 @@ pub(super) fn of(plugin: &Plugin, exchange: &Exchange<'_>) -> Vec<String> {
             )
         }
         Plugin::MtlsAuth(_) => of_socket(exchange),
+        Plugin::OpenIdConnect(plugin) => vec![of_token(plugin, exchange)],
         Plugin::Principals(plugin) => of_principals(plugin, exchange),
         Plugin::CorrelationId(_) | Plugin::RequestTermination(_) => Vec::new(),
     }
@@ -62,6 +66,7 @@ fn stands_back(plugin: &Plugin, exchange: &Exchange<'_>) -> bool {
         Plugin::Jwt(plugin) => plugin.auth.stands_back(exchange),
         Plugin::KeyAuth(plugin) => plugin.auth.stands_back(exchange),
         Plugin::MtlsAuth(plugin) => plugin.auth.stands_back(exchange),
+        Plugin::OpenIdConnect(plugin) => plugin.stands_back(exchange),
         Plugin::Acl(_)
         | Plugin::CorrelationId(_)
         | Plugin::IpRestriction(_)
@@ -129,6 +134,33 @@ fn places<'n>(
     vec![headers.chain(arguments).collect::<Vec<_>>().join(", ")]
 }
 
+/// Where a token is, and what its header says: which key is meant. Its claims are nobody's word before it is verified.
+fn of_token(plugin: &OpenIdConnect, exchange: &Exchange<'_>) -> String {
+    let found = match plugin.sources().find(&exchange.head) {
+        Ok(found) => found,
+        Err(fault) => return format!("no token that could be looked at: {}", fault.reason()),
+    };
+    let place = match found.place {
+        TokenPlace::Authorization => "`authorization`".to_owned(),
+        TokenPlace::Header(_) => "another header".to_owned(),
+        TokenPlace::Query => "the query".to_owned(),
+        TokenPlace::Cookie => "a cookie".to_owned(),
+    };
+    let octets = found.token.len();
+    match UnverifiedToken::parse(&found.token, TypeRule::AccessToken) {
+        Ok(token) => {
+            let key = token
+                .key_id()
+                .map_or_else(|| "no key".to_owned(), |id| format!("the key `{id}`"));
+            format!(
+                "a token in {place}, {octets} octets, {} by {key}",
+                token.algorithm().name()
+            )
+        }
+        Err(_) => format!("a token in {place}, {octets} octets, that is not signed as a JWT is"),
+    }
+}
+
 fn of_acl(acl: &Acl, exchange: &Exchange<'_>) -> Vec<String> {
     let subject = Subject::caller(exchange);
     let groups = subject.groups(acl.precedence, acl.consumer_groups);
@@ -193,10 +225,8 @@ pub(super) fn change(
     let caller = &exchange.caller;
     let mut changes = Vec::new();
     for principal in caller.principals.iter().skip(principals_before) {
-        changes.push(format!(
-            "authenticated {}",
-            principal_in_words(principal, exchange)
-        ));
+        let who = principal_in_words(principal, exchange);
+        changes.push(format!("authenticated {who}{}", at(principal.consumer)));
         if let Some(groups) = &principal.groups {
             let names = groups.names.iter().map(AsRef::as_ref);
             changes.push(format!(

@@ -45,6 +45,13 @@ impl Display for Account {
         if let Some(cause) = &self.cause {
             row(f, "", cause)?;
         }
+        if let Some(unknown) = &self.unknown {
+            row(
+                f,
+                "unknown",
+                format_args!("{unknown}: the gateway would ask the network first; --jwks FILE gives keys"),
+            )?;
+        }
         writeln!(f)?;
         self.connection.write(f)?;
         self.routing.write(f)?;

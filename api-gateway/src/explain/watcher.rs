@@ -26,6 +26,8 @@ pub(super) struct Watcher<'d> {
     candidates: Vec<Matched>,
     misses: Vec<(usize, Vec<&'static str>)>,
     turns: Vec<Turn>,
+    /// What would have to be asked of the network before this could be decided.
+    pub(super) unknown: Option<String>,
     /// Who the consumer was before the plugin whose turn it is.
     before: Option<ConsumerKey>,
     /// How many principals there were before it.
@@ -116,6 +118,7 @@ impl<'d> Watcher<'d> {
             candidates: Vec::new(),
             misses: Vec::new(),
             turns: Vec::new(),
+            unknown: None,
             before: None,
             principals_before: 0,
         }
@@ -247,6 +250,7 @@ impl Onlooker for Watcher<'_> {
         exchange: &Exchange<'_>,
         verdict: &Result<(), Rejection>,
     ) {
+        self.unknown = exchange.errand.as_ref().map(|errand| errand.unknown());
         let route = self.entity(exchange.matched.route);
         let entity = lines::plugin(self.document, &slot.name, chosen.place, route);
         let decided = {

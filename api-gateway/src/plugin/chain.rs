@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::openid_connect::possession;
 use super::scope::Scopes;
 use super::{Configured, Plugin};
 use crate::exchange::Exchange;
@@ -155,6 +156,8 @@ impl Chain {
                 agreed = Some(&slot.name);
             }
         }
+        // What a token is bound to may have been judged after the token.
+        possession::settle(exchange).map_err(|(plugin, rejection)| Refused { plugin, rejection })?;
         Ok(agreed)
     }
 }

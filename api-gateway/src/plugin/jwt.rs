@@ -69,12 +69,14 @@ impl Jwt {
                 wanted: credential.algorithm,
             });
         }
-        let verified = token.verify(&credential.key).map_err(|_| JwtFault::Signature)?;
+        let key = credential.key.as_ref().ok_or(JwtFault::Unusable)?;
+        let verified = token.verify(key).map_err(|_| JwtFault::Signature)?;
         let claims = verified.claims();
         let valid_until = self.rules.check(claims, now)?;
         let owner = &credential.owner;
         let subject = claims.get("sub").and_then(Value::as_str);
         let identity = BearerIdentity {
+            token: None,
             subject: subject.map_or_else(|| owner.identity.subject.clone(), Into::into),
             valid_until,
             mark: owner.identity.mark,

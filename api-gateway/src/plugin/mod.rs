@@ -9,12 +9,14 @@ pub mod certificate_auth;
 mod chain;
 pub mod correlation_id;
 pub mod credential_auth;
+pub mod errand;
 pub mod fallback;
 pub mod header_cert_auth;
 pub mod ip_restriction;
 pub mod jwt;
 pub mod key_auth;
 pub mod mtls_auth;
+pub mod openid_connect;
 pub mod principals;
 pub mod request_termination;
 pub mod scope;
@@ -31,6 +33,7 @@ use self::ip_restriction::IpRestriction;
 use self::jwt::Jwt;
 use self::key_auth::KeyAuth;
 use self::mtls_auth::MtlsAuth;
+use self::openid_connect::OpenIdConnect;
 use self::principals::Principals;
 use self::request_termination::RequestTermination;
 use crate::consumer::ConsumerKey;
@@ -68,6 +71,8 @@ pub enum Plugin {
     KeyAuth(KeyAuth),
     /// Authenticates by the certificate of the connection.
     MtlsAuth(MtlsAuth),
+    /// Authenticates by an access token.
+    OpenIdConnect(Box<OpenIdConnect>),
     /// Judges everybody who was authenticated, and how they belong together.
     Principals(Principals),
     /// Answers in the upstream's place.
@@ -88,6 +93,7 @@ impl Plugin {
             Self::Jwt(plugin) => plugin.access(name, exchange),
             Self::KeyAuth(plugin) => plugin.access(name, exchange),
             Self::MtlsAuth(plugin) => plugin.access(name, exchange),
+            Self::OpenIdConnect(plugin) => plugin.access(name, exchange),
             Self::Principals(plugin) => plugin.access(exchange),
             Self::RequestTermination(plugin) => plugin.access(exchange),
         }
@@ -103,6 +109,7 @@ impl Plugin {
             | Self::Jwt(_)
             | Self::KeyAuth(_)
             | Self::MtlsAuth(_)
+            | Self::OpenIdConnect(_)
             | Self::Principals(_) => true,
             Self::CorrelationId(_) | Self::RequestTermination(_) => false,
         }
@@ -122,6 +129,7 @@ impl Plugin {
             | Self::HeaderCertAuth(_)
             | Self::IpRestriction(_)
             | Self::MtlsAuth(_)
+            | Self::OpenIdConnect(_)
             | Self::Principals(_)
             | Self::RequestTermination(_) => None,
         };

@@ -17,6 +17,7 @@ use crate::host::without_port;
 use crate::identity::{CarriedCertificates, Carrier, Connection};
 use crate::onlooker::Onlooker;
 use crate::plugin::Refused;
+use crate::plugin::errand::Errand;
 use crate::rejection::{HttpsRedirect, Rejection};
 use crate::router::{MatchedPath, RequestFacts, path};
 use crate::snapshot::{Route, Service, Snapshot};
@@ -57,6 +58,16 @@ pub(super) struct Trace {
     pub(super) principals: Vec<Principal>,
     /// Headers for the answer, whoever gives it.
     pub(super) answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Set if the refusal is only for want of an answer.
+    pub(super) undecided: Option<Box<Undecided>>,
+}
+
+/// A request that was refused because something is not known yet: the request as it was, and what to ask.
+#[derive(Debug)]
+pub(super) struct Undecided {
+    pub(super) head: Parts,
+    pub(super) carried: CarriedCertificates,
+    pub(super) errand: Errand,
 }
 
 /// Matches and judges.
@@ -120,6 +131,14 @@ pub(super) fn decide<'r, 's: 'r>(
         Ok(plugin) => plugin.cloned(),
         Err(Refused { plugin, rejection }) => {
             trace.plugin = Some(plugin);
+            trace.undecided = exchange.errand.take().map(|errand| {
+                let Exchange { head, carried, .. } = exchange;
+                Box::new(Undecided {
+                    head,
+                    carried,
+                    errand: *errand,
+                })
+            });
             return Err(rejection);
         }
     };

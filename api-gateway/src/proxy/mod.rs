@@ -13,6 +13,7 @@ mod response;
 mod standing;
 mod tunnel;
 pub mod verdict;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use self::entry::Entry;
 use self::forward::Outbound;
 use self::record::Record;
 use self::tunnel::Opening;
+use self::waiting::{Unprepared, Waiting};
 use crate::gateway::Shared;
 use crate::identity::Connection;
 use crate::onlooker::Nobody;
@@ -49,7 +51,15 @@ pub async fn handle(client: &Arc<Client>, request: Request<Incoming>) -> Respons
     let in_flight = client.connection.activity.begin();
     let snapshot = client.gateway.snapshots.load();
     let mut record = Record::begin(client, &snapshot, &request);
-    let answered = match prepare(&snapshot, &client.connection, &mut record, request) {
+    let prepared = match prepare(&snapshot, &client.connection, &mut record, request) {
+        Ok(outbound) => Ok(outbound),
+        Err(Unprepared::Refused(rejection)) => Err(rejection),
+        // Apart from the rest of the future, which is no larger for it.
+        Err(Unprepared::Undecided(waiting)) => {
+            Box::pin(waiting.settle(&snapshot, &client.connection, &mut record)).await
+        }
+    };
+    let answered = match prepared {
         Ok(Outbound {
             service,
             outgoing,
@@ -95,7 +105,7 @@ fn prepare<'s>(
     connection: &Connection,
     record: &mut Record,
     mut request: Request<Incoming>,
-) -> Result<Outbound<'s>, Rejection> {
+) -> Result<Outbound<'s>, Unprepared> {
     let now = UnixTime::now();
     let entry = Entry::of(&request, snapshot, connection, now)?;
     record.host(entry.target.text());
@@ -107,9 +117,24 @@ fn prepare<'s>(
     let opening = (upgrade == Upgrade::WebSocket).then(|| Box::new(Opening::of(&asked)));
 
     let peer = entry.peer(connection);
-    let decided = decision::decide(snapshot, peer, asked, now, &mut record.trace, &mut Nobody)?;
     let upgrade = opening.map(|opening| (on_upgrade, opening));
-    forward::outbound(snapshot, decided, &entry.target, (body, upgrade), record)
+    match decision::decide(snapshot, peer, asked, now, &mut record.trace, &mut Nobody) {
+        Ok(decided) => Ok(forward::outbound(
+            snapshot,
+            decided,
+            &entry.target,
+            (body, upgrade),
+            record,
+        )?),
+        Err(rejection) => Err(match record.trace.undecided.take() {
+            Some(undecided) => Unprepared::Undecided(Box::new(Waiting {
+                entry,
+                rest: (body, upgrade),
+                undecided,
+            })),
+            None => Unprepared::Refused(rejection),
+        }),
+    }
 }
 
 #[cfg(test)]

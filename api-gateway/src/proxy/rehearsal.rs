@@ -81,6 +81,7 @@ impl Rehearsal {
             consumer,
             principals,
             answer_headers: _,
+            undecided: _,
         } = trace;
         let is_no_plugins = matches!(outcome, Err(Rejection::NoService | Rejection::NoTarget));
         Self {

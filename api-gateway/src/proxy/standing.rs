@@ -1,8 +1,8 @@
 //! Answers that outlive their request's decision, and may not outlive the credential that it rested on.
 //!
 //! Before each piece of an upstream's body goes on, it is asked whether anything has changed: another configuration is in
-//! force, or a certificate or revocation list has run out. Only then are the certificates judged again, by the plugins
-//! that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
+//! force, a certificate, a token or a revocation list has run out, or the key of a token was taken back. Only then are
+//! certificates and tokens judged again, by the plugins that admitted them. Refused, the answer has `stream_close_delay` left. An answer that sends nothing is not asked.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,8 @@ impl Record {
             .standing
             .judged
             .unwrap_or_else(|| (self.snapshot.generation, earliest(&self.trace.principals)));
-        if generation == snapshot.generation && now <= until {
+        let withdrawn = self.trace.principals.iter().any(|one| one.proof.is_withdrawn());
+        if generation == snapshot.generation && now <= until && !withdrawn {
             self.standing.judged = Some((generation, until));
             return true;
         }
@@ -78,6 +79,10 @@ impl Record {
                 let carried_by_right = snapshot.sources.admits(&carrier, plugin.source);
                 let found = plugin.auth.find_again(identity, &snapshot.consumers, now);
                 found.ok().filter(|_| carried_by_right)
+            }
+            (Proof::Bearer(identity), Some(Plugin::OpenIdConnect(plugin))) => {
+                let again = |token| plugin.find_again(token, &snapshot.consumers, now).ok();
+                identity.token.as_ref().and_then(again)
             }
             (Proof::Bearer(_), Some(plugin)) => plugin.still_admits(principal, now).map(Some),
             // Another kind of plugin has the name now, or none has.

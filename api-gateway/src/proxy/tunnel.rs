@@ -11,14 +11,18 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use hyper::upgrade::OnUpgrade;
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 use transport::activity::InFlight;
 
 use super::Client;
 use super::admission::Target;
 use super::decision::{Asked, Peer, Trace, decide};
-use crate::identity::{CarriedCertificates, Carrier};
+use super::waiting::{BUDGET, ROUNDS};
+use crate::exchange::{Principal, Proof};
+use crate::identity::{CarriedCertificates, Carrier, later};
 use crate::onlooker::Nobody;
+use crate::plugin::errand::Errand;
 use crate::rejection::Rejection;
 
 /// The request that asks for a tunnel, kept so that it can be judged again.
@@ -67,7 +71,7 @@ impl Opening {
     }
 
     /// Judges the opening by the configuration in force; gives the time until which the answer is sure to hold.
-    fn judge(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Rejection> {
+    fn judge(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Unanswered> {
         let snapshot = client.gateway.snapshots.load();
         let carrier = snapshot
             .sources
@@ -88,7 +92,12 @@ impl Opening {
             ),
         };
         let mut trace = Trace::default();
-        decide(&snapshot, peer, asked, now, &mut trace, &mut Nobody)?;
+        decide(&snapshot, peer, asked, now, &mut trace, &mut Nobody)
+            .map(drop)
+            .map_err(|rejection| Unanswered {
+                rejection,
+                errand: trace.undecided.take().map(|undecided| undecided.errand),
+            })?;
         let of_edge = match &carrier {
             Carrier::Edge(edge) => Some(edge.valid_until),
             Carrier::TrustedAddress | Carrier::Nobody => None,
@@ -97,9 +106,44 @@ impl Opening {
             .principals
             .iter()
             .filter_map(|principal| principal.proof.valid_until());
-        Ok(of_principals.chain(of_edge).min())
+        // Nobody tells a tunnel that a key was taken back, so it asks.
+        let has_token = |principal: &Principal| matches!(principal.proof, Proof::Bearer(_));
+        let of_keys = trace
+            .principals
+            .iter()
+            .any(has_token)
+            .then(|| later(now, KEYS_ASKED_EVERY));
+        Ok(of_principals.chain(of_edge).chain(of_keys).min())
+    }
+
+    /// The same, with whatever has to be asked for it.
+    async fn settle(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Rejection> {
+        let deadline = Instant::now() + BUDGET;
+        let mut rounds = 0;
+        loop {
+            match self.judge(client, now) {
+                Ok(until) => return Ok(until),
+                Err(Unanswered {
+                    errand: Some(errand), ..
+                }) if rounds < ROUNDS => {
+                    rounds += 1;
+                    // Out of time, it is judged by what is known.
+                    let _ = timeout_at(deadline, errand.run()).await;
+                }
+                Err(Unanswered { rejection, .. }) => return Err(rejection),
+            }
+        }
     }
 }
+
+/// A refusal, and what would have to be known to say more.
+struct Unanswered {
+    rejection: Rejection,
+    errand: Option<Errand>,
+}
+
+/// How long a tunnel may outlive the key of the token that opened it, unseen.
+const KEYS_ASKED_EVERY: Duration = Duration::from_secs(30);
 
 /// Joins the ends until one of them closes or the opening is refused. The connection counts as busy for so long.
 pub(super) fn open(client: &Arc<Client>, ends: Ends, in_flight: InFlight) {
@@ -122,7 +166,7 @@ pub(super) fn open(client: &Arc<Client>, ends: Ends, in_flight: InFlight) {
 async fn refused(client: &Client, opening: &Opening, mut generations: watch::Receiver<u64>) -> Rejection {
     loop {
         let now = UnixTime::now();
-        match opening.judge(client, now) {
+        match opening.settle(client, now).await {
             Err(rejection) => return rejection,
             Ok(until) => {
                 // A second more: a path is valid in the second of its end.

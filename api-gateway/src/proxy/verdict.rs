@@ -42,6 +42,7 @@ impl Verdict {
             consumer,
             principals,
             answer_headers: _,
+            undecided: _,
         } = trace;
         Self {
             outcome,

@@ -43,6 +43,9 @@ pub enum JwtFault {
         /// The credential's.
         wanted: Algorithm,
     },
+    /// The credential's secret is no base64, which the plugin says it is.
+    #[error("Invalid key/secret")]
+    Unusable,
     /// The signature is not the credential's.
     #[error("Invalid signature")]
     Signature,
@@ -84,7 +87,9 @@ impl JwtFault {
             Self::Missing => "token_missing",
             Self::Several | Self::Unrecognizable | Self::Bad { .. } => "token_malformed",
             Self::NoKey(_) | Self::InvalidKey(_) => "claim_missing",
-            Self::UnknownKey { .. } | Self::Algorithm { .. } | Self::Signature => "token_untrusted",
+            Self::UnknownKey { .. } | Self::Algorithm { .. } | Self::Unusable | Self::Signature => {
+                "token_untrusted"
+            }
             Self::Claims(claims) => match claims.first() {
                 Some((_, ClaimFault::Expired | ClaimFault::NotYetValid | ClaimFault::TooFarAway)) => {
                     "token_expired"
@@ -101,6 +106,7 @@ impl JwtFault {
             Self::UnknownKey { claim, key } => Some(format!("no jwt_secret has the key '{key}' ({claim})")),
             Self::Algorithm { wanted } => Some(format!("the credential is for {wanted}")),
             Self::Claims(_) => Some(self.to_string()),
+            Self::Unusable => Some("the secret is no base64, as secret_is_base64 says".to_owned()),
             Self::Missing
             | Self::Several
             | Self::Unrecognizable

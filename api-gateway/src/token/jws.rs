@@ -173,6 +173,23 @@ impl<'t> UnverifiedToken<'t> {
         key.verify(self.algorithm, self.signing_input, &self.signature)
     }
 
+    /// The claims, if one of these keys signed them, and the key. Otherwise why the last of them did not; `None`: there
+    /// was none.
+    pub fn verify_by_one_of<K>(
+        self,
+        keys: impl IntoIterator<Item = K>,
+        key_of: impl Fn(&K) -> &VerificationKey,
+    ) -> Result<(VerifiedClaims, K), Option<TokenError>> {
+        let mut last = None;
+        for key in keys {
+            match self.is_signed_by(key_of(&key)) {
+                Ok(()) => return Ok((VerifiedClaims(self.claims), key)),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last)
+    }
+
     /// The claims, if this key signed them.
     pub fn verify(self, key: &VerificationKey) -> Result<VerifiedClaims, TokenError> {
         self.is_signed_by(key)?;

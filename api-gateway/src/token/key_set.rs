@@ -1,7 +1,8 @@
 //! A JWK set (RFC 7517) as a provider publishes it.
 //!
-//! Keys that cannot be used are passed over, as §5 asks: a set may hold keys for other purposes and of kinds to come. A set
-//! of which nothing can be used is an error, so that it never takes the place of one that was good.
+//! Keys that cannot be used are passed over, as §5 asks: a set may hold keys for other purposes and of kinds to come. What
+//! is no set at all is an error, and never takes the place of one that was good; a set without a usable key is the
+//! provider's word that it has taken back the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,9 +52,6 @@ pub enum KeySetError {
     /// Too many keys.
     #[error("the key set has {0} keys, more than {MOST_KEYS}")]
     TooMany(usize),
-    /// No key that could verify a token.
-    #[error("none of the {0} keys of the set can verify a token")]
-    NothingUsable(usize),
 }
 
 /// The keys of a provider that can verify tokens.
@@ -70,20 +68,21 @@ impl KeySet {
         if listed.len() > MOST_KEYS {
             return Err(KeySetError::TooMany(listed.len()));
         }
-        let keys: Vec<_> = listed
-            .iter()
-            .filter_map(Value::as_object)
-            .filter_map(|jwk| published(jwk).map(Arc::new))
-            .collect();
-        if keys.is_empty() {
-            return Err(KeySetError::NothingUsable(listed.len()));
-        }
-        Ok(Self(keys))
+        let keys = listed.iter().filter_map(Value::as_object);
+        Ok(Self(
+            keys.filter_map(|jwk| published(jwk).map(Arc::new)).collect(),
+        ))
     }
 
     /// The keys of several sets.
     pub fn joined(sets: impl IntoIterator<Item = Self>) -> Self {
         Self(sets.into_iter().flat_map(|set| set.0).collect())
+    }
+
+    /// The same keys once more.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// How many there are.
@@ -116,6 +115,13 @@ impl KeySet {
     /// Whether there is a key of this `kid`, whatever its algorithm.
     pub fn knows(&self, id: &str) -> bool {
         self.0.iter().any(|key| key.id.as_deref() == Some(id))
+    }
+
+    /// Whether a key that was in another set is in this one.
+    pub fn holds(&self, key: &PublishedKey) -> bool {
+        self.0
+            .iter()
+            .any(|own| own.id == key.id && own.material == key.material)
     }
 
     /// This set in the place of an earlier one: keys that are in both stay the same, those that are gone are withdrawn.

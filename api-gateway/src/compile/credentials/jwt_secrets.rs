@@ -54,7 +54,7 @@ fn key(
     compilation: &Compilation<'_>,
     entity: &JwtSecret,
     form: SecretForm,
-) -> Option<(VerificationKey, Fingerprint)> {
+) -> Option<(Option<VerificationKey>, Fingerprint)> {
     let algorithm = entity.algorithm;
     let (field, located) = match (&entity.secret, &entity.rsa_public_key) {
         (Some(secret), _) if algorithm.is_symmetric() => ("secret", secret),
@@ -66,13 +66,13 @@ fn key(
     let mark = |octets: &[u8]| Fingerprint::of(&[b"jwt", algorithm.name().as_bytes(), octets]);
     let made = if algorithm.is_symmetric() {
         let Some(octets) = octets(text, form) else {
-            let message = "a jwt plugin has secret_is_base64, and this secret is no base64";
-            return refuse(compilation, (field, located), message);
+            warn_of_other_form(compilation, located);
+            return Some((None, mark(b"")));
         };
         warn_of_short(compilation, located, &octets, algorithm);
-        VerificationKey::secret(&octets, &[algorithm]).map(|key| (key, mark(&octets)))
+        VerificationKey::secret(&octets, &[algorithm]).map(|key| (Some(key), mark(&octets)))
     } else {
-        VerificationKey::from_pem(text, algorithm).map(|key| (key, mark(text.as_bytes())))
+        VerificationKey::from_pem(text, algorithm).map(|key| (Some(key), mark(text.as_bytes())))
     };
     match made {
         Ok(made) => Some(made),
@@ -107,6 +107,18 @@ fn refuse<T>(
     let (origin, path) = (compilation.at(located.place), format!("jwt_secrets.{field}"));
     compilation.report(Finding::error("bad-value", origin, path, message));
     None
+}
+
+/// There may be another plugin for those that are not in base64.
+fn warn_of_other_form(compilation: &Compilation<'_>, located: &Located<Secret>) {
+    let message = "this secret is no base64: a jwt plugin with secret_is_base64 refuses its tokens";
+    let origin = compilation.at(located.place);
+    compilation.report(Finding::warning(
+        "unusable-credential",
+        origin,
+        "jwt_secrets.secret",
+        message,
+    ));
 }
 
 /// RFC 7518 §3.2: a secret as long as the digest, at least. A shorter one can be found from any one token.

@@ -129,7 +129,6 @@ const KONGS: &[&str] = &[
     "oauth2",
     "oauth2-introspection",
     "opa",
-    "openid-connect",
     "opentelemetry",
     "post-function",
     "pre-function",

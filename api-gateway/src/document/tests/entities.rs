@@ -358,9 +358,9 @@ fn entities_that_are_not_built_are_told_once_each() {
             ],
         ),
         (
-            "consumers: [{username: a, jwt_secrets: [{}], keyauth_credentials: []}]",
+            "consumers: [{username: a, hmacauth_credentials: [{}], oauth2_credentials: []}]",
             &[
-                "k.yaml:2:27: error[unsupported-entity]: jwt_secrets: entities of this kind are not supported yet",
+                "k.yaml:2:27: error[unsupported-entity]: hmacauth_credentials: entities of this kind are not supported yet",
             ],
         ),
         (

@@ -1,6 +1,7 @@
 //! Documents and what is found in them, told as an operator reads it.
 
 mod certificates;
+mod credentials;
 mod entities;
 mod plugins;
 mod references;

@@ -352,6 +352,7 @@ fn header_cert_auth_says_where_the_certificate_is() {
             | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
             | PluginConfig::MtlsAuth(_)
+            | PluginConfig::OpenIdConnect(_)
             | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => panic!("not header-cert-auth"),
         })

@@ -133,7 +133,7 @@ fn an_unquoted_word_is_not_taken_for_something_else() {
         (
             "services: [{host: a, port: 0600}]",
             &[
-                "k.yaml:2:28: error[ambiguous-scalar]: `0600` is not the same number in YAML 1.1 and in YAML 1.2; put it \
+                "k.yaml:2:28: error[ambiguous-scalar]: this is not the same number in YAML 1.1 and in YAML 1.2; put it \
              in quotes if it is text, else write it as a plain decimal number",
             ],
         ),

@@ -124,6 +124,7 @@ fn judge(plugin: &Principals, found: &[Found]) -> Result<HeaderMap, &'static str
                 subject: format!("of {plugin}").into(),
                 valid_until: None,
                 mark: None,
+                token: None,
             })),
         });
     }

@@ -59,7 +59,7 @@ fn keys_that_cannot_verify_tokens_are_passed_over() {
         (json!("key"), false),
     ] {
         let alone = set(std::slice::from_ref(&key));
-        assert_eq!(alone.is_ok(), usable, "{key}");
+        assert_eq!(alone.unwrap().len(), usize::from(usable), "{key}");
         let beside = set(&[key.clone(), edwards("other")]).unwrap();
         assert_eq!(beside.len(), 1 + usize::from(usable), "{key}");
     }
@@ -79,7 +79,6 @@ fn a_set_of_rubbish_is_no_set() {
         "[]",
         "{}",
         r#"{"keys":1}"#,
-        r#"{"keys":[]}"#,
         "<html>",
         r#"{"keys":[],"keys":[]}"#,
     ] {

@@ -1,0 +1,403 @@
+//! `openid-connect`: the bearer part of Kong Enterprise's plugin. Its schema has about two hundred fields; those that
+//! decide here are read in this file and its neighbours, and [`unbuilt`] says what becomes of the others.
+
+mod calls;
+mod unbuilt;
+mod words;
+
+use std::time::Duration;
+
+use http::{HeaderName, Uri};
+
+pub use self::calls::{Calls, ClientAuthenticationMethod, IntrospectionConfig, Proxy};
+use self::words::{header_and_prefix, path, required, seconds, text_or_empty, uri};
+use super::named_consumer::{NamedConsumer, anonymous};
+use crate::document::fields::Fields;
+use crate::document::reader::At;
+use crate::document::rule;
+use crate::document::tree::{Located, Place};
+
+/// The configuration of `openid-connect`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIdConnectConfig {
+    /// The provider, or the URL of its discovery document.
+    pub issuer: Issuer,
+    /// `using_pseudo_issuer`: nothing is discovered.
+    pub using_pseudo_issuer: bool,
+    /// Accepted `iss`; `None`: what the provider calls itself.
+    pub issuers_allowed: Option<Vec<String>>,
+    /// `jwks_endpoint` and `extra_jwks_uris`.
+    pub further_keys: Vec<Located<Uri>>,
+    /// `auth_methods` has `bearer`, or is absent.
+    pub bearer: bool,
+    /// `auth_methods` has `introspection`.
+    pub introspection: Option<IntrospectionConfig>,
+    /// How the provider is called.
+    pub calls: Calls,
+    /// `enable_hs_signatures`.
+    pub enable_hs_signatures: bool,
+    /// `bearer_token_param_type` has `header`.
+    pub from_header: bool,
+    /// It has `query`.
+    pub from_query: bool,
+    /// It has `cookie`: the name of the cookie.
+    pub from_cookie: Option<String>,
+    /// Tolerance for `exp`, `nbf` and `iat`.
+    pub leeway: Duration,
+    /// How long discovery, keys and tokens are remembered.
+    pub cache_ttl: Duration,
+    /// The least time between two attempts to learn of new keys.
+    pub rediscovery_lifetime: Duration,
+    /// Whether verified tokens are remembered.
+    pub cache_tokens: bool,
+    /// `audience_claim` and `audience_required`, and their brothers.
+    pub demands: Vec<Demand>,
+    /// Whether one of them is about the audience.
+    pub names_audience: bool,
+    /// Claims that no token may have.
+    pub claims_forbidden: Vec<String>,
+    /// Where a token names the consumer, in the order of trying.
+    pub consumer_claims: Vec<Vec<String>>,
+    /// What it is found by, in the order of trying.
+    pub consumer_by: Vec<ConsumerBy>,
+    /// Whether the case of usernames counts.
+    pub by_username_ignore_case: bool,
+    /// Whether a token may name nobody.
+    pub consumer_optional: bool,
+    /// Where the name of the credential stands.
+    pub credential_claim: Vec<String>,
+    /// Where the groups for `acl` stand.
+    pub authenticated_groups_claim: Option<Vec<String>>,
+    /// Headers for the upstream, and the claims that are written there.
+    pub upstream_headers: Vec<(Located<HeaderName>, Vec<String>)>,
+    /// Where the upstream gets the token, and what is written before it.
+    pub upstream_access_token_header: Option<(Located<HeaderName>, String)>,
+    /// Whether the token is taken out of the request.
+    pub hide_credentials: bool,
+    /// Who a request is made for when authentication fails.
+    pub anonymous: Option<Located<NamedConsumer>>,
+    /// Whether `OPTIONS` needs a token too.
+    pub run_on_preflight: bool,
+    /// The text of a 401.
+    pub unauthorized_error_message: String,
+    /// The text of a 403.
+    pub forbidden_error_message: String,
+    /// Whether clients read why.
+    pub display_errors: bool,
+    /// Whether `WWW-Authenticate` has an error code.
+    pub expose_error_code: bool,
+    /// `proof_of_possession_mtls`.
+    pub possession: Located<Possession>,
+}
+
+/// The provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// Where it is.
+    pub uri: Uri,
+    /// The same as it is written: an issuer is a name, and compared as one.
+    pub name: String,
+    /// Where that is written.
+    pub place: Place,
+}
+
+/// A claim and what it must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// `audience`, `scope`, `group` or `role`.
+    pub what: &'static str,
+    /// The path of the claim.
+    pub claim: Vec<String>,
+    /// Alternatives; the words of one belong together.
+    pub required: Vec<String>,
+}
+
+/// `consumer_by`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConsumerBy {
+    /// The custom id.
+    CustomId,
+    /// The id.
+    Id,
+    /// The username.
+    Username,
+}
+
+/// `proof_of_possession_mtls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Possession {
+    /// Nothing is compared.
+    Off,
+    /// Where a token names a certificate.
+    Optional,
+    /// Every token must.
+    Strict,
+}
+
+const CONSUMER_BY: &[(&str, ConsumerBy)] = &[
+    ("custom_id", ConsumerBy::CustomId),
+    ("id", ConsumerBy::Id),
+    ("username", ConsumerBy::Username),
+];
+
+const POSSESSION: &[(&str, Possession)] = &[
+    ("off", Possession::Off),
+    ("optional", Possession::Optional),
+    ("strict", Possession::Strict),
+];
+
+/// `auth_methods`: with whether it is built.
+const METHODS: &[(&str, Option<Method>)] = &[
+    ("authorization_code", None),
+    ("bearer", Some(Method::Bearer)),
+    ("client_credentials", None),
+    ("introspection", Some(Method::Introspection)),
+    ("kong_oauth2", None),
+    ("password", None),
+    ("refresh_token", None),
+    ("session", None),
+    ("userinfo", None),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Bearer,
+    Introspection,
+}
+
+/// `bearer_token_param_type`.
+const PLACES: &[(&str, TokenPlace)] = &[
+    ("body", TokenPlace::Body),
+    ("cookie", TokenPlace::Cookie),
+    ("header", TokenPlace::Header),
+    ("query", TokenPlace::Query),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TokenPlace {
+    Body,
+    Cookie,
+    Header,
+    Query,
+}
+
+pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
+    let mut fields = Fields::open(at)?;
+    unbuilt::read(&mut fields);
+    let issuer = fields.required("issuer", |at| {
+        Some(Issuer {
+            uri: uri(at)?,
+            name: rule::text(at)?,
+            place: at.node.place,
+        })
+    });
+    let using_pseudo_issuer = fields.or("using_pseudo_issuer", false, rule::boolean);
+    let issuers_allowed = fields.optional("issuers_allowed", rule::list(rule::text));
+    let mut further_keys = Vec::new();
+    further_keys.extend(fields.optional("jwks_endpoint", rule::located(uri)));
+    further_keys.extend(fields.or("extra_jwks_uris", Vec::new(), rule::list(rule::located(uri))));
+    let methods = fields.or("auth_methods", vec![Method::Bearer], methods);
+    let calls = calls::read(&mut fields);
+    let introspection = calls::read_introspection(&mut fields);
+    let introspects = methods.contains(&Method::Introspection);
+    if introspects && using_pseudo_issuer && introspection.endpoint.is_none() {
+        let message =
+            "required field missing: with using_pseudo_issuer no provider says where tokens are introspected";
+        fields.refuse::<()>("introspection_endpoint", "required-field-missing", message);
+    }
+    let enable_hs_signatures = fields.or("enable_hs_signatures", false, rule::boolean);
+    if enable_hs_signatures && calls.client_secret.is_none() {
+        let message = "HS signatures are verified by the client's secret: set client_secret";
+        fields.refuse::<()>("enable_hs_signatures", "entity-check", message);
+    }
+    let bearer = methods.contains(&Method::Bearer);
+    if using_pseudo_issuer && bearer && further_keys.is_empty() && !enable_hs_signatures {
+        let message = "no token could be verified: with using_pseudo_issuer keys come from jwks_endpoint or extra_jwks_uris";
+        fields.refuse::<()>("using_pseudo_issuer", "entity-check", message);
+    }
+    let cookie_name = fields.optional("bearer_token_cookie_name", rule::text);
+    let places = read_places(&mut fields);
+    let takes = |place| places.contains(&place);
+    if takes(TokenPlace::Cookie) && cookie_name.is_none() {
+        let message = "required field missing: bearer_token_param_type has cookie";
+        fields.refuse::<()>("bearer_token_cookie_name", "required-field-missing", message);
+    }
+    let cache_ttl = fields.or("cache_ttl", Duration::from_hours(1), seconds);
+    let most = fields
+        .optional("cache_ttl_max", seconds)
+        .filter(|most| !most.is_zero());
+    let demands = read_demands(&mut fields);
+    let config = OpenIdConnectConfig {
+        using_pseudo_issuer,
+        issuers_allowed,
+        further_keys,
+        bearer,
+        introspection: introspects.then_some(introspection),
+        calls,
+        enable_hs_signatures,
+        from_header: takes(TokenPlace::Header),
+        from_query: takes(TokenPlace::Query),
+        from_cookie: cookie_name.filter(|_| takes(TokenPlace::Cookie)),
+        leeway: fields.or("leeway", Duration::ZERO, seconds),
+        cache_ttl: most.map_or(cache_ttl, |most| most.min(cache_ttl)),
+        rediscovery_lifetime: fields.or("rediscovery_lifetime", Duration::from_secs(30), seconds),
+        cache_tokens: fields.or("cache_tokens", true, rule::boolean),
+        names_audience: demands.iter().any(|demand| demand.what == "audience"),
+        demands,
+        claims_forbidden: fields.or("claims_forbidden", Vec::new(), rule::list(rule::text)),
+        consumer_claims: read_consumer_claims(&mut fields),
+        consumer_by: read_consumer_by(&mut fields),
+        by_username_ignore_case: fields.or("by_username_ignore_case", false, rule::boolean),
+        consumer_optional: fields.or("consumer_optional", false, rule::boolean),
+        credential_claim: fields.or("credential_claim", vec!["sub".to_owned()], path),
+        authenticated_groups_claim: fields.optional("authenticated_groups_claim", path),
+        hide_credentials: fields.or("hide_credentials", false, rule::boolean),
+        upstream_access_token_header: read_token_header(&mut fields),
+        upstream_headers: read_upstream_headers(&mut fields),
+        anonymous: anonymous(&mut fields),
+        run_on_preflight: fields.or("run_on_preflight", true, rule::boolean),
+        unauthorized_error_message: fields.or(
+            "unauthorized_error_message",
+            "Unauthorized".to_owned(),
+            text_or_empty,
+        ),
+        forbidden_error_message: fields.or("forbidden_error_message", "Forbidden".to_owned(), text_or_empty),
+        display_errors: fields.or("display_errors", false, rule::boolean),
+        expose_error_code: fields.or("expose_error_code", true, rule::boolean),
+        possession: fields.or(
+            "proof_of_possession_mtls",
+            at.located(Possession::Off),
+            rule::located(rule::one_of(POSSESSION)),
+        ),
+        // Nothing is made of a configuration without one; until then everything else is told.
+        issuer: issuer.clone().unwrap_or(Issuer {
+            uri: Uri::default(),
+            name: String::new(),
+            place: at.node.place,
+        }),
+    };
+    fields.close();
+    issuer.map(|_| config)
+}
+
+fn methods(at: At<'_>) -> Option<Vec<Method>> {
+    let built = |at: At<'_>| {
+        rule::one_of(METHODS)(at)?.or_else(|| {
+            at.refuse_with(
+                "not-yet",
+                "this way to authenticate is not built: expected bearer or introspection",
+                "an API needs no more than `auth_methods: [bearer]`",
+            )
+        })
+    };
+    let listed = rule::list(built)(at)?;
+    if at.node.is_empty_list() {
+        return at.refuse("invalid-value", "length must be at least 1");
+    }
+    Some(listed)
+}
+
+/// Kong looks into the body by default, and so does every file that says nothing; here a token in the body is not looked
+/// for, and its request has none.
+fn read_places(fields: &mut Fields<'_>) -> Vec<TokenPlace> {
+    let default = vec![TokenPlace::Header, TokenPlace::Query];
+    fields.or("bearer_token_param_type", default, |at| {
+        let places = rule::list(rule::one_of(PLACES))(at)?;
+        match places.as_slice() {
+            [] if at.node.is_empty_list() => at.refuse("invalid-value", "length must be at least 1"),
+            [TokenPlace::Body] => at.refuse_with(
+                "not-yet",
+                "a token in the body is not looked for: no request could be authenticated",
+                "use header (RFC 6750 §2.1); sending tokens in bodies is optional in OAuth 2.0 and gone in 2.1",
+            ),
+            places => {
+                if places.contains(&TokenPlace::Body) {
+                    let message =
+                        "a token in the body is not looked for: such a request is answered 401 like one without a token";
+                    at.warn_once("not-yet", "bearer_token_param_type: body", message);
+                }
+                Some(places.to_vec())
+            }
+        }
+    })
+}
+
+fn read_demands(fields: &mut Fields<'_>) -> Vec<Demand> {
+    let of = [
+        ("audience", "audience_claim", "audience_required", "aud"),
+        ("scope", "scopes_claim", "scopes_required", "scope"),
+        ("group", "groups_claim", "groups_required", "groups"),
+        ("role", "roles_claim", "roles_required", "roles"),
+    ];
+    of.into_iter()
+        .filter_map(|(what, claim, requirement, default)| {
+            let claim = fields.or(claim, vec![default.to_owned()], path);
+            let required = fields.optional(requirement, required)?;
+            (!required.is_empty()).then_some(Demand {
+                what,
+                claim,
+                required,
+            })
+        })
+        .collect()
+}
+
+fn read_consumer_claims(fields: &mut Fields<'_>) -> Vec<Vec<String>> {
+    let mut paths: Vec<_> = fields.optional("consumer_claim", path).into_iter().collect();
+    let more = fields.or("consumer_claims", Vec::new(), rule::list(path));
+    if !paths.is_empty() && !more.is_empty() {
+        let message = "set either consumer_claim or consumer_claims";
+        fields.refuse::<()>("consumer_claims", "entity-check", message);
+    }
+    paths.extend(more);
+    paths
+}
+
+fn read_consumer_by(fields: &mut Fields<'_>) -> Vec<ConsumerBy> {
+    let default = if fields.is_written("consumer_by") {
+        Vec::new()
+    } else {
+        vec![ConsumerBy::Username, ConsumerBy::CustomId]
+    };
+    fields.or("consumer_by", default, rule::list(rule::one_of(CONSUMER_BY)))
+}
+
+/// What is written counts, also beside `hide_credentials`; the default is not stronger than that.
+fn read_token_header(fields: &mut Fields<'_>) -> Option<(Located<HeaderName>, String)> {
+    if fields.is_written("upstream_access_token_header") {
+        return fields.optional("upstream_access_token_header", header_and_prefix);
+    }
+    let hides = matches!(
+        fields.at.node.get("hide_credentials").map(|node| &node.value),
+        Some(crate::document::tree::Value::Bool(true))
+    );
+    fields.ignored("upstream_access_token_header");
+    let header = fields.at.located(http::header::AUTHORIZATION);
+    (!hides).then(|| (header, "Bearer ".to_owned()))
+}
+
+fn read_upstream_headers(fields: &mut Fields<'_>) -> Vec<(Located<HeaderName>, Vec<String>)> {
+    let claims = fields.or("upstream_headers_claims", Vec::new(), rule::list(rule::text));
+    let names = fields.or(
+        "upstream_headers_names",
+        Vec::new(),
+        rule::list(rule::located(rule::header_name)),
+    );
+    if claims.len() != names.len() {
+        let message = "upstream_headers_claims and upstream_headers_names must be of one length";
+        fields.refuse::<()>("upstream_headers_names", "entity-check", message);
+    }
+    let further = fields.or(
+        "upstream_headers",
+        Vec::new(),
+        rule::list(|at: At<'_>| {
+            let mut fields = Fields::open(at)?;
+            let header = fields.required("header", rule::located(rule::header_name));
+            let path = fields.required("path", path);
+            fields.close();
+            Some((header?, path?))
+        }),
+    );
+    let named = names.into_iter().zip(claims.into_iter().map(|claim| vec![claim]));
+    named.chain(further).collect()
+}

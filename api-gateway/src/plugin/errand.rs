@@ -1,0 +1,37 @@
+//! What has to be asked of the network before a request can be decided.
+//!
+//! A decision is a function of values and `now`, and waits for nothing. A plugin that lacks an answer refuses, and leaves an
+//! errand with the exchange; whoever can wait runs it and decides the same request again. Whoever cannot, such as a
+//! benchmark or a question asked offline, has the refusal, which says what is not known.
+
+use std::sync::Arc;
+
+use super::openid_connect::introspection::Question;
+use super::openid_connect::provider::Provider;
+
+/// Something to ask.
+#[derive(Debug)]
+pub enum Errand {
+    /// Which keys a provider has now.
+    Keys(Arc<Provider>),
+    /// What an introspection endpoint says of a token.
+    Introspection(Question),
+}
+
+impl Errand {
+    /// What is not known, and who would know.
+    pub fn unknown(&self) -> String {
+        match self {
+            Self::Keys(provider) => format!("the keys of {}", provider.issuer()),
+            Self::Introspection(_) => "what the introspection endpoint says of the token".to_owned(),
+        }
+    }
+
+    /// Asks, and leaves the answer where the plugin will look for it. Takes as long as the provider's timeout at most.
+    pub async fn run(self) {
+        match self {
+            Self::Keys(provider) => provider.ask_for_keys().await,
+            Self::Introspection(question) => question.ask().await,
+        }
+    }
+}

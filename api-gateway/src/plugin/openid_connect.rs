@@ -1,0 +1,411 @@
+//! `openid-connect`, the bearer part: an access token is verified here, or by its provider, and judged by what it says.
+//!
+//! The threat is a token that was forged, stolen, meant for somebody else, or taken back. So: keys come from the configured
+//! provider alone, an answer is remembered for one token of one instance and ends with the token, with its key, or with
+//! the configuration; and what binds a token to a certificate is compared with every request.
+
+pub mod claims;
+mod evidence;
+pub mod introspection;
+pub mod possession;
+pub mod provider;
+mod refusals;
+pub mod source;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use rustls::pki_types::UnixTime;
+use transport::remembered::{Digest, Remembered};
+
+use self::claims::{Outcome, Rules};
+use self::evidence::Voucher;
+use self::introspection::{Answer, Introspector};
+use self::possession::{Confirmation, PossessionRule};
+use self::provider::Provider;
+use self::source::{Found, Place, Sources};
+use super::errand::Errand;
+use super::fallback::{DESCRIPTION, Fallback, stands_back};
+use crate::consumer::{ConsumerKey, Consumers};
+use crate::exchange::{BearerIdentity, Exchange, Principal, Proof};
+use crate::identity::later;
+use crate::rejection::{Rejection, TokenFault};
+use crate::token::{TimeError, TypeRule, UnverifiedToken, Validity, looks_like_jws};
+
+pub use self::evidence::{SharedSecret, TokenEvidence};
+pub use self::refusals::TokenRefusals;
+
+/// Verified tokens that an instance remembers.
+const REMEMBERED: usize = 16_384;
+
+/// A compiled `openid-connect`.
+#[derive(Debug)]
+pub struct OpenIdConnect {
+    parts: Parts,
+    verified: Remembered<Known>,
+}
+
+/// What an instance is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who signs.
+    pub provider: Arc<Provider>,
+    /// `auth_methods` has `bearer`: signed tokens are verified here.
+    pub bearer: bool,
+    /// `auth_methods` has `introspection`.
+    pub introspector: Option<Arc<Introspector>>,
+    /// `introspect_jwt_tokens`: signed tokens are introspected all the same.
+    pub introspects_signed_tokens: bool,
+    /// `enable_hs_signatures`: the client's secret, for HMAC alone.
+    pub secret: Option<SharedSecret>,
+    /// Where a token may be.
+    pub sources: Sources,
+    /// What it must say.
+    pub rules: Rules,
+    /// `proof_of_possession_mtls`.
+    pub possession: PossessionRule,
+    /// `anonymous`.
+    pub anonymous: Option<Fallback>,
+    /// `run_on_preflight` is off: `OPTIONS` is not asked for a token.
+    pub lets_preflights_pass: bool,
+    /// `hide_credentials`: the upstream does not see where the token came in.
+    pub hides_token: bool,
+    /// `upstream_access_token_header`: where the upstream gets it, and what is written before it.
+    pub passes_on: Option<(HeaderName, Box<str>)>,
+    /// `leeway`.
+    pub leeway: Duration,
+    /// `cache_ttl`; nothing without `cache_tokens`.
+    pub remember_for: Duration,
+    /// What clients read.
+    pub refusals: Arc<TokenRefusals>,
+}
+
+/// What is known of a token that passed.
+#[derive(Debug)]
+struct Known {
+    identity: Arc<BearerIdentity>,
+    outcome: Outcome,
+    confirmation: Confirmation,
+}
+
+impl Known {
+    fn is_withdrawn(&self) -> bool {
+        self.identity
+            .token
+            .as_ref()
+            .is_some_and(TokenEvidence::is_withdrawn)
+    }
+}
+
+impl OpenIdConnect {
+    /// An instance that remembers nothing yet.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            verified: Remembered::new(REMEMBERED),
+        }
+    }
+
+    /// The provider, to be kept up to date.
+    pub fn provider(&self) -> &Arc<Provider> {
+        &self.parts.provider
+    }
+
+    /// `proof_of_possession_mtls`.
+    pub fn possession(&self) -> PossessionRule {
+        self.parts.possession
+    }
+
+    /// Whether it looks for a consumer.
+    pub fn finds_consumers(&self) -> bool {
+        self.parts.rules.consumer.is_some()
+    }
+
+    /// Whether it names groups.
+    pub fn names_groups(&self) -> bool {
+        self.parts.rules.groups.is_some()
+    }
+
+    /// Where it looks for a token.
+    pub fn sources(&self) -> &Sources {
+        &self.parts.sources
+    }
+
+    /// Whether it has nothing to do with a request.
+    pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
+        let is_preflight = exchange.head.method == Method::OPTIONS;
+        is_preflight && self.parts.lets_preflights_pass
+            || stands_back(self.parts.anonymous.as_ref(), exchange)
+    }
+
+    /// Authenticates by a token.
+    pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
+        // What the client sends under a name that claims are written to is not a claim.
+        for (header, _) in &self.parts.rules.headers {
+            exchange.hide_header(header.clone());
+        }
+        if self.stands_back(exchange) {
+            return Ok(());
+        }
+        let Err(fault) = self.authenticate(name, exchange) else {
+            return Ok(());
+        };
+        let rejection = self.parts.refusals.rejection(fault);
+        match &self.parts.anonymous {
+            // Nobody knows yet whether it is an absence.
+            Some(_) if exchange.errand.is_some() => Err(rejection),
+            Some(anonymous) => anonymous.stand_in(exchange, rejection),
+            None => Err(rejection),
+        }
+    }
+
+    fn authenticate(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), TokenFault> {
+        let Found { token, place } = self.parts.sources.find(&exchange.head)?;
+        let digest = Digest::of(&token);
+        let now = exchange.arrival.now;
+        let known = match self.verified.recall(&digest, now) {
+            Some(known) if !known.is_withdrawn() => known,
+            Some(_) | None => {
+                let mut errand = None;
+                let found = self.find_out(&token, digest, (exchange.consumers, now), &mut errand);
+                match found {
+                    Ok(known) => known,
+                    Err(fault) => {
+                        exchange.errand = errand.map(Box::new);
+                        return Err(fault);
+                    }
+                }
+            }
+        };
+        let passed_on = self.passed_on(&token, place);
+        let refusals = (name, &self.parts.refusals);
+        self.parts
+            .possession
+            .judge(known.confirmation, exchange, refusals)?;
+        if self.parts.hides_token {
+            self.parts.sources.hide(place, exchange);
+        }
+        if let Some((header, value)) = passed_on {
+            exchange.stamp(header, value);
+        }
+        admit(exchange, name, &known);
+        Ok(())
+    }
+
+    /// The token as the upstream gets it, where that is not how it came anyhow.
+    fn passed_on(&self, token: &[u8], place: Place) -> Option<(HeaderName, HeaderValue)> {
+        let (header, prefix) = self.parts.passes_on.as_ref()?;
+        let as_it_came = place == Place::Authorization && *header == http::header::AUTHORIZATION;
+        if as_it_came && !self.parts.hides_token {
+            return None;
+        }
+        let mut value = HeaderValue::from_bytes(&[prefix.as_bytes(), token].concat()).ok()?;
+        value.set_sensitive(true);
+        Some((header.clone(), value))
+    }
+
+    fn find_out(
+        &self,
+        token: &[u8],
+        digest: Digest,
+        (consumers, now): (&Consumers, UnixTime),
+        errand: &mut Option<Errand>,
+    ) -> Result<Arc<Known>, TokenFault> {
+        let parts = &self.parts;
+        let is_signed = looks_like_jws(token);
+        let (evidence, until) = match &parts.introspector {
+            Some(introspector) if !is_signed || !parts.bearer || parts.introspects_signed_tokens => {
+                introspected(introspector, token, digest, now, errand)?
+            }
+            Some(_) | None => {
+                if !is_signed && token.split(|octet| *octet == b'.').count() != 5 {
+                    let why = "the token is not signed, and introspection is not among auth_methods";
+                    return Err(TokenFault::Unreadable(why.into()));
+                }
+                (self.verify(token, errand)?, None)
+            }
+        };
+        let claims = evidence.claims.claims();
+        let end = self.judge_standing(&evidence, now)?;
+        let outcome = parts.rules.judge(claims, consumers)?;
+        let confirmation = Confirmation::of(claims);
+        let end = match (end, until) {
+            (Some(end), Some(until)) => Some(end.min(until)),
+            (end, until) => end.or(until),
+        };
+        let subject = claims.get("sub").and_then(serde_json::Value::as_str);
+        let known = Arc::new(Known {
+            outcome,
+            confirmation,
+            identity: Arc::new(BearerIdentity {
+                subject: subject.unwrap_or_default().into(),
+                valid_until: end,
+                mark: None,
+                token: Some(evidence),
+            }),
+        });
+        let limit = later(now, parts.remember_for);
+        let until = end.map_or(limit, |end| end.min(limit));
+        if parts.remember_for > Duration::ZERO {
+            self.verified.keep(digest, until, Arc::clone(&known));
+        }
+        Ok(known)
+    }
+
+    /// Issuer and dates; gives the last second in which they hold.
+    fn judge_standing(
+        &self,
+        evidence: &TokenEvidence,
+        now: UnixTime,
+    ) -> Result<Option<UnixTime>, TokenFault> {
+        let claims = evidence.claims.claims();
+        let by_provider = matches!(evidence.voucher, Voucher::Provider(_));
+        match claims.get("iss") {
+            Some(serde_json::Value::String(issuer)) if self.parts.provider.issues_as(issuer) => {}
+            // An introspection endpoint speaks for its own issuer (RFC 7662 §2.2).
+            None if by_provider => {}
+            Some(serde_json::Value::String(issuer)) => {
+                return Err(TokenFault::Issuer(
+                    issuer.chars().take(200).collect::<String>().into(),
+                ));
+            }
+            Some(_) | None => return Err(TokenFault::Issuer("the token has no 'iss'".into())),
+        }
+        let validity = Validity::of(claims)?;
+        if validity.expires.is_none() && !by_provider {
+            return Err(TimeError::NoEnd.into());
+        }
+        validity.check(now, self.parts.leeway)?;
+        Ok(validity.until(self.parts.leeway))
+    }
+
+    fn verify(&self, token: &[u8], errand: &mut Option<Errand>) -> Result<TokenEvidence, TokenFault> {
+        let unverified = UnverifiedToken::parse(token, TypeRule::AccessToken)?;
+        if unverified.algorithm().is_symmetric() {
+            let secret = self.parts.secret.as_ref().ok_or_else(|| {
+                TokenFault::NoKey(
+                    "the token is signed with a shared secret, which enable_hs_signatures does not allow"
+                        .into(),
+                )
+            })?;
+            return Ok(TokenEvidence {
+                claims: Arc::new(unverified.verify(&secret.key)?),
+                voucher: Voucher::Secret(secret.digest),
+            });
+        }
+        let provider = &self.parts.provider;
+        let known = provider.known();
+        let (id, algorithm) = (unverified.key_id().map(ToOwned::to_owned), unverified.algorithm());
+        let candidates: Vec<_> = known.keys.candidates(id.as_deref(), algorithm).collect();
+        // Without a name, another key than those that are known may be meant.
+        let may_be_new = candidates.is_empty() || id.is_none();
+        let is_known = id.as_deref().is_some_and(|id| known.keys.knows(id));
+        match unverified.verify_by_one_of(candidates, |key| &key.key) {
+            Ok((claims, key)) => Ok(TokenEvidence {
+                claims: Arc::new(claims),
+                voucher: Voucher::Key(Arc::clone(key)),
+            }),
+            Err(error) => {
+                if may_be_new && !is_known && provider.may_know_more() {
+                    *errand = Some(Errand::Keys(Arc::clone(provider)));
+                }
+                Err(match (error, &known.error, known.since) {
+                    (Some(error), _, _) => error.into(),
+                    (None, Some(error), None) => {
+                        TokenFault::NoKey(format!("no key of the provider is known yet: {error}").into())
+                    }
+                    (None, _, _) => TokenFault::NoKey("no key of the provider fits the token".into()),
+                })
+            }
+        }
+    }
+
+    /// Judges a token that was admitted before once more, by what is in force now: whom it names, if it is good.
+    pub fn find_again(
+        &self,
+        evidence: &TokenEvidence,
+        consumers: &Consumers,
+        now: UnixTime,
+    ) -> Result<Option<ConsumerKey>, TokenFault> {
+        let still_vouched = match &evidence.voucher {
+            Voucher::Key(key) => {
+                self.parts.bearer && !key.is_withdrawn() && self.parts.provider.known().keys.holds(key)
+            }
+            Voucher::Secret(digest) => {
+                let own = self.parts.secret.as_ref();
+                self.parts.bearer && own.is_some_and(|own| own.digest == *digest)
+            }
+            Voucher::Provider(until) => self.parts.introspector.is_some() && now <= *until,
+        };
+        if !still_vouched {
+            return Err(TokenFault::NoKey(
+                "the key of the token is no longer the provider's".into(),
+            ));
+        }
+        self.judge_standing(evidence, now)?;
+        let outcome = self.parts.rules.judge(evidence.claims.claims(), consumers)?;
+        Ok(outcome.consumer)
+    }
+}
+
+fn introspected(
+    introspector: &Arc<Introspector>,
+    token: &[u8],
+    digest: Digest,
+    now: UnixTime,
+    errand: &mut Option<Errand>,
+) -> Result<(TokenEvidence, Option<UnixTime>), TokenFault> {
+    // RFC 6750 §2.1: a token is ASCII, and so is everything that a provider would know.
+    let text = std::str::from_utf8(token).ok().filter(|text| {
+        let is_plain = |char: char| char.is_ascii_graphic();
+        text.len() <= crate::token::LONGEST_TOKEN && text.chars().all(is_plain)
+    });
+    let text = text.ok_or_else(|| TokenFault::Unreadable("the token holds what no token holds".into()))?;
+    match introspector.known(&digest, now).as_deref() {
+        Some(Answer::Active(claims, until)) => Ok((
+            TokenEvidence {
+                claims: Arc::clone(claims),
+                voucher: Voucher::Provider(*until),
+            },
+            Some(*until),
+        )),
+        Some(Answer::Inactive) => Err(TokenFault::Inactive),
+        Some(Answer::Failed(why)) => Err(TokenFault::NotIntrospected(why.clone())),
+        None => {
+            *errand = introspector.question(text, digest).map(Errand::Introspection);
+            let why = "its provider has not been asked yet";
+            Err(TokenFault::NotIntrospected(why.into()))
+        }
+    }
+}
+
+/// Makes the caller whoever the token names.
+fn admit(exchange: &mut Exchange<'_>, plugin: &Arc<str>, known: &Known) {
+    let outcome = &known.outcome;
+    match outcome.consumer {
+        Some(key) => {
+            exchange.withdraw(&DESCRIPTION);
+            exchange.authenticate(key, Some(outcome.credential.clone()));
+        }
+        // A consumer that was proved stays the consumer; one that stood in for nobody is not needed any more.
+        None if exchange.caller.credential.is_none() => {
+            exchange.caller.consumer = None;
+            exchange.caller.credential = Some(outcome.credential.clone());
+        }
+        None => {}
+    }
+    if let Some(groups) = &outcome.groups {
+        exchange.caller.authenticated_groups = Some(Arc::clone(groups));
+    }
+    for (name, value) in &outcome.stamps {
+        exchange.stamp(name.clone(), value.clone());
+    }
+    exchange.caller.principals.push(Principal {
+        plugin: Arc::clone(plugin),
+        consumer: outcome.consumer,
+        credential: Some(outcome.credential.clone()),
+        groups: outcome.groups.clone(),
+        proof: Proof::Bearer(Arc::clone(&known.identity)),
+    });
+}

@@ -1,0 +1,81 @@
+//! Requests that cannot be decided by what is known: what is missing is asked for, within a budget, and the same request
+//! is decided again by the same code. Hardly a request comes here; those that do not pay nothing for it.
+
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use rustls::pki_types::UnixTime;
+use tokio::time::{Instant, timeout_at};
+
+use super::decision::{self, Asked, Undecided};
+use super::entry::Entry;
+use super::forward::{self, Outbound, Upgrading};
+use super::record::Record;
+use crate::identity::Connection;
+use crate::onlooker::Nobody;
+use crate::rejection::Rejection;
+use crate::snapshot::Snapshot;
+
+/// How long a request waits for answers, all together.
+pub(super) const BUDGET: Duration = Duration::from_secs(15);
+/// How often it is decided again: keys, then introspection, for two plugins.
+pub(super) const ROUNDS: usize = 4;
+
+/// Why a request does not go on yet.
+pub(super) enum Unprepared {
+    Refused(Rejection),
+    Undecided(Box<Waiting>),
+}
+
+impl From<Rejection> for Unprepared {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+/// A request that waits for an answer.
+pub(super) struct Waiting {
+    pub(super) entry: Entry,
+    pub(super) rest: (Incoming, Upgrading),
+    pub(super) undecided: Box<Undecided>,
+}
+
+impl Waiting {
+    /// Asks and decides until there is a decision. When rounds or time have run out, the last refusal stands.
+    pub(super) async fn settle<'s>(
+        self: Box<Self>,
+        snapshot: &'s Snapshot,
+        connection: &Connection,
+        record: &mut Record,
+    ) -> Result<Outbound<'s>, Rejection> {
+        let Self {
+            entry,
+            rest,
+            mut undecided,
+        } = *self;
+        let deadline = Instant::now() + BUDGET;
+        let mut rounds = 1..=ROUNDS;
+        loop {
+            let Undecided {
+                head,
+                carried,
+                errand,
+            } = *undecided;
+            let in_time = timeout_at(deadline, errand.run()).await.is_ok();
+            let asked = Asked {
+                head,
+                carried,
+                target: &entry.target,
+            };
+            let (peer, now) = (entry.peer(connection), UnixTime::now());
+            let decided = decision::decide(snapshot, peer, asked, now, &mut record.trace, &mut Nobody);
+            match decided {
+                Ok(decided) => return forward::outbound(snapshot, decided, &entry.target, rest, record),
+                Err(rejection) => match record.trace.undecided.take() {
+                    Some(again) if in_time && rounds.next().is_some() => undecided = again,
+                    Some(_) | None => return Err(rejection),
+                },
+            }
+        }
+    }
+}
