@@ -93,6 +93,7 @@ impl<'s> ChainFacts<'s> {
             Plugin::BasicAuth(plugin) => plugin.auth.anonymous.as_ref(),
             Plugin::Jwt(plugin) => plugin.auth.anonymous.as_ref(),
             Plugin::KeyAuth(plugin) => plugin.auth.anonymous.as_ref(),
+            Plugin::OpenIdConnect(plugin) => plugin.anonymous(),
             Plugin::CorrelationId(_) | Plugin::RequestTermination(_) => None,
         };
         self.alone

@@ -170,6 +170,7 @@ fn reader(plugin: &Plugin) -> Option<(&CertificateAuth, Source<'_>)> {
         | Plugin::IpRestriction(_)
         | Plugin::Jwt(_)
         | Plugin::KeyAuth(_)
+        | Plugin::OpenIdConnect(_)
         | Plugin::Principals(_)
         | Plugin::RequestTermination(_) => None,
     }

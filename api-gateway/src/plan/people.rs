@@ -184,6 +184,7 @@ impl Mentioned {
                 PluginConfig::BasicAuth(config) => (config.anonymous.as_ref(), None),
                 PluginConfig::Jwt(config) => (config.anonymous.as_ref(), None),
                 PluginConfig::KeyAuth(config) => (config.anonymous.as_ref(), None),
+                PluginConfig::OpenIdConnect(config) => (config.anonymous.as_ref(), None),
                 PluginConfig::CorrelationId(_)
                 | PluginConfig::IpRestriction(_)
                 | PluginConfig::RequestTermination(_) => (None, None),

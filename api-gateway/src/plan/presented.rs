@@ -84,6 +84,7 @@ pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>, has_base64: bo
             | Plugin::HeaderCertAuth(_)
             | Plugin::IpRestriction(_)
             | Plugin::MtlsAuth(_)
+            | Plugin::OpenIdConnect(_)
             | Plugin::Principals(_)
             | Plugin::RequestTermination(_) => {}
         }

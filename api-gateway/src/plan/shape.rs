@@ -206,6 +206,7 @@ fn has_open_preflight(route: &Route) -> bool {
             | Plugin::HeaderCertAuth(_)
             | Plugin::IpRestriction(_)
             | Plugin::MtlsAuth(_)
+            | Plugin::OpenIdConnect(_)
             | Plugin::Principals(_)
             | Plugin::RequestTermination(_) => return false,
         };
@@ -225,6 +226,7 @@ fn triggers(route: &Route) -> Vec<Trigger> {
         | Plugin::Jwt(_)
         | Plugin::KeyAuth(_)
         | Plugin::MtlsAuth(_)
+        | Plugin::OpenIdConnect(_)
         | Plugin::Principals(_) => None,
     });
     let triggers = triggers.map(|trigger| Trigger {
