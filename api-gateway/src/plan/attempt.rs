@@ -10,7 +10,8 @@ use super::classes::{CertificateClass, PassClass};
 use super::passes::Pass;
 use super::presented::Presentation;
 use super::request::PlannedRequest;
-use super::stage::{Brings, Outcome, Stages, Trial};
+use super::stage::Stages;
+use super::trial::{Brings, Outcome, Trial};
 use crate::plugin::principals::Bond;
 
 /// Names of a class that are looked through for one that belongs to another credential.

@@ -18,12 +18,13 @@ use transport::forwarded_cert::{HeaderFormat, alb_passthrough, decode, rfc9440};
 use transport::presented::PresentedChain;
 use transport::serve::{Negotiated, Protocol};
 
+use super::grants::Signer;
 use super::holder::{Holders, Leaves};
 use super::instances::{Instances, Source};
 use super::names::{NameShape, PlannedName, STRANGER};
 use super::passes::Pass;
 use super::people::People;
-use super::presented::{Presentation, Written};
+use super::presented::{Presentation, Writing, Written};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
 use crate::identity::{Connection, Digest, later};
@@ -45,6 +46,8 @@ pub(super) struct Bench<'s> {
     pub(super) people: People,
     pub(super) edge_holders: EdgeHolders,
     pub(super) passes: Vec<Pass>,
+    /// What providers sign with, if there are any.
+    signer: Option<Signer>,
     leaves: Leaves,
     now: UnixTime,
     made: RefCell<HashMap<u32, Option<Rc<Shown>>>>,
@@ -117,6 +120,7 @@ impl<'s> Bench<'s> {
             people,
             edge_holders,
             passes,
+            signer: Signer::assumed_by(sides),
             leaves,
             now,
             made: RefCell::default(),
@@ -222,7 +226,9 @@ impl<'s> Bench<'s> {
             }
         }
         let certificate = in_header.as_ref().map(|(shown, ..)| &**shown);
-        let (header, argument) = self.brought(sender);
+        let certificates = in_header.iter().chain(&on_socket);
+        let thumbprint = certificates.map(|(shown, ..)| shown.leaf.sha256()).next();
+        let (header, argument) = self.brought(sender, thumbprint);
         let head = request.head(argument.as_deref(), |builder| {
             let builder = match header {
                 Some((name, value)) => builder.header(name, value),
@@ -238,11 +244,21 @@ impl<'s> Bench<'s> {
     }
 
     /// The header or the argument that a key, a password or a token comes in.
-    fn brought(&self, sender: &Sender) -> (Option<(HeaderName, String)>, Option<String>) {
+    fn brought(
+        &self,
+        sender: &Sender,
+        thumbprint: Option<[u8; 32]>,
+    ) -> (Option<(HeaderName, String)>, Option<String>) {
         let Some((pass, presentation, limit)) = &sender.pass else {
             return (None, None);
         };
-        match presentation.written(&self.passes[*pass], self.now, *limit) {
+        let writing = Writing {
+            now: self.now,
+            limit: *limit,
+            signer: self.signer.as_ref(),
+            thumbprint,
+        };
+        match presentation.written(&self.passes[*pass], &writing) {
             Written::Header(name, value) => (Some((name, value)), None),
             Written::Argument(argument) => (None, Some(argument)),
         }

@@ -123,6 +123,11 @@ impl<'s> ChainFacts<'s> {
         })
     }
 
+    /// The groups that it looks for.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &'s str> {
+        self.groups.iter().copied()
+    }
+
     /// Whether an `acl` looks for this group.
     pub(super) fn mentions(&self, group: &str) -> bool {
         self.groups.contains(group)

@@ -46,6 +46,8 @@ pub struct PassState {
     pub kind: PassKind,
     /// When it ends, if it is a token.
     pub lifetime: Lifetime,
+    /// Whether it lacks something that one of the sides demands, or has what it forbids.
+    pub is_odd: bool,
 }
 
 /// How the owners of several credentials belong together.
@@ -72,6 +74,8 @@ impl Credential {
         let pass = self.pass.map(|pass| match (pass.kind, pass.lifetime) {
             (PassKind::Key, _) => "key",
             (PassKind::Password, _) => "password",
+            (PassKind::AccessToken, _) if pass.is_odd => "incomplete-access-token",
+            (PassKind::AccessToken, _) => "access-token",
             (PassKind::Token, Lifetime::Short) => "token",
             (PassKind::Token, Lifetime::Long) => "long-lived-token",
             (PassKind::Token, Lifetime::Over) => "expired-token",
@@ -107,6 +111,8 @@ pub enum Who {
     Anybody,
     /// Whoever holds a certificate with one of these names, without being a consumer.
     Holders(Vec<String>),
+    /// Whoever has a token, in this group if it has to name one, without being a consumer.
+    Bearers(Option<String>),
     /// Whoever is not known, as this consumer.
     Anonymous(String),
     /// These consumers, each as himself; and the groups that all of them are in.
@@ -209,6 +215,8 @@ pub struct PassName {
     pub owners: [Option<String>; 2],
     /// Where it is in the request.
     pub place: String,
+    /// What else it says, if it is a provider's token.
+    pub grant: Option<String>,
 }
 
 /// What has to stand in a certificate.

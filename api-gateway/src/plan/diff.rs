@@ -3,22 +3,18 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::bench::{Bench, USUAL_ADDRESS};
-use super::change::{
-    Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, PassName,
-    PassState, Relation, Who, Witness,
-};
+use super::bench::Bench;
+use super::change::{Access, CertificateBy, Change, Credential, Direction, Relation, Who};
 use super::classes::CertificateClass;
 use super::instances::Reading;
-use super::names::NameShape;
 use super::request::PlannedRequest;
 use super::side::name_of;
-use super::stage::{As, Brings, By, Outcome, Trial};
+use super::trial::{As, Brings, By, Outcome, Trial};
 use crate::consumer::ConsumerKey;
 
 /// Changes while they are collected: of each the plainest request, and all that are alike together.
 pub(super) struct Diff<'b, 's> {
-    bench: &'b Bench<'s>,
+    pub(super) bench: &'b Bench<'s>,
     /// What was written in the document about a route, by side: its place, and that of its plugins.
     changes: HashMap<ChangeKey, Vec<Access>>,
     order: Vec<ChangeKey>,
@@ -78,7 +74,7 @@ impl<'b, 's> Diff<'b, 's> {
         }
     }
 
-    fn service(&self, side: usize, routes: [Option<usize>; 2]) -> Option<&'s str> {
+    pub(super) fn service(&self, side: usize, routes: [Option<usize>; 2]) -> Option<&'s str> {
         let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
         route.service.as_ref().map(|service| &*service.name)
     }
@@ -104,11 +100,12 @@ impl<'b, 's> Diff<'b, 's> {
         }
     }
 
-    fn identity(&self, side: usize, who: As) -> Identity {
+    pub(super) fn identity(&self, side: usize, who: As) -> Identity {
         let name = |key| self.bench.sides[side].consumer_name(key);
         match who {
             As::Nobody => Identity::Nobody,
             As::Certificate { .. } => Identity::Certificate,
+            As::Bearer => Identity::Bearer,
             As::Anonymous(key) => Identity::Anonymous(name(key)),
             As::Consumer { key, .. } => Identity::Consumer(name(key)),
         }
@@ -146,6 +143,7 @@ impl<'b, 's> Diff<'b, 's> {
             for (by_header, in_header) in &headers {
                 let who = match reached {
                     As::Consumer { by: By::Pass, .. } => self.owners(side, &passes),
+                    As::Bearer => Rc::new(Who::Bearers(trial.group())),
                     As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => {
                         self.who(side, reached, in_header)
                     }
@@ -217,7 +215,7 @@ impl<'b, 's> Diff<'b, 's> {
             .collect()
     }
 
-    fn certificate_by(&self, holder: usize) -> CertificateBy {
+    pub(super) fn certificate_by(&self, holder: usize) -> CertificateBy {
         let holder = self.bench.holders.all[holder];
         CertificateBy {
             authority: self.bench.holders.label(holder).map(str::to_owned),
@@ -227,7 +225,7 @@ impl<'b, 's> Diff<'b, 's> {
 
     fn who(&mut self, side: usize, reached: As, members: &[(usize, usize)]) -> Rc<Who> {
         let (instance, is_consumer) = match reached {
-            As::Nobody => return Rc::new(Who::Anybody),
+            As::Nobody | As::Bearer => return Rc::new(Who::Anybody),
             As::Anonymous(key) => {
                 return Rc::new(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
             }
@@ -278,115 +276,6 @@ impl<'b, 's> Diff<'b, 's> {
         Who::Consumers(sorted(names), sorted(groups.collect()))
     }
 
-    fn access(
-        &self,
-        routes: [Option<usize>; 2],
-        request: &PlannedRequest,
-        trial: &Trial,
-        side: usize,
-    ) -> Access {
-        let name = |side: usize| {
-            let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
-            Some(route.name.to_string())
-        };
-        let certificate = |class: &Option<Rc<CertificateClass>>, shown: Option<(u32, usize)>| {
-            let (name, holder) = class.as_ref().and(shown)?;
-            let name = &self.bench.people.names[name as usize];
-            Some(CertificateName {
-                name: name.text.to_string(),
-                kind: match name.shape {
-                    NameShape::Common => "CN",
-                    NameShape::Alternative(_) => "SAN",
-                    NameShape::Beside => "CN beside a SAN",
-                    NameShape::Subject => "subject",
-                },
-                by: self.certificate_by(holder),
-            })
-        };
-        let lines = trial.sender.lines.iter();
-        Access {
-            route: name(side).unwrap_or_default(),
-            service: self.service(side, routes).unwrap_or_default().to_owned(),
-            answers: [0, 1].map(|side: usize| self.answer(side, routes, &trial.outcomes[side], name(side))),
-            witness: Witness {
-                request: request.clone(),
-                socket: certificate(&trial.brings.socket, trial.sender.socket),
-                header: certificate(&trial.brings.header, trial.sender.header),
-                header_names: lines.map(|(name, _)| name.to_string()).collect(),
-                pass: trial.sender.pass.as_ref().map(|(pass, presentation, _)| {
-                    let pass = &self.bench.passes[*pass];
-                    let owner = |side: usize| Some(self.bench.sides[side].consumer_name(pass.owners[side]?));
-                    PassName {
-                        state: PassState {
-                            kind: pass.kind,
-                            lifetime: presentation.lifetime,
-                        },
-                        name: pass.name.to_string(),
-                        owners: [owner(0), owner(1)],
-                        place: presentation.place(),
-                    }
-                }),
-                is_carried: trial.sender.carrier.is_some(),
-                from: Some(trial.client).filter(|client| *client != USUAL_ADDRESS),
-            },
-        }
-    }
-
-    fn answer(
-        &self,
-        side: usize,
-        routes: [Option<usize>; 2],
-        outcome: &Outcome,
-        route: Option<String>,
-    ) -> Answer {
-        let (verdict, plugin) = match outcome {
-            Outcome::Reached(who) => {
-                let consumer = match self.identity(side, *who) {
-                    Identity::Nobody | Identity::Certificate => None,
-                    Identity::Anonymous(name) | Identity::Consumer(name) => Some(name),
-                };
-                let service = self.service(side, routes).unwrap_or_default().to_owned();
-                (AnswerVerdict::Reached { service, consumer }, None)
-            }
-            Outcome::Refused {
-                status,
-                reason,
-                plugin,
-            } => {
-                let status = status.as_u16();
-                (AnswerVerdict::Refused { status, reason }, plugin.as_deref())
-            }
-        };
-        Answer {
-            verdict,
-            route,
-            plugin: plugin.map(str::to_owned),
-            place: self.place(side, routes[side], plugin),
-        }
-    }
-
-    /// Where in the document the plugin stands that refuses a route's requests; of one that refuses none, the route.
-    fn place(&self, side: usize, route: Option<usize>, plugin: Option<&str>) -> Option<String> {
-        let document = &self.bench.sides[side].document;
-        let routes = self.bench.sides[side].routes();
-        let route = *routes.get(route?)?;
-        let Some(plugin) = plugin else {
-            return Some(document.origin(route.place).to_string());
-        };
-        let rank = |entity: &&crate::document::Plugin| {
-            let meets = |of: Option<uuid::Uuid>, own: Option<uuid::Uuid>| of.is_none() || of == own;
-            let is_met = meets(entity.route, Some(route.id)) && meets(entity.service, route.service);
-            (is_met && entity.enabled && entity.name.text == plugin)
-                .then(|| (entity.route.is_some(), entity.service.is_some()))
-        };
-        let entity = document
-            .plugins
-            .iter()
-            .filter(|entity| rank(entity).is_some())
-            .max_by_key(rank)?;
-        Some(document.origin(entity.place).to_string())
-    }
-
     /// Everything that was found.
     pub(super) fn changes(mut self) -> Vec<Change> {
         let order = std::mem::take(&mut self.order);
@@ -428,9 +317,10 @@ fn sorted(mut texts: Vec<String>) -> Vec<String> {
 
 /// As whom a service is reached, as the service is told it.
 #[derive(PartialEq, Eq)]
-enum Identity {
+pub(super) enum Identity {
     Nobody,
     Certificate,
+    Bearer,
     Anonymous(String),
     Consumer(String),
 }

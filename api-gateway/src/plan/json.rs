@@ -45,6 +45,7 @@ impl Who {
         match self {
             Self::Anybody => json!({"kind": "anybody"}),
             Self::Holders(names) => json!({"kind": "certificate-holders", "names": names}),
+            Self::Bearers(group) => json!({"kind": "bearers", "group": group}),
             Self::Anonymous(name) => json!({"kind": "anonymous", "consumer": name}),
             Self::Consumers(names, groups) => {
                 json!({"kind": "consumers", "consumers": names, "groups": groups})
@@ -109,6 +110,7 @@ impl PassName {
             "kind": bare.word(),
             "name": self.name,
             "place": self.place,
+            "says": self.grant,
             "old_owner": old,
             "new_owner": new,
         })

@@ -11,6 +11,7 @@
 //! sender and each request, once by the old configuration and once by the new one. No rule is told a second time here;
 //! only the signature of an authority whose key we do not have is supposed.
 
+mod answer;
 mod attempt;
 mod bench;
 mod chain_facts;
@@ -18,6 +19,7 @@ pub mod change;
 mod classes;
 pub mod command;
 mod diff;
+mod grants;
 mod holder;
 mod instances;
 mod json;
@@ -36,6 +38,7 @@ mod stage;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

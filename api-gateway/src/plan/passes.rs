@@ -4,14 +4,15 @@
 //! hold only what they are compared with: so before anything is tried, each is replaced, in both documents alike, by one
 //! that is known here. What was the same stays the same, and what was different stays different.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_lc_rs::digest;
 use rustls::pki_types::UnixTime;
 
-use crate::consumer::ConsumerKey;
+use crate::consumer::{CertifiedName, ConsumerKey, Found};
 use crate::document::{Document, End};
 use crate::identity::hexadecimal;
+use crate::plugin::Plugin;
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::token::Algorithm;
@@ -32,6 +33,8 @@ pub enum PassKind {
     Password,
     /// For `jwt`.
     Token,
+    /// For `openid-connect`.
+    AccessToken,
 }
 
 /// A credential, and whose it is by either document.
@@ -162,7 +165,16 @@ impl Substitution {
             pass
         });
         let mut passes: Vec<Pass> = owned.collect();
-        for kind in [PassKind::Key, PassKind::Password, PassKind::Token] {
+        if snapshots.iter().any(|snapshot| has_provider(snapshot)) {
+            passes.extend(access_tokens(snapshots));
+        }
+        let kinds = [
+            PassKind::Key,
+            PassKind::Password,
+            PassKind::Token,
+            PassKind::AccessToken,
+        ];
+        for kind in kinds {
             passes.push(Pass {
                 kind,
                 name: "nobody-has-this-one".into(),
@@ -179,4 +191,39 @@ impl Substitution {
 fn kong_hash(password: &str, consumer: uuid::Uuid) -> String {
     let salted = format!("{password}{consumer}");
     hexadecimal(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, salted.as_bytes()).as_ref())
+}
+
+fn has_provider(snapshot: &Snapshot) -> bool {
+    let slots = snapshot.routes.iter().flat_map(|route| route.chain.slots());
+    let mut configurations = slots.flat_map(|slot| slot.configurations());
+    configurations.any(|plugin| matches!(plugin, Plugin::OpenIdConnect(_)))
+}
+
+/// A token for every name that a consumer of either side has.
+fn access_tokens(snapshots: [&Snapshot; 2]) -> impl Iterator<Item = Pass> {
+    let consumers = snapshots
+        .into_iter()
+        .flat_map(|snapshot| snapshot.consumers.iter());
+    let names = consumers.flat_map(|consumer| consumer.username.iter().chain(&consumer.custom_id));
+    let names: BTreeSet<Box<str>> = names.map(|name| name.text.clone()).collect();
+    names.into_iter().map(move |name| {
+        let exact = CertifiedName::Exact(name.clone());
+        let owner = |snapshot: &Snapshot| {
+            let indexes = [
+                snapshot.consumers.by_username(),
+                snapshot.consumers.by_custom_id(),
+            ];
+            indexes.into_iter().find_map(|index| match index.find(&exact) {
+                Found::One(key) => Some(key),
+                Found::Nobody | Found::Ambiguous => None,
+            })
+        };
+        Pass {
+            kind: PassKind::AccessToken,
+            owners: snapshots.map(owner),
+            name,
+            secret: Secret::new(""),
+            is_asymmetric: false,
+        }
+    })
 }

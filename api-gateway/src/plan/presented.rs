@@ -1,17 +1,20 @@
 //! How a key, a password or a token is brought: in each place where a plugin of either side looks, one at a time.
 
+use std::rc::Rc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use rustls::pki_types::UnixTime;
 use serde_json::{Map, Value, json};
 
+use super::grants::{Grant, Signer};
 use super::passes::{Pass, PassKind};
 use super::shape::unique;
 use crate::plugin::Plugin;
 
 /// Where it is, and what of it can be chosen by whoever brings it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Presentation {
     pub(super) kind: PassKind,
     place: Place,
@@ -19,6 +22,18 @@ pub(super) struct Presentation {
     claim: Box<str>,
     pub(super) lifetime: Lifetime,
     form: Form,
+    /// Of a provider's token: what it says.
+    pub(super) grant: Option<Rc<Grant>>,
+}
+
+/// What writing one takes.
+pub(super) struct Writing<'w> {
+    pub(super) now: UnixTime,
+    /// Seconds that a token may last.
+    pub(super) limit: u64,
+    pub(super) signer: Option<&'w Signer>,
+    /// Of the certificate that comes with it.
+    pub(super) thumbprint: Option<[u8; 32]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +67,13 @@ pub(super) enum Form {
 }
 
 /// Every way in which something can be brought to these plugins, of which they make something else.
-pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>, has_base64: bool) -> Vec<Presentation> {
+pub(super) fn ways<'p>(
+    plugins: impl Iterator<Item = &'p Plugin>,
+    grants: Vec<Grant>,
+    has_base64: bool,
+) -> Vec<Presentation> {
     let (mut keys, mut passwords, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
+    let mut access_tokens = Vec::new();
     let (mut claims, mut end_is_looked_at) = (Vec::new(), false);
     for plugin in plugins {
         match plugin {
@@ -79,12 +99,23 @@ pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>, has_base64: bo
                 claims.push(plugin.key_claim.clone());
                 end_is_looked_at |= plugin.rules.expiry || plugin.rules.furthest_end.is_some();
             }
+            Plugin::OpenIdConnect(plugin) => {
+                let sources = &plugin.parts().sources;
+                let header = sources
+                    .headers
+                    .then_some(Place::Authorized(AUTHORIZATION, "Bearer"));
+                let query = sources.query.then(|| Place::Argument("access_token".into()));
+                let cookie = sources
+                    .cookie
+                    .as_ref()
+                    .map(|name| Place::Cookie((&**name).into()));
+                access_tokens.push(header.into_iter().chain(query).chain(cookie).collect());
+            }
             Plugin::Acl(_)
             | Plugin::CorrelationId(_)
             | Plugin::HeaderCertAuth(_)
             | Plugin::IpRestriction(_)
             | Plugin::MtlsAuth(_)
-            | Plugin::OpenIdConnect(_)
             | Plugin::Principals(_)
             | Plugin::RequestTermination(_) => {}
         }
@@ -95,6 +126,7 @@ pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>, has_base64: bo
         claim: Box::default(),
         lifetime: Lifetime::Short,
         form: Form::Plain,
+        grant: None,
     };
     let mut ways = Vec::new();
     ways.extend(distinct(keys).into_iter().map(|place| way(PassKind::Key, place)));
@@ -127,6 +159,13 @@ pub(super) fn ways<'p>(plugins: impl Iterator<Item = &'p Plugin>, has_base64: bo
                 }
             }
         }
+    }
+    let grants: Vec<Rc<Grant>> = grants.into_iter().map(Rc::new).collect();
+    for place in distinct(access_tokens) {
+        ways.extend(grants.iter().map(|grant| Presentation {
+            grant: Some(Rc::clone(grant)),
+            ..way(PassKind::AccessToken, place.clone())
+        }));
     }
     ways
 }
@@ -167,11 +206,17 @@ impl Presentation {
     }
 
     /// A header, or an argument of the query.
-    pub(super) fn written(&self, pass: &Pass, now: UnixTime, limit: u64) -> Written {
+    pub(super) fn written(&self, pass: &Pass, writing: &Writing<'_>) -> Written {
         let value = match pass.kind {
             PassKind::Key => pass.secret.expose().to_owned(),
             PassKind::Password => STANDARD.encode(format!("{}:{}", pass.name, pass.secret.expose())),
-            PassKind::Token => self.token(pass, now, limit),
+            PassKind::Token => self.token(pass, writing),
+            PassKind::AccessToken => {
+                let signed = writing.signer.zip(self.grant.as_ref());
+                signed.map_or_else(String::new, |(signer, grant)| {
+                    signer.sign(grant, &pass.name, writing.thumbprint, writing.now)
+                })
+            }
         };
         match &self.place {
             Place::Header(name) => Written::Header(name.clone(), value),
@@ -185,10 +230,10 @@ impl Presentation {
         }
     }
 
-    fn token(&self, pass: &Pass, now: UnixTime, limit: u64) -> String {
-        let now = now.as_secs();
+    fn token(&self, pass: &Pass, writing: &Writing<'_>) -> String {
+        let now = writing.now.as_secs();
         let end = match self.lifetime {
-            Lifetime::Short => Some(now + limit),
+            Lifetime::Short => Some(now + writing.limit),
             Lifetime::Long => Some(now + (10 * 365 * 86_400)),
             Lifetime::Over => Some(now.saturating_sub(60)),
             Lifetime::Unsaid => None,

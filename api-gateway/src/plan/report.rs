@@ -139,6 +139,8 @@ impl PassState {
         match (self.kind, self.lifetime) {
             (PassKind::Key, _) => "a key",
             (PassKind::Password, _) => "a password",
+            (PassKind::AccessToken, _) if self.is_odd => "an incomplete access token",
+            (PassKind::AccessToken, _) => "an access token",
             (PassKind::Token, Lifetime::Short) => "a token",
             (PassKind::Token, Lifetime::Long) => "a token that lasts for years",
             (PassKind::Token, Lifetime::Over) => "an expired token",
@@ -154,6 +156,13 @@ impl Display for PassName {
             PassKind::Key => String::new(),
             PassKind::Password => format!(" for user {}", self.name),
             PassKind::Token => format!(" for {}", self.name),
+            PassKind::AccessToken => {
+                let grant = self
+                    .grant
+                    .as_ref()
+                    .map_or_else(String::new, |grant| format!(" ({grant})"));
+                format!(" for {}{grant}", self.name)
+            }
         };
         let [old, new] = &self.owners;
         match (old, new) {
@@ -170,6 +179,8 @@ impl Display for Who {
             Self::Anybody => f.write_str("anybody"),
             Self::Holders(names) if names.is_empty() => f.write_str("whoever holds a certificate"),
             Self::Holders(names) => write!(f, "whoever holds a certificate of {}", some(names, "names", "")),
+            Self::Bearers(None) => f.write_str("whoever has a token"),
+            Self::Bearers(Some(group)) => write!(f, "whoever has a token that names the group {group}"),
             Self::Anonymous(name) => write!(f, "anybody as the anonymous consumer {name}"),
             Self::Consumers(names, groups) => {
                 let shared = match groups.as_slice() {

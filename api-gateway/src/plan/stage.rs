@@ -11,131 +11,20 @@ use super::RequestKey;
 use super::attempt::Attempt;
 use super::bench::{Bench, HeaderLine, Sender, USUAL_ADDRESS};
 use super::chain_facts::{ChainFacts, addresses};
-use super::change::{Credential, HeaderSource, PassState, Relation};
 use super::classes::{CertificateClass, PassClass};
+use super::grants::grants;
 use super::instances::Source;
 use super::names::Interned;
 use super::passes::PassKind;
 use super::presented::{shortest_limit, ways};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
-use crate::consumer::ConsumerKey;
+use super::trial::{As, By, Outcome, Trial};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
 use crate::identity::SourceRule;
 use crate::proxy::verdict::Verdict;
 use crate::snapshot::Route;
-
-/// By whom a request is made, and what becomes of it on either side.
-#[derive(Debug)]
-pub(super) struct Trial {
-    pub(super) brings: Brings,
-    pub(super) sender: Sender,
-    pub(super) client: IpAddr,
-    pub(super) outcomes: [Outcome; 2],
-}
-
-/// What a sender has, in classes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Brings {
-    /// The peer's certificate.
-    pub(super) socket: Option<Rc<CertificateClass>>,
-    /// The certificate in headers.
-    pub(super) header: Option<Rc<CertificateClass>>,
-    /// A key, a password or a token.
-    pub(super) pass: Option<Rc<PassClass>>,
-    /// How they belong together, where that is asked.
-    pub(super) relation: Relation,
-}
-
-impl Brings {
-    fn count(&self) -> usize {
-        [self.socket.is_some(), self.header.is_some(), self.pass.is_some()]
-            .into_iter()
-            .map(usize::from)
-            .sum()
-    }
-
-    fn is_part_of(&self, other: &Self) -> bool {
-        fn is_part<T>(less: Option<&Rc<T>>, more: Option<&Rc<T>>) -> bool {
-            let both = less.zip(more);
-            less.is_none() || both.is_some_and(|(less, more)| Rc::ptr_eq(less, more))
-        }
-        is_part(self.socket.as_ref(), other.socket.as_ref())
-            && is_part(self.header.as_ref(), other.header.as_ref())
-            && is_part(self.pass.as_ref(), other.pass.as_ref())
-            && (self.count() < 2 || self.relation == other.relation)
-    }
-}
-
-impl Trial {
-    /// What the sender brings.
-    pub(super) fn credential(&self) -> Credential {
-        let is_carried = self.sender.carrier.is_some();
-        Credential {
-            socket: self.brings.socket.is_some(),
-            header: self.brings.header.as_ref().map(|_| {
-                if is_carried {
-                    HeaderSource::Carrier
-                } else {
-                    HeaderSource::Anybody
-                }
-            }),
-            pass: self.sender.pass.as_ref().map(|(_, presentation, _)| PassState {
-                kind: presentation.kind,
-                lifetime: presentation.lifetime,
-            }),
-        }
-    }
-
-    /// Whether whoever can do the other can do this, with something less.
-    pub(super) fn brings_less_than(&self, other: &Self) -> bool {
-        let is_bare = self.brings.count() == 0;
-        let presentation = |trial: &Self| trial.sender.pass.as_ref().map(|(_, way, _)| Rc::clone(way));
-        self.client == other.client
-            && (is_bare || self.sender.carrier == other.sender.carrier)
-            && self.brings.is_part_of(&other.brings)
-            && (self.brings.header.is_none() || self.sender.lines == other.sender.lines)
-            && (self.brings.pass.is_none() || presentation(self) == presentation(other))
-            && self.brings.count() < other.brings.count()
-    }
-}
-
-/// What becomes of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Reached(As),
-    Refused {
-        status: StatusCode,
-        reason: &'static str,
-        plugin: Option<Arc<str>>,
-    },
-}
-
-/// As whom it reaches the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum As {
-    /// Nobody was looked for.
-    Nobody,
-    /// The holder of a certificate, without a consumer.
-    Certificate { instance: usize, by: By },
-    /// The consumer that stands for everybody else.
-    Anonymous(ConsumerKey),
-    /// The consumer that a credential names; the plugin, if it reads certificates.
-    Consumer {
-        key: ConsumerKey,
-        by: By,
-        instance: Option<usize>,
-    },
-}
-
-/// Where the credential came from that had the last word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum By {
-    Socket,
-    Header,
-    Pass,
-}
 
 /// What is the same for many pairs of routes is tried once.
 pub(super) struct Stages<'b, 's> {
@@ -262,7 +151,7 @@ impl<'b, 's> Stages<'b, 's> {
         );
         let headers = certificates(&in_header, has_headers);
         let plugins = || of_both().flat_map(|facts| facts.plugins.iter().copied());
-        let ways = ways(plugins(), self.has_base64);
+        let ways = ways(plugins(), grants(&facts), self.has_base64);
         let kinds: Vec<PassKind> = ways.iter().map(|way| way.kind).collect();
         let passes = self
             .bench
@@ -401,7 +290,8 @@ impl<'b, 's> Stages<'b, 's> {
             (Some(key), Some((by, instance))) => As::Consumer { key, by, instance },
             (Some(key), None) => As::Anonymous(key),
             (None, Some((by, Some(instance)))) => As::Certificate { by, instance },
-            (None, Some((_, None)) | None) => As::Nobody,
+            (None, Some((_, None))) => As::Bearer,
+            (None, None) => As::Nobody,
         })
     }
 }

@@ -124,7 +124,8 @@ fn judge(
         return Err(refusal(&webpki::Error::UnknownIssuer, leaf));
     };
     issuers.push(Arc::clone(anchor));
-    let status = |certificate: &Certificate, issuer: &Certificate| store.lists.status(certificate, issuer, now);
+    let status =
+        |certificate: &Certificate, issuer: &Certificate| store.lists.status(certificate, issuer, now);
     let valid_until = store.policy.judge_path(leaf, &issuers, &status, now)?;
     Ok(VerifiedPath {
         leaf: Arc::clone(leaf),

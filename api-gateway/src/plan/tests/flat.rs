@@ -29,6 +29,7 @@ pub(super) fn flat(plan: &Plan) -> BTreeSet<Flat> {
         let people: Vec<String> = match &change.who {
             Who::Anybody => vec!["anybody".to_owned()],
             Who::Holders(_) => vec!["holder".to_owned()],
+            Who::Bearers(_) => vec!["bearer".to_owned()],
             Who::Anonymous(name) => vec![format!("anonymous {name}")],
             Who::Consumers(names, _) => names.iter().map(|name| format!("consumer {name}")).collect(),
         };
