@@ -50,6 +50,13 @@ impl Name {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConsumerKey(u32);
 
+impl ConsumerKey {
+    /// Its place in the order of [`Consumers::iter`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A name that a certificate holds, and with it how it may be compared (decision 4: exact octets, but DNS names and
 /// the domain of an e-mail address without regard to ASCII case).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +233,11 @@ impl Consumers {
     /// Consumers by custom id.
     pub fn by_custom_id(&self) -> &NameIndex<ConsumerKey> {
         &self.by_custom_id
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Consumer> {
+        self.all.iter()
     }
 
     /// How many there are.

@@ -24,6 +24,7 @@ pub mod identity;
 pub mod load;
 pub mod networks;
 pub mod onlooker;
+pub mod plan;
 pub mod plugin;
 pub mod proxy;
 pub mod query;

@@ -38,9 +38,23 @@ impl Inputs {
 
     /// The same, with the document that it was compiled from: for whoever asks for lines.
     pub fn load_with_document(&self, generation: u64) -> (Option<(Loaded, Document)>, Report) {
+        self.load_reading(generation, None)
+    }
+
+    /// The same; with another document than the node's, if there is a path.
+    pub fn load_reading(
+        &self,
+        generation: u64,
+        document: Option<&Path>,
+    ) -> (Option<(Loaded, Document)>, Report) {
         let now = UnixTime::now();
         let (node, mut report) = Settings::load(self.file.as_deref(), &self.environment);
-        let Some(node) = node else { return (None, report) };
+        let Some(mut node) = node else {
+            return (None, report);
+        };
+        if let Some(path) = document {
+            node.settings.declarative_config = Some(DocumentSource::File(path.to_owned()));
+        }
         let read = match read_document(&node.settings, &|path| node.origin(path), now, &mut report) {
             Ok(read) => read,
             Err(Unreadable) => {

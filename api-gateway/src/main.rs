@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use api_gateway::explain::{self, NoExplanation};
 use api_gateway::gateway::Gateway;
 use api_gateway::load::Inputs;
+use api_gateway::plan::command::{Arguments as PlanArguments, Planned};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -22,6 +23,8 @@ use transport::telemetry::{self, LogFormat};
 const FAILED: u8 = 1;
 /// Exit code of a command that was not told what it needs.
 const USAGE: u8 = 2;
+/// Exit code of `plan` where somebody gains.
+const GAINED: u8 = 3;
 
 #[derive(Parser)]
 #[command(name = "api-gateway", version, about, long_about = LONG_ABOUT, after_help = EXAMPLES)]
@@ -49,6 +52,7 @@ Examples:
   KONG_PROXY_LISTEN=127.0.0.1:8000 KONG_DECLARATIVE_CONFIG=kong.yaml api-gateway run
   curl -s http://127.0.0.1:8007/status           what is in force
   api-gateway explain --config gateway.toml --cert alice.pem GET https://api.example.com/orders
+  api-gateway plan old.yaml new.yaml             who gains and who loses what; 3 if anybody gains
   api-gateway doctor --config gateway.toml       which handshakes failed, why, and what to do
   api-gateway doctor --connect orders.internal:443 --trust ca.pem --cert me.pem --key me.key
   RUST_LOG=debug api-gateway run …               what happens below the request log
@@ -94,6 +98,14 @@ enum Action {
         #[command(flatten)]
         arguments: doctor::Arguments,
     },
+    /// Tell what a change of the declarative document lets whom do, and forbids whom to do
+    ///
+    /// Reads both documents as `run` would and has the request path decide about every route and everybody who could ask,
+    /// by either. Prints who gains and who loses what, each with a request that shows it.
+    ///
+    /// Exits with 0 if nobody gains, with 3 if somebody does (unless --allow-gains), with 1 if a document has errors.
+    /// Losses do not change the exit code.
+    Plan(PlanArguments),
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -110,15 +122,18 @@ struct NodeFile {
 
 impl NodeFile {
     fn inputs(self) -> Inputs {
-        // A variable that is no text cannot be one of ours.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
         Inputs {
             file: self.config,
-            environment,
+            environment: environment(),
         }
     }
+}
+
+/// A variable that is no text cannot be one of ours.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 fn main() -> ExitCode {
@@ -136,6 +151,7 @@ fn main() -> ExitCode {
         Action::Explain { node, arguments } => explain(&node.inputs(), &arguments),
         Action::Health(node) => health(&node.inputs()),
         Action::Doctor { node, arguments } => doctor(&node.inputs(), &arguments),
+        Action::Plan(arguments) => plan(&arguments),
         Action::Completions { shell } => {
             clap_complete::generate(shell, &mut Command::command(), "api-gateway", &mut io::stdout());
             ExitCode::SUCCESS
@@ -169,6 +185,25 @@ fn explain(inputs: &Inputs, arguments: &explain::Arguments) -> ExitCode {
                 NoExplanation::Configuration(_) => ExitCode::from(FAILED),
             }
         }
+    }
+}
+
+fn plan(arguments: &PlanArguments) -> ExitCode {
+    let (text, code) = match arguments.plan(&environment()) {
+        Ok(Planned::Refused(report)) => (report.to_string(), ExitCode::from(FAILED)),
+        Ok(Planned::Compared {
+            text,
+            is_unwanted: false,
+        }) => (text, ExitCode::SUCCESS),
+        Ok(Planned::Compared {
+            text,
+            is_unwanted: true,
+        }) => (text, ExitCode::from(GAINED)),
+        Err(error) => return fail(&error),
+    };
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Ok(()) => code,
+        Err(_) => ExitCode::from(FAILED),
     }
 }
 

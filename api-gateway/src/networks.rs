@@ -19,6 +19,11 @@ impl Networks {
             .is_some_and(|network| network.contains(&address))
     }
 
+    /// The networks, which do not overlap.
+    pub fn iter(&self) -> impl Iterator<Item = &IpNet> {
+        self.0.iter()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

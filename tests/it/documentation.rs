@@ -20,11 +20,12 @@ use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "docs/acme.md",
     "docs/behind-an-alb.md",
     "docs/kong-migration.md",
+    "docs/plan.md",
     "docs/principals.md",
     "docs/tls.md",
     "docs/tokens.md",
@@ -85,6 +86,11 @@ impl Shown {
         let mut command = command(program, &["--log-format", "json", "run", "--config", &file]).unwrap();
         command.envs(environment.iter().copied());
         tokio::task::block_in_place(|| Program::start(command, program)).unwrap()
+    }
+
+    /// Where the files are.
+    pub(crate) fn directory(&self) -> &Path {
+        self.dir.path()
     }
 
     fn file(&self, name: &str) -> String {

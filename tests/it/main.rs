@@ -67,6 +67,7 @@ mod oauth_provider;
 mod other_doors;
 mod own_authorities;
 mod pair;
+mod plan_command;
 mod plugin_order;
 mod plugin_scopes;
 mod possession;

@@ -93,6 +93,18 @@ impl<T> Remembered<T> {
             slot.store(Some(Arc::new(Entry { digest, until, value })));
         }
     }
+
+    /// Knows nothing of `digest` any longer.
+    pub fn forget(&self, digest: &Digest) {
+        let Some(Set(slots)) = self.sets.get().and_then(|sets| sets.get(digest.set(self.size))) else {
+            return;
+        };
+        for slot in slots {
+            if slot.load().as_ref().is_some_and(|entry| entry.digest == *digest) {
+                slot.store(None);
+            }
+        }
+    }
 }
 
 impl<T> fmt::Debug for Remembered<T> {

@@ -31,6 +31,7 @@ mod path;
 mod policy;
 mod refusal;
 mod search;
+pub mod supposed;
 
 /// What a certificate must be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,7 +140,8 @@ pub enum TrustStoreError {
     },
 }
 
-/// A path that held when it was verified. Only [`TrustStore::verify`] makes one.
+/// A path that held when it was verified. Only [`TrustStore::verify`] makes one, and, where nobody is let in by it,
+/// [`TrustStore::suppose`].
 #[derive(Clone, Debug)]
 pub struct VerifiedPath {
     leaf: Arc<Certificate>,

@@ -171,6 +171,11 @@ pub fn compile(
     (snapshot, compilation.findings.into_findings())
 }
 
+/// The routes that requests can take, in the order of a snapshot's.
+pub fn live_routes(document: &Document) -> Vec<&crate::document::Route> {
+    LiveRoutes::of(document).all
+}
+
 /// Every step runs, whatever the ones before have found; `None` only where nothing could be built.
 fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapshot> {
     let settings = compilation.settings();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rustls::pki_types::UnixTime;
 use tracing::{debug, info, warn};
-use transport::certificate::AlternativeName;
+use transport::certificate::{AlternativeName, Certificate};
 use transport::certificate_error::CertificateError;
 use transport::verify::{TrustStore, VerifiedPath};
 
@@ -96,7 +96,7 @@ impl TrustedEdges {
             .verify(&presented.chain, now)
             .map_err(Stranger::Untrusted)
         {
-            Ok(path) if self.is_named(&path) => {
+            Ok(path) if self.is_named(path.leaf()) => {
                 let identity = Arc::new(EdgeIdentity {
                     sha256: hexadecimal(&path.leaf().sha256()).into(),
                     valid_until: path.valid_until(),
@@ -121,8 +121,27 @@ impl TrustedEdges {
         identity
     }
 
-    fn is_named(&self, path: &VerifiedPath) -> bool {
-        let leaf = path.leaf();
+    /// Whether a certificate that nobody has shown would make an edge of whoever had it, if it were verified. Where an
+    /// edge is pinned by its digest, any certificate could be the one.
+    pub(crate) fn would_know(&self, leaf: &Certificate) -> bool {
+        let is_pinned = |name: &EdgeName| matches!(name, EdgeName::Sha256(_));
+        self.is_named(leaf) || self.names.iter().any(is_pinned)
+    }
+
+    /// The edge that it would be.
+    pub(crate) fn suppose(&self, path: &VerifiedPath) -> Option<EdgeIdentity> {
+        self.would_know(path.leaf()).then(|| EdgeIdentity {
+            sha256: hexadecimal(&path.leaf().sha256()).into(),
+            valid_until: path.valid_until(),
+        })
+    }
+
+    /// What an edge's certificate must name.
+    pub(crate) fn names(&self) -> &[EdgeName] {
+        &self.names
+    }
+
+    fn is_named(&self, leaf: &Certificate) -> bool {
         self.names.iter().any(|name| match name {
             EdgeName::Sha256(digest) => *digest == leaf.sha256(),
             EdgeName::Dns(wanted) => {

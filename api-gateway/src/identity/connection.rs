@@ -113,6 +113,15 @@ impl Connection {
         }
     }
 
+    /// Has this connection be an edge's, or nobody's, for one generation: for who asks what would be if it were.
+    pub(crate) fn suppose_edge(&self, generation: u64, until: UnixTime, identity: Option<EdgeIdentity>) {
+        self.edge.store(Some(Arc::new(EdgeVerdict {
+            generation,
+            until,
+            identity: identity.map(Arc::new),
+        })));
+    }
+
     /// What the peer showed, to be verified: `None` if nothing, an error if it cannot even be looked at.
     pub fn presented(&self) -> Option<Result<(Digest, &PresentedChain), &CertificateError>> {
         let presented = self.presented.as_ref()?;

@@ -1,6 +1,7 @@
 //! What `mtls-auth` and `header-cert-auth` have in common: from a chain that was presented to a consumer.
 
 mod lookup;
+pub mod supposed;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use transport::certificate_error::CertificateError;
 use transport::presented::PresentedChain;
-use transport::verify::TrustStore;
+use transport::verify::{TrustStore, VerifiedPath};
 
 use self::lookup::Outcome;
 use super::fallback::{DESCRIPTION, Fallback};
@@ -165,7 +166,12 @@ impl CertificateAuth {
             .store
             .verify(chain, now)
             .map_err(RefusedBefore::Certificate)?;
-        let identity = Arc::new(ClientIdentity::of(&path, &self.directory_names));
+        self.name(&path, consumers)
+    }
+
+    /// Whom a certificate names.
+    fn name(&self, path: &VerifiedPath, consumers: &Consumers) -> Result<Known, RefusedBefore> {
+        let identity = Arc::new(ClientIdentity::of(path, &self.directory_names));
         let outcome = match &self.lookup {
             Lookup::Group(by) => by.outcome(&identity)?,
             Lookup::Consumer(lookup) => lookup.outcome(&identity, consumers)?,

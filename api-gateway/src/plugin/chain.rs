@@ -58,6 +58,30 @@ impl Slot {
         }
     }
 
+    /// All configurations that could apply to somebody.
+    pub fn configurations(&self) -> Box<dyn Iterator<Item = &Plugin> + '_> {
+        match &self.configuration {
+            Configuration::Same(configured) => Box::new(std::iter::once(&configured.plugin)),
+            Configuration::ByCaller(scopes) => Box::new(scopes.all().map(|configured| &configured.plugin)),
+        }
+    }
+
+    /// The scopes, where the configuration depends on who calls.
+    pub fn scopes(&self) -> Option<&Scopes> {
+        match &self.configuration {
+            Configuration::Same(_) => None,
+            Configuration::ByCaller(scopes) => Some(scopes),
+        }
+    }
+
+    /// Where the configurations lie: of one snapshot, two slots with one name and the same places are the same.
+    pub fn places(&self) -> [usize; 4] {
+        match &self.configuration {
+            Configuration::Same(configured) => [Arc::as_ptr(configured).addr(), 0, 0, 0],
+            Configuration::ByCaller(scopes) => scopes.places(),
+        }
+    }
+
     /// The configuration for a caller.
     pub fn for_caller(&self, caller: Option<(ConsumerKey, &Consumer)>) -> Option<&Configured> {
         match &self.configuration {

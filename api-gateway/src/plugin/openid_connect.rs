@@ -128,6 +128,16 @@ impl OpenIdConnect {
         self.parts.possession
     }
 
+    /// What it is made of.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// `anonymous`.
+    pub fn anonymous(&self) -> Option<&Fallback> {
+        self.parts.anonymous.as_ref()
+    }
+
     /// Whether it looks for a consumer.
     pub fn finds_consumers(&self) -> bool {
         self.parts.rules.consumer.is_some()

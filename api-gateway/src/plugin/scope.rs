@@ -92,7 +92,26 @@ impl Scopes {
             .or(global.everybody.as_ref())
     }
 
-    fn audiences(&self) -> impl Iterator<Item = &Audience> {
+    /// Every configuration, whoever it is for.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Configured>> {
+        self.audiences().flat_map(|audience| {
+            let consumers = audience.consumers.values();
+            audience
+                .everybody
+                .iter()
+                .chain(consumers)
+                .chain(audience.groups.values())
+        })
+    }
+
+    /// Where the audiences lie: of one snapshot, scopes with the same places are the same.
+    pub fn places(&self) -> [usize; 4] {
+        [&self.route_and_service, &self.route, &self.service, &self.global]
+            .map(|audience| Arc::as_ptr(audience).addr())
+    }
+
+    /// All four, the most specific first.
+    pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
         [&self.route_and_service, &self.route, &self.service, &self.global]
             .into_iter()
             .map(AsRef::as_ref)

@@ -22,6 +22,25 @@ impl ClaimPath {
         }
         Some(value).filter(|value| !value.is_null())
     }
+
+    /// Writes a value there; what is in the way and no object is replaced.
+    pub fn put(&self, claims: &mut Map<String, Value>, value: Value) {
+        let Some((last, way)) = self.0.split_last() else {
+            return;
+        };
+        let mut members = claims;
+        for name in way {
+            let member = members
+                .entry(&**name)
+                .or_insert_with(|| Value::Object(Map::new()));
+            if !member.is_object() {
+                *member = Value::Object(Map::new());
+            }
+            let Value::Object(inner) = member else { return };
+            members = inner;
+        }
+        members.insert(last.to_string(), value);
+    }
 }
 
 impl std::fmt::Display for ClaimPath {
@@ -69,6 +88,11 @@ impl Required {
                 .collect()
         };
         Self(elements.into_iter().map(together).collect())
+    }
+
+    /// Every word of every element.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flatten().map(AsRef::as_ref)
     }
 
     /// Whether a claim has what is required. An element without a word requires something that nobody has.

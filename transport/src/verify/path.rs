@@ -124,7 +124,9 @@ fn judge_long(
     issuers: &[Arc<Certificate>],
     now: UnixTime,
 ) -> Result<VerifiedPath, CertificateError> {
-    let valid_until = store.policy.judge_path(leaf, issuers, &store.lists, now)?;
+    let status =
+        |certificate: &Certificate, issuer: &Certificate| store.lists.status(certificate, issuer, now);
+    let valid_until = store.policy.judge_path(leaf, issuers, &status, now)?;
     let restricts = |issuer: &Arc<Certificate>| issuer.extensions().name_constraints != Constraints::Absent;
     if issuers.iter().any(restricts) {
         return Err(Distrust::NameConstraints(leaf.subject().to_string()).into());
@@ -200,7 +202,9 @@ fn judge(
         return Err(refusal(&webpki::Error::UnknownIssuer, leaf));
     };
     issuers.push(Arc::clone(anchor));
-    let valid_until = store.policy.judge_path(leaf, &issuers, &store.lists, now)?;
+    let status =
+        |certificate: &Certificate, issuer: &Certificate| store.lists.status(certificate, issuer, now);
+    let valid_until = store.policy.judge_path(leaf, &issuers, &status, now)?;
     Ok(VerifiedPath {
         leaf: Arc::clone(leaf),
         issuers,

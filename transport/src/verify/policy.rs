@@ -8,7 +8,7 @@ use rustls::pki_types::UnixTime;
 use super::{Expiry, Policy, Purpose, Revocation};
 use crate::certificate::Certificate;
 use crate::certificate_error::{CertificateError, Distrust, StatusUnknown, Weakness, WrongPurpose};
-use crate::revocation::crl::{RevocationLists, Status};
+use crate::revocation::crl::Status;
 
 impl Policy {
     /// What can be said of a leaf without its issuers.
@@ -32,12 +32,13 @@ impl Policy {
         }
     }
 
-    /// Judges a path whose signatures hold: the leaf's issuer first, the anchor last. Returns until when it holds.
+    /// Judges a path whose signatures hold: the leaf's issuer first, the anchor last. `status` says what is known of a
+    /// certificate and its issuer. Returns until when it holds.
     pub(super) fn judge_path(
         &self,
         leaf: &Certificate,
         issuers: &[Arc<Certificate>],
-        lists: &RevocationLists,
+        status: &dyn Fn(&Certificate, &Certificate) -> Status,
         now: UnixTime,
     ) -> Result<UnixTime, CertificateError> {
         if issuers.len() > self.max_depth {
@@ -60,7 +61,7 @@ impl Policy {
         }
         let below_the_anchor = std::iter::once(leaf).chain(issuers.iter().map(Arc::as_ref));
         for (certificate, issuer) in below_the_anchor.zip(issuers) {
-            if let Some(next_update) = self.judge_status(certificate, issuer, lists, now)? {
+            if let Some(next_update) = self.judge_status(certificate, issuer, status)? {
                 valid_until = valid_until.min(next_update);
             }
         }
@@ -129,13 +130,12 @@ impl Policy {
         &self,
         certificate: &Certificate,
         issuer: &Certificate,
-        lists: &RevocationLists,
-        now: UnixTime,
+        status: &dyn Fn(&Certificate, &Certificate) -> Status,
     ) -> Result<Option<UnixTime>, CertificateError> {
         if self.revocation == Revocation::Skip {
             return Ok(None);
         }
-        match lists.status(certificate, issuer, now) {
+        match status(certificate, issuer) {
             Status::Good { next_update } => Ok(Some(next_update)),
             Status::Revoked => Err(CertificateError::Revoked {
                 subject: certificate.subject().to_string(),

@@ -23,7 +23,7 @@ pub enum Lookup {
 }
 
 /// `authenticated_group_by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupBy {
     /// The common name.
     CommonName,
@@ -147,24 +147,39 @@ impl ConsumerLookup {
         consumers: &Consumers,
     ) -> Result<Option<(ConsumerKey, String)>, IdentityError> {
         let names: Vec<CertifiedName> = identity.names(self.common_name).collect::<Result<_, _>>()?;
-        let by_authority = || {
-            let indexes = identity
-                .issuers
-                .iter()
-                .filter_map(|digest| self.authorities.get(digest));
-            indexes
-                .filter_map(|id| self.mappings.by_authority.get(id))
-                .collect::<Vec<_>>()
-        };
-        let by_hand = by_authority();
-        for index in by_hand.into_iter().chain([&self.mappings.by_any]) {
-            for name in &names {
+        self.find_by(
+            &names,
+            &self.authorities_with_mappings(&identity.issuers),
+            consumers,
+        )
+    }
+
+    /// The authorities on a path, its issuers by their SHA-256, that mappings are made for.
+    pub fn authorities_with_mappings(&self, issuers: &[[u8; 32]]) -> Vec<Uuid> {
+        let ids = issuers.iter().filter_map(|digest| self.authorities.get(digest));
+        ids.filter(|id| self.mappings.by_authority.contains_key(id))
+            .copied()
+            .collect()
+    }
+
+    /// The first of these names that somebody has: mappings for one of `authorities` first.
+    pub fn find_by(
+        &self,
+        names: &[CertifiedName],
+        authorities: &[Uuid],
+        consumers: &Consumers,
+    ) -> Result<Option<(ConsumerKey, String)>, IdentityError> {
+        let by_hand = authorities
+            .iter()
+            .filter_map(|id| self.mappings.by_authority.get(id));
+        for index in by_hand.chain([&self.mappings.by_any]) {
+            for name in names {
                 if let Some(mapping) = one(index.find(name))? {
                     return Ok(Some((mapping.consumer, mapping.id.to_string())));
                 }
             }
         }
-        for name in &names {
+        for name in names {
             for (tried, index) in [
                 (self.by_username, consumers.by_username()),
                 (self.by_custom_id, consumers.by_custom_id()),

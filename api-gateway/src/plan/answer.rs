@@ -1,0 +1,127 @@
+//! What a plan says of one access: what either side answers and why, and what to send to see it.
+
+use std::rc::Rc;
+
+use super::bench::USUAL_ADDRESS;
+use super::change::{Access, Answer, AnswerVerdict, CertificateName, PassName, PassState, Witness};
+use super::classes::CertificateClass;
+use super::diff::{Diff, Identity};
+use super::names::NameShape;
+use super::request::PlannedRequest;
+use super::trial::{Outcome, Trial};
+
+impl Diff<'_, '_> {
+    pub(super) fn access(
+        &self,
+        routes: [Option<usize>; 2],
+        request: &PlannedRequest,
+        trial: &Trial,
+        side: usize,
+    ) -> Access {
+        let name = |side: usize| {
+            let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
+            Some(route.name.to_string())
+        };
+        let certificate = |class: &Option<Rc<CertificateClass>>, shown: Option<(u32, usize)>| {
+            let (name, holder) = class.as_ref().and(shown)?;
+            let name = &self.bench.people.names[name as usize];
+            Some(CertificateName {
+                name: name.text.to_string(),
+                kind: match name.shape {
+                    NameShape::Common => "CN",
+                    NameShape::Alternative(_) => "SAN",
+                    NameShape::Beside => "CN beside a SAN",
+                    NameShape::Subject => "subject",
+                },
+                by: self.certificate_by(holder),
+            })
+        };
+        let lines = trial.sender.lines.iter();
+        Access {
+            route: name(side).unwrap_or_default(),
+            service: self.service(side, routes).unwrap_or_default().to_owned(),
+            answers: [0, 1].map(|side: usize| self.answer(side, routes, &trial.outcomes[side], name(side))),
+            witness: Witness {
+                request: request.clone(),
+                socket: certificate(&trial.brings.socket, trial.sender.socket),
+                header: certificate(&trial.brings.header, trial.sender.header),
+                header_names: lines.map(|(name, _)| name.to_string()).collect(),
+                pass: trial.sender.pass.as_ref().map(|(pass, presentation, _)| {
+                    let pass = &self.bench.passes[*pass];
+                    let owner = |side: usize| Some(self.bench.sides[side].consumer_name(pass.owners[side]?));
+                    PassName {
+                        state: PassState {
+                            kind: pass.kind,
+                            lifetime: presentation.lifetime,
+                            is_odd: presentation
+                                .grant
+                                .as_ref()
+                                .is_some_and(|grant| grant.oddity.is_some()),
+                        },
+                        name: pass.name.to_string(),
+                        owners: [owner(0), owner(1)],
+                        place: presentation.place(),
+                        grant: presentation.grant.as_ref().and_then(|grant| grant.told()),
+                    }
+                }),
+                is_carried: trial.sender.carrier.is_some(),
+                from: Some(trial.client).filter(|client| *client != USUAL_ADDRESS),
+            },
+        }
+    }
+
+    fn answer(
+        &self,
+        side: usize,
+        routes: [Option<usize>; 2],
+        outcome: &Outcome,
+        route: Option<String>,
+    ) -> Answer {
+        let (verdict, plugin) = match outcome {
+            Outcome::Reached(who) => {
+                let consumer = match self.identity(side, *who) {
+                    Identity::Nobody | Identity::Certificate | Identity::Bearer => None,
+                    Identity::Anonymous(name) | Identity::Consumer(name) => Some(name),
+                };
+                let service = self.service(side, routes).unwrap_or_default().to_owned();
+                (AnswerVerdict::Reached { service, consumer }, None)
+            }
+            Outcome::Refused {
+                status,
+                reason,
+                plugin,
+            } => {
+                let status = status.as_u16();
+                (AnswerVerdict::Refused { status, reason }, plugin.as_deref())
+            }
+        };
+        Answer {
+            verdict,
+            route,
+            plugin: plugin.map(str::to_owned),
+            place: self.place(side, routes[side], plugin),
+        }
+    }
+
+    /// Where in the document the plugin stands that refuses a route's requests; of one that refuses none, the route.
+    fn place(&self, side: usize, route: Option<usize>, plugin: Option<&str>) -> Option<String> {
+        let document = &self.bench.sides[side].document;
+        let routes = self.bench.sides[side].routes();
+        let route = *routes.get(route?)?;
+        let Some(plugin) = plugin else {
+            return Some(document.origin(route.place).to_string());
+        };
+        let rank = |entity: &&crate::document::Plugin| {
+            let meets = |of: Option<uuid::Uuid>, own: Option<uuid::Uuid>| of.is_none() || of == own;
+            let is_met = meets(entity.route, Some(route.id)) && meets(entity.service, route.service);
+            (is_met && entity.enabled && entity.name.text == plugin)
+                .then(|| (entity.route.is_some(), entity.service.is_some()))
+        };
+        let entity = document
+            .plugins
+            .iter()
+            .filter(|entity| rank(entity).is_some())
+            .max_by_key(rank)?;
+        Some(document.origin(entity.place).to_string())
+    }
+}

@@ -1,0 +1,326 @@
+//! From what becomes of everybody on either side to who gains and who loses.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::bench::Bench;
+use super::change::{Access, CertificateBy, Change, Credential, Direction, Relation, Who};
+use super::classes::CertificateClass;
+use super::instances::Reading;
+use super::request::PlannedRequest;
+use super::side::name_of;
+use super::trial::{As, Brings, By, Outcome, Trial};
+use crate::consumer::ConsumerKey;
+
+/// Changes while they are collected: of each the plainest request, and all that are alike together.
+pub(super) struct Diff<'b, 's> {
+    pub(super) bench: &'b Bench<'s>,
+    /// What was written in the document about a route, by side: its place, and that of its plugins.
+    changes: HashMap<ChangeKey, Vec<Access>>,
+    order: Vec<ChangeKey>,
+    /// Who stands behind a class, found once.
+    people: HashMap<PeopleKey, Rc<Who>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ChangeKey {
+    direction: Direction,
+    credential: Credential,
+    socket: Vec<CertificateBy>,
+    header: Vec<CertificateBy>,
+    relation: Relation,
+    who: Rc<Who>,
+    is_implied: bool,
+}
+
+type PeopleKey = (usize, Option<Reading>, Vec<usize>);
+
+/// One way of a trial to have changed.
+struct Move {
+    direction: Direction,
+    /// The side on which the service is reached, by which whoever it is about is named.
+    side: usize,
+}
+
+impl<'b, 's> Diff<'b, 's> {
+    pub(super) fn new(bench: &'b Bench<'s>) -> Self {
+        Self {
+            bench,
+            changes: HashMap::new(),
+            order: Vec::new(),
+            people: HashMap::new(),
+        }
+    }
+
+    /// Looks at everybody who sends a request, which takes these routes.
+    pub(super) fn add(&mut self, routes: [Option<usize>; 2], request: &PlannedRequest, trials: &[Trial]) {
+        let moves: Vec<(usize, Move)> = trials
+            .iter()
+            .enumerate()
+            .flat_map(|(position, trial)| {
+                let moves = self.moves(routes, trial).into_iter();
+                moves.map(move |moved| (position, moved))
+            })
+            .collect();
+        for (position, Move { direction, side }) in &moves {
+            let trial = &trials[*position];
+            let is_implied = moves.iter().any(|(other, moved)| {
+                let other = &trials[*other];
+                moved.direction == *direction
+                    && other.outcomes[*side] == trial.outcomes[*side]
+                    && other.brings_less_than(trial)
+            });
+            self.add_one(routes, request, trial, (*direction, *side, is_implied));
+        }
+    }
+
+    pub(super) fn service(&self, side: usize, routes: [Option<usize>; 2]) -> Option<&'s str> {
+        let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
+        route.service.as_ref().map(|service| &*service.name)
+    }
+
+    fn moves(&self, routes: [Option<usize>; 2], trial: &Trial) -> Vec<Move> {
+        let moved = |direction, side| Move { direction, side };
+        let [Outcome::Reached(before), Outcome::Reached(after)] = &trial.outcomes else {
+            return match &trial.outcomes {
+                [Outcome::Refused { .. }, Outcome::Reached(_)] => vec![moved(Direction::Gain, 1)],
+                [Outcome::Reached(_), Outcome::Refused { .. }] => vec![moved(Direction::Loss, 0)],
+                [Outcome::Refused { .. }, Outcome::Refused { .. }]
+                | [Outcome::Reached(_), Outcome::Reached(_)] => Vec::new(),
+            };
+        };
+        let both = || vec![moved(Direction::Gain, 1), moved(Direction::Loss, 0)];
+        if self.service(0, routes) != self.service(1, routes) {
+            return both();
+        }
+        match (self.identity(0, *before), self.identity(1, *after)) {
+            (one, other) if one == other => Vec::new(),
+            (Identity::Consumer(_), Identity::Consumer(_)) => both(),
+            _ => vec![moved(Direction::Other, 1)],
+        }
+    }
+
+    pub(super) fn identity(&self, side: usize, who: As) -> Identity {
+        let name = |key| self.bench.sides[side].consumer_name(key);
+        match who {
+            As::Nobody => Identity::Nobody,
+            As::Certificate { .. } => Identity::Certificate,
+            As::Bearer => Identity::Bearer,
+            As::Anonymous(key) => Identity::Anonymous(name(key)),
+            As::Consumer { key, .. } => Identity::Consumer(name(key)),
+        }
+    }
+
+    fn add_one(
+        &mut self,
+        routes: [Option<usize>; 2],
+        request: &PlannedRequest,
+        trial: &Trial,
+        (direction, side, is_implied): (Direction, usize, bool),
+    ) {
+        let Outcome::Reached(reached) = trial.outcomes[side] else {
+            return;
+        };
+        let access = self.access(routes, request, trial, side);
+        let credential = trial.credential();
+        let Brings {
+            socket,
+            header,
+            pass,
+            relation,
+        } = &trial.brings;
+        let alone = |class: &Option<Rc<CertificateClass>>| class.as_ref().map(|class| self.by_holders(class));
+        let nobody = || vec![(Vec::new(), Vec::new())];
+        let (sockets, headers) = (
+            alone(socket).unwrap_or_else(nobody),
+            alone(header).unwrap_or_else(nobody),
+        );
+        let passes = pass
+            .as_ref()
+            .map(|class| class.members.clone())
+            .unwrap_or_default();
+        for (by_socket, on_socket) in &sockets {
+            for (by_header, in_header) in &headers {
+                let who = match reached {
+                    As::Consumer { by: By::Pass, .. } => self.owners(side, &passes),
+                    As::Bearer => Rc::new(Who::Bearers(trial.group())),
+                    As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => {
+                        self.who(side, reached, in_header)
+                    }
+                    As::Consumer { .. } | As::Certificate { .. } | As::Anonymous(_) | As::Nobody => {
+                        self.who(side, reached, on_socket)
+                    }
+                };
+                let who = match (relation, reached) {
+                    // Of those who have one of the credentials, not all have the others.
+                    (Relation::Same, As::Consumer { key, .. }) => {
+                        Rc::new(self.consumers(side, std::iter::once(key)))
+                    }
+                    (Relation::Same | Relation::Akin | Relation::Apart | Relation::Any, _) => who,
+                };
+                let key = ChangeKey {
+                    direction,
+                    credential,
+                    socket: self.certificates(by_socket),
+                    header: self.certificates(by_header),
+                    relation: *relation,
+                    who,
+                    is_implied,
+                };
+                let known = self.changes.entry(key.clone()).or_insert_with(|| {
+                    self.order.push(key);
+                    Vec::new()
+                });
+                let is_known =
+                    |other: &Access| other.route == access.route && other.service == access.service;
+                if !known.iter().rev().any(is_known) {
+                    known.push(access.clone());
+                }
+            }
+        }
+    }
+
+    /// Whose keys, passwords or tokens these classes of them are.
+    fn owners(&mut self, side: usize, classes: &[usize]) -> Rc<Who> {
+        let key = (side, None, classes.to_vec());
+        if let Some(known) = self.people.get(&key) {
+            return Rc::clone(known);
+        }
+        let passes = classes
+            .iter()
+            .flat_map(|class| &self.bench.people.pass_classes[*class]);
+        let keys = passes.filter_map(|pass| self.bench.passes[*pass].owners[side]);
+        let who = Rc::new(self.consumers(side, keys));
+        self.people.insert(key, Rc::clone(&who));
+        who
+    }
+
+    /// The members of a class, by who issued their certificates.
+    fn by_holders(&self, class: &CertificateClass) -> Vec<(Vec<usize>, Vec<(usize, usize)>)> {
+        let mut by_holders: Vec<(Vec<usize>, Vec<(usize, usize)>)> = Vec::new();
+        for (holders, names) in &class.members {
+            let member = (holders[0], *names);
+            match by_holders.iter_mut().find(|(known, _)| **known == **holders) {
+                Some((_, members)) => members.push(member),
+                None => by_holders.push((holders.to_vec(), vec![member])),
+            }
+        }
+        by_holders
+    }
+
+    fn certificates(&self, holders: &[usize]) -> Vec<CertificateBy> {
+        holders
+            .iter()
+            .map(|holder| self.certificate_by(*holder))
+            .collect()
+    }
+
+    pub(super) fn certificate_by(&self, holder: usize) -> CertificateBy {
+        let holder = self.bench.holders.all[holder];
+        CertificateBy {
+            authority: self.bench.holders.label(holder).map(str::to_owned),
+            standing: holder.standing,
+        }
+    }
+
+    fn who(&mut self, side: usize, reached: As, members: &[(usize, usize)]) -> Rc<Who> {
+        let (instance, is_consumer) = match reached {
+            As::Nobody | As::Bearer => return Rc::new(Who::Anybody),
+            As::Anonymous(key) => {
+                return Rc::new(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
+            }
+            As::Certificate { instance, .. } => (instance, false),
+            As::Consumer { key, instance, .. } => match instance {
+                Some(instance) => (instance, true),
+                None => return Rc::new(self.consumers(side, std::iter::once(key))),
+            },
+        };
+        let readings = &self.bench.instances.all[instance].readings;
+        let reading = members
+            .first()
+            .and_then(|(holder, _)| readings.get(*holder).copied());
+        let key = (side, reading, members.iter().map(|(_, names)| *names).collect());
+        if let Some(known) = self.people.get(&key) {
+            return Rc::clone(known);
+        }
+        let names = members
+            .iter()
+            .flat_map(|(_, names)| &self.bench.people.classes[*names]);
+        let who = Rc::new(if is_consumer {
+            let keys = names.filter_map(|name| self.bench.consumer(reading?, *name));
+            self.consumers(side, keys)
+        } else {
+            let groups = names.filter_map(|name| match reading? {
+                Reading::Group(by) => Reading::group(by, &self.bench.people.names[*name as usize]),
+                Reading::Refused | Reading::Consumer { .. } => None,
+            });
+            Who::Holders(sorted(groups.map(Into::into).collect()))
+        });
+        self.people.insert(key, Rc::clone(&who));
+        who
+    }
+
+    fn consumers(&self, side: usize, keys: impl Iterator<Item = ConsumerKey>) -> Who {
+        let all = &self.bench.sides[side].snapshot.consumers;
+        let mut names = Vec::new();
+        let mut shared: Option<Vec<&str>> = None;
+        for consumer in keys.filter_map(|key| all.get(key)) {
+            names.push(name_of(consumer));
+            let own = || consumer.groups.iter().map(AsRef::as_ref);
+            match &mut shared {
+                None => shared = Some(own().collect()),
+                Some(shared) => shared.retain(|group| own().any(|own| own == *group)),
+            }
+        }
+        let groups = shared.unwrap_or_default().into_iter().map(str::to_owned);
+        Who::Consumers(sorted(names), sorted(groups.collect()))
+    }
+
+    /// Everything that was found.
+    pub(super) fn changes(mut self) -> Vec<Change> {
+        let order = std::mem::take(&mut self.order);
+        let mut changes: Vec<Change> = order
+            .into_iter()
+            .filter_map(|key| {
+                let accesses = self.changes.remove(&key)?;
+                let ChangeKey {
+                    direction,
+                    credential,
+                    socket,
+                    header,
+                    relation,
+                    who,
+                    is_implied,
+                } = key;
+                Some(Change {
+                    direction,
+                    credential,
+                    socket,
+                    header,
+                    relation,
+                    who: (*who).clone(),
+                    is_implied,
+                    accesses,
+                })
+            })
+            .collect();
+        changes.sort_by_key(|change| (change.direction, change.is_implied, change.credential));
+        changes
+    }
+}
+
+fn sorted(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// As whom a service is reached, as the service is told it.
+#[derive(PartialEq, Eq)]
+pub(super) enum Identity {
+    Nobody,
+    Certificate,
+    Bearer,
+    Anonymous(String),
+    Consumer(String),
+}

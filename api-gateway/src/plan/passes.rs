@@ -1,0 +1,229 @@
+//! Keys, passwords and tokens of consumers: what somebody brings who has one, and which of them no rule can tell apart.
+//!
+//! Keys stand in the documents and are sent as they are. Of passwords and of what tokens are signed with, a document may
+//! hold only what they are compared with: so before anything is tried, each is replaced, in both documents alike, by one
+//! that is known here. What was the same stays the same, and what was different stays different.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_lc_rs::digest;
+use rustls::pki_types::UnixTime;
+
+use crate::consumer::{CertifiedName, ConsumerKey, Found};
+use crate::document::{Document, End};
+use crate::identity::hexadecimal;
+use crate::plugin::Plugin;
+use crate::secret::Secret;
+use crate::snapshot::Snapshot;
+use crate::token::Algorithm;
+
+/// What is put in the place of secrets: of those that both documents have or only the old one, and of those that only the
+/// new one has. Both can be read as base64 too.
+pub(super) const SUPPOSED: [&str; 2] = [
+    "c3VwcG9zZWQgaW4gdGhlIHBsYWNlIG9mIGEgc2VjcmV0LCBvbmUu",
+    "c3VwcG9zZWQgaW4gdGhlIHBsYWNlIG9mIGEgc2VjcmV0LCB0d28u",
+];
+
+/// Kinds of credentials that somebody has beside certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PassKind {
+    /// For `key-auth`.
+    Key,
+    /// For `basic-auth`.
+    Password,
+    /// For `jwt`.
+    Token,
+    /// For `openid-connect`.
+    AccessToken,
+}
+
+/// A credential, and whose it is by either document.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    pub(super) kind: PassKind,
+    /// The user name, or what tokens are signed for; nothing of a key.
+    pub(super) name: Box<str>,
+    /// What proves it: the key, the password, or what tokens are signed with.
+    pub(super) secret: Secret,
+    /// Whether others can only verify its tokens.
+    pub(super) is_asymmetric: bool,
+    pub(super) owners: [Option<ConsumerKey>; 2],
+}
+
+/// What tells a credential from another one.
+type Identity = (PassKind, Box<str>, Box<str>);
+
+/// Replaces secrets in both documents; gives all credentials, by consumers' ids.
+pub(super) struct Substitution {
+    known: HashMap<Identity, usize>,
+    found: Vec<(Pass, [Option<uuid::Uuid>; 2])>,
+    /// By kind and name: how many different secrets there are.
+    versions: HashMap<(PassKind, Box<str>), Vec<Box<str>>>,
+}
+
+impl Substitution {
+    /// Of both documents, which are changed by it. `true`: they have to be compiled again.
+    pub(super) fn of(documents: [&mut Document; 2], now: UnixTime) -> (Self, bool) {
+        let mut substitution = Self {
+            known: HashMap::new(),
+            found: Vec::new(),
+            versions: HashMap::new(),
+        };
+        let mut has_changed = false;
+        for (side, document) in documents.into_iter().enumerate() {
+            for key in &document.keyauth_credentials {
+                let is_over = matches!(key.end, End::At(end) if end < now.as_secs());
+                let owner = (!is_over).then_some(key.consumer);
+                let text = key.key.expose();
+                substitution.add(side, (PassKind::Key, "", text), owner, (Some(text), false));
+            }
+            let is_transformed = document.is_transformed;
+            for entity in &mut document.basicauth_credentials {
+                let stored = entity.password.value.expose();
+                let hash = if is_transformed {
+                    kong_hash(stored, entity.consumer)
+                } else {
+                    stored.to_ascii_lowercase()
+                };
+                let identity = format!("{hash} {}", entity.consumer);
+                let name = entity.username.clone();
+                let owner = Some(entity.consumer);
+                let text =
+                    substitution.add(side, (PassKind::Password, &name, &identity), owner, (None, false));
+                entity.password.value = Secret::new(if is_transformed {
+                    text.to_owned()
+                } else {
+                    kong_hash(text, entity.consumer)
+                });
+                has_changed = true;
+            }
+            for entity in &mut document.jwt_secrets {
+                let is_asymmetric = !entity.algorithm.is_symmetric();
+                let source = if is_asymmetric {
+                    &entity.rsa_public_key
+                } else {
+                    &entity.secret
+                };
+                let Some(source) = source.clone() else { continue };
+                let identity = format!("{} {}", entity.algorithm.name(), source.value.expose());
+                let name = entity.key.clone();
+                let owner = Some(entity.consumer);
+                let text = substitution.add(
+                    side,
+                    (PassKind::Token, &name, &identity),
+                    owner,
+                    (None, is_asymmetric),
+                );
+                let mut source = source;
+                source.value = Secret::new(text);
+                entity.secret = Some(source);
+                entity.rsa_public_key = None;
+                entity.algorithm = Algorithm::Hs256;
+                has_changed = true;
+            }
+        }
+        (substitution, has_changed)
+    }
+
+    fn add(
+        &mut self,
+        side: usize,
+        (kind, name, identity): (PassKind, &str, &str),
+        owner: Option<uuid::Uuid>,
+        (text, is_asymmetric): (Option<&str>, bool),
+    ) -> &'static str {
+        let versions = self.versions.entry((kind, name.into())).or_default();
+        let version = versions.iter().position(|known| **known == *identity);
+        let version = version.unwrap_or_else(|| {
+            versions.push(identity.into());
+            versions.len() - 1
+        });
+        let supposed = SUPPOSED[version.min(1)];
+        let next = self.found.len();
+        let position = *self
+            .known
+            .entry((kind, name.into(), identity.into()))
+            .or_insert(next);
+        if position == next {
+            let pass = Pass {
+                kind,
+                name: name.into(),
+                secret: Secret::new(text.unwrap_or(supposed)),
+                is_asymmetric,
+                owners: [None, None],
+            };
+            self.found.push((pass, [None, None]));
+        }
+        self.found[position].1[side] = owner;
+        supposed
+    }
+
+    /// The credentials, by the consumers of these snapshots; and of each kind one that nobody has.
+    pub(super) fn passes(self, snapshots: [&Snapshot; 2]) -> Vec<Pass> {
+        let owned = self.found.into_iter().map(|(mut pass, owners)| {
+            pass.owners = [0, 1].map(|side: usize| snapshots[side].consumers.by_id(owners[side]?));
+            pass
+        });
+        let mut passes: Vec<Pass> = owned.collect();
+        if snapshots.iter().any(|snapshot| has_provider(snapshot)) {
+            passes.extend(access_tokens(snapshots));
+        }
+        let kinds = [
+            PassKind::Key,
+            PassKind::Password,
+            PassKind::Token,
+            PassKind::AccessToken,
+        ];
+        for kind in kinds {
+            passes.push(Pass {
+                kind,
+                name: "nobody-has-this-one".into(),
+                secret: Secret::new("nobody-has-this-one"),
+                is_asymmetric: false,
+                owners: [None, None],
+            });
+        }
+        passes
+    }
+}
+
+/// What Kong stores of a password.
+fn kong_hash(password: &str, consumer: uuid::Uuid) -> String {
+    let salted = format!("{password}{consumer}");
+    hexadecimal(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, salted.as_bytes()).as_ref())
+}
+
+fn has_provider(snapshot: &Snapshot) -> bool {
+    let slots = snapshot.routes.iter().flat_map(|route| route.chain.slots());
+    let mut configurations = slots.flat_map(|slot| slot.configurations());
+    configurations.any(|plugin| matches!(plugin, Plugin::OpenIdConnect(_)))
+}
+
+/// A token for every name that a consumer of either side has.
+fn access_tokens(snapshots: [&Snapshot; 2]) -> impl Iterator<Item = Pass> {
+    let consumers = snapshots
+        .into_iter()
+        .flat_map(|snapshot| snapshot.consumers.iter());
+    let names = consumers.flat_map(|consumer| consumer.username.iter().chain(&consumer.custom_id));
+    let names: BTreeSet<Box<str>> = names.map(|name| name.text.clone()).collect();
+    names.into_iter().map(move |name| {
+        let exact = CertifiedName::Exact(name.clone());
+        let owner = |snapshot: &Snapshot| {
+            let indexes = [
+                snapshot.consumers.by_username(),
+                snapshot.consumers.by_custom_id(),
+            ];
+            indexes.into_iter().find_map(|index| match index.find(&exact) {
+                Found::One(key) => Some(key),
+                Found::Nobody | Found::Ambiguous => None,
+            })
+        };
+        Pass {
+            kind: PassKind::AccessToken,
+            owners: snapshots.map(owner),
+            name,
+            secret: Secret::new(""),
+            is_asymmetric: false,
+        }
+    })
+}

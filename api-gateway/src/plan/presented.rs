@@ -1,0 +1,275 @@
+//! How a key, a password or a token is brought: in each place where a plugin of either side looks, one at a time.
+
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
+use rustls::pki_types::UnixTime;
+use serde_json::{Map, Value, json};
+
+use super::grants::{Grant, Signer};
+use super::passes::{Pass, PassKind};
+use super::shape::unique;
+use crate::plugin::Plugin;
+
+/// Where it is, and what of it can be chosen by whoever brings it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Presentation {
+    pub(super) kind: PassKind,
+    place: Place,
+    /// Of a token: by which claim it names its credential.
+    claim: Box<str>,
+    pub(super) lifetime: Lifetime,
+    form: Form,
+    /// Of a provider's token: what it says.
+    pub(super) grant: Option<Rc<Grant>>,
+}
+
+/// What writing one takes.
+pub(super) struct Writing<'w> {
+    pub(super) now: UnixTime,
+    /// Seconds that a token may last.
+    pub(super) limit: u64,
+    pub(super) signer: Option<&'w Signer>,
+    /// Of the certificate that comes with it.
+    pub(super) thumbprint: Option<[u8; 32]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// The whole value.
+    Header(HeaderName),
+    /// After a scheme.
+    Authorized(HeaderName, &'static str),
+    Argument(Box<str>),
+    Cookie(Box<str>),
+}
+
+/// When a token ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lifetime {
+    /// In a moment.
+    Short,
+    /// In many years.
+    Long,
+    /// It has ended.
+    Over,
+    /// It says nothing of it.
+    Unsaid,
+}
+
+/// What it is signed with, where what is shared can be read in two ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    Base64,
+}
+
+/// Every way in which something can be brought to these plugins, of which they make something else.
+pub(super) fn ways<'p>(
+    plugins: impl Iterator<Item = &'p Plugin>,
+    grants: Vec<Grant>,
+    has_base64: bool,
+) -> Vec<Presentation> {
+    let (mut keys, mut passwords, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
+    let mut access_tokens = Vec::new();
+    let (mut claims, mut end_is_looked_at) = (Vec::new(), false);
+    for plugin in plugins {
+        match plugin {
+            Plugin::KeyAuth(plugin) => {
+                let names = plugin.names.iter().flat_map(|name| {
+                    let header = Place::Header(name.header.clone());
+                    let argument = Place::Argument((&*name.argument).into());
+                    let header = plugin.places.header.then_some(header);
+                    header.into_iter().chain(plugin.places.query.then_some(argument))
+                });
+                keys.push(names.collect());
+            }
+            Plugin::BasicAuth(_) => passwords.push(vec![Place::Authorized(AUTHORIZATION, "Basic")]),
+            Plugin::Jwt(plugin) => {
+                let places = &plugin.places;
+                let headers = places
+                    .headers
+                    .iter()
+                    .map(|name| Place::Authorized(name.clone(), "Bearer"));
+                let arguments = places.arguments.iter().cloned().map(Place::Argument);
+                let cookies = places.cookies.iter().cloned().map(Place::Cookie);
+                tokens.push(headers.chain(arguments).chain(cookies).collect());
+                claims.push(plugin.key_claim.clone());
+                end_is_looked_at |= plugin.rules.expiry || plugin.rules.furthest_end.is_some();
+            }
+            Plugin::OpenIdConnect(plugin) => {
+                let sources = &plugin.parts().sources;
+                let header = sources
+                    .headers
+                    .then_some(Place::Authorized(AUTHORIZATION, "Bearer"));
+                let query = sources.query.then(|| Place::Argument("access_token".into()));
+                let cookie = sources
+                    .cookie
+                    .as_ref()
+                    .map(|name| Place::Cookie((&**name).into()));
+                access_tokens.push(header.into_iter().chain(query).chain(cookie).collect());
+            }
+            Plugin::Acl(_)
+            | Plugin::CorrelationId(_)
+            | Plugin::HeaderCertAuth(_)
+            | Plugin::IpRestriction(_)
+            | Plugin::MtlsAuth(_)
+            | Plugin::Principals(_)
+            | Plugin::RequestTermination(_) => {}
+        }
+    }
+    let way = |kind, place| Presentation {
+        kind,
+        place,
+        claim: Box::default(),
+        lifetime: Lifetime::Short,
+        form: Form::Plain,
+        grant: None,
+    };
+    let mut ways = Vec::new();
+    ways.extend(distinct(keys).into_iter().map(|place| way(PassKind::Key, place)));
+    ways.extend(
+        distinct(passwords)
+            .into_iter()
+            .map(|place| way(PassKind::Password, place)),
+    );
+    let lifetimes = [Lifetime::Short, Lifetime::Long, Lifetime::Over, Lifetime::Unsaid];
+    let lifetimes = if end_is_looked_at {
+        &lifetimes[..]
+    } else {
+        &lifetimes[..1]
+    };
+    let forms = if has_base64 {
+        &[Form::Plain, Form::Base64][..]
+    } else {
+        &[Form::Plain]
+    };
+    for place in distinct(tokens) {
+        for claim in unique(claims.clone()) {
+            for lifetime in lifetimes {
+                for form in forms {
+                    ways.push(Presentation {
+                        claim: claim.clone(),
+                        lifetime: *lifetime,
+                        form: *form,
+                        ..way(PassKind::Token, place.clone())
+                    });
+                }
+            }
+        }
+    }
+    let grants: Vec<Rc<Grant>> = grants.into_iter().map(Rc::new).collect();
+    for place in distinct(access_tokens) {
+        ways.extend(grants.iter().map(|grant| Presentation {
+            grant: Some(Rc::clone(grant)),
+            ..way(PassKind::AccessToken, place.clone())
+        }));
+    }
+    ways
+}
+
+/// One of the places where all plugins look, and those where some do.
+fn distinct(of_plugins: Vec<Vec<Place>>) -> Vec<Place> {
+    let all = unique(of_plugins.iter().flatten().cloned().collect());
+    let is_everywhere = |place: &Place| of_plugins.iter().all(|places| places.contains(place));
+    let mut common = all.iter().filter(|place| is_everywhere(place));
+    let first = common.next().cloned();
+    let some = all.iter().filter(|place| !is_everywhere(place)).cloned();
+    first.into_iter().chain(some).collect()
+}
+
+/// The longest that a token may last for every plugin that looks at it, in seconds.
+pub(super) fn shortest_limit<'p>(plugins: impl Iterator<Item = &'p Plugin>) -> u64 {
+    let limits = plugins.filter_map(|plugin| match plugin {
+        Plugin::Jwt(plugin) => plugin.rules.furthest_end.map(|limit| limit.as_secs()),
+        _ => None,
+    });
+    limits.min().unwrap_or(60).clamp(1, 60)
+}
+
+impl Presentation {
+    /// The same, signed as the other reading of what is shared says.
+    pub(super) fn signed_otherwise(&self) -> Self {
+        Self {
+            form: match self.form {
+                Form::Plain => Form::Base64,
+                Form::Base64 => Form::Plain,
+            },
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.form == Form::Plain
+    }
+
+    /// A header, or an argument of the query.
+    pub(super) fn written(&self, pass: &Pass, writing: &Writing<'_>) -> Written {
+        let value = match pass.kind {
+            PassKind::Key => pass.secret.expose().to_owned(),
+            PassKind::Password => STANDARD.encode(format!("{}:{}", pass.name, pass.secret.expose())),
+            PassKind::Token => self.token(pass, writing),
+            PassKind::AccessToken => {
+                let signed = writing.signer.zip(self.grant.as_ref());
+                signed.map_or_else(String::new, |(signer, grant)| {
+                    signer.sign(grant, &pass.name, writing.thumbprint, writing.now)
+                })
+            }
+        };
+        match &self.place {
+            Place::Header(name) => Written::Header(name.clone(), value),
+            Place::Authorized(name, scheme) => Written::Header(name.clone(), format!("{scheme} {value}")),
+            Place::Argument(name) => {
+                let mut encoded = form_urlencoded::Serializer::new(String::new());
+                encoded.append_pair(name, &value);
+                Written::Argument(encoded.finish())
+            }
+            Place::Cookie(name) => Written::Header(COOKIE, format!("{name}={value}")),
+        }
+    }
+
+    fn token(&self, pass: &Pass, writing: &Writing<'_>) -> String {
+        let now = writing.now.as_secs();
+        let end = match self.lifetime {
+            Lifetime::Short => Some(now + writing.limit),
+            Lifetime::Long => Some(now + (10 * 365 * 86_400)),
+            Lifetime::Over => Some(now.saturating_sub(60)),
+            Lifetime::Unsaid => None,
+        };
+        let mut claims = Map::new();
+        claims.insert(self.claim.to_string(), json!(&*pass.name));
+        claims.insert("nbf".to_owned(), json!(now.saturating_sub(60)));
+        if let Some(end) = end {
+            claims.insert("exp".to_owned(), json!(end));
+        }
+        let encoded = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let head = encoded(json!({"alg": "HS256", "typ": "JWT"}));
+        let signed = format!("{head}.{}", encoded(Value::Object(claims)));
+        let text = pass.secret.expose();
+        let octets = match self.form {
+            Form::Plain => text.as_bytes().to_vec(),
+            Form::Base64 => STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec()),
+        };
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &octets);
+        let signature = aws_lc_rs::hmac::sign(&key, signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    /// Where it is, for a reader of a plan.
+    pub(super) fn place(&self) -> String {
+        match &self.place {
+            Place::Header(name) | Place::Authorized(name, _) => format!("header {name}"),
+            Place::Argument(name) => format!("argument {name}"),
+            Place::Cookie(name) => format!("cookie {name}"),
+        }
+    }
+}
+
+/// What is added to a request.
+pub(super) enum Written {
+    Header(HeaderName, String),
+    /// `name=value`, encoded.
+    Argument(String),
+}

@@ -1,0 +1,321 @@
+//! What becomes of everybody at a pair of routes: where the old configuration leads a request, and where the new one does.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::RequestKey;
+use super::attempt::Attempt;
+use super::bench::{Bench, HeaderLine, Sender, USUAL_ADDRESS};
+use super::chain_facts::{ChainFacts, addresses};
+use super::classes::{CertificateClass, PassClass};
+use super::grants::grants;
+use super::instances::Source;
+use super::names::Interned;
+use super::passes::PassKind;
+use super::presented::{shortest_limit, ways};
+use super::request::{PlannedRequest, Scheme};
+use super::side::Side;
+use super::trial::{As, By, Outcome, Trial};
+use crate::document::PluginConfig;
+use crate::exchange::Proof;
+use crate::identity::SourceRule;
+use crate::proxy::verdict::Verdict;
+use crate::snapshot::Route;
+
+/// What is the same for many pairs of routes is tried once.
+pub(super) struct Stages<'b, 's> {
+    pub(super) bench: &'b Bench<'s>,
+    facts: [Vec<Rc<ChainFacts<'s>>>; 2],
+    /// By side, by route: which chain it runs, as a number.
+    chains: [Vec<u32>; 2],
+    carriers: Vec<IpAddr>,
+    /// Whether any plugin reads shared secrets as base64.
+    has_base64: bool,
+    known: HashMap<StageKey, Rc<[Trial]>>,
+}
+
+/// All that a decision can depend on, the sender aside.
+#[derive(PartialEq, Eq, Hash)]
+struct StageKey {
+    sides: [Gate; 2],
+    scheme: Scheme,
+    /// Where a plugin looks at them: headers and query.
+    beside: Option<(Vec<(String, String)>, String)>,
+    is_open_preflight: bool,
+}
+
+/// What a request meets on a side.
+#[derive(PartialEq, Eq, Hash)]
+enum Gate {
+    /// No route.
+    Nothing,
+    Route {
+        chain: u32,
+        https_only: Option<StatusCode>,
+        has_service: bool,
+        asks: bool,
+    },
+}
+
+impl<'b, 's> Stages<'b, 's> {
+    pub(super) fn new(bench: &'b Bench<'s>) -> Self {
+        let mut facts = [Vec::new(), Vec::new()];
+        let chains = [0, 1].map(|side: usize| {
+            let mut numbers: Interned<Vec<(Arc<str>, [usize; 4])>> = Interned::default();
+            let routes = bench.sides[side].snapshot.routes.iter();
+            routes
+                .map(|route| {
+                    let slots = route.chain.slots().iter();
+                    let places = slots.map(|slot| (Arc::clone(&slot.name), slot.places()));
+                    let number = numbers.number(places.collect());
+                    if number as usize == facts[side].len() {
+                        facts[side].push(Rc::new(ChainFacts::of(&route.chain, &bench.instances)));
+                    }
+                    number
+                })
+                .collect()
+        });
+        Self {
+            bench,
+            facts,
+            chains,
+            carriers: carriers(bench.sides),
+            has_base64: has_base64(bench.sides),
+            known: HashMap::new(),
+        }
+    }
+
+    /// What becomes of everybody who sends this request.
+    pub(super) fn at(&mut self, of: &RequestKey, request: &PlannedRequest) -> Rc<[Trial]> {
+        let gates = [0, 1].map(|side: usize| self.gate(side, of.routes[side], request));
+        let key = StageKey {
+            sides: gates,
+            scheme: request.scheme,
+            beside: of.beside.clone(),
+            is_open_preflight: of.is_open_preflight,
+        };
+        if let Some(known) = self.known.get(&key) {
+            return Rc::clone(known);
+        }
+        let trials: Rc<[Trial]> = self.try_all(of.routes, request).into();
+        self.known.insert(key, Rc::clone(&trials));
+        trials
+    }
+
+    fn gate(&self, side: usize, route: Option<usize>, request: &PlannedRequest) -> Gate {
+        let snapshot = &self.bench.sides[side].snapshot;
+        let Some(route) = route else { return Gate::Nothing };
+        let Route {
+            https_only, service, ..
+        } = &snapshot.routes[route];
+        Gate::Route {
+            chain: self.chains[side][route],
+            https_only: *https_only,
+            has_service: service.is_some(),
+            asks: snapshot.handshakes.choose(request.server_name.as_deref()).asks,
+        }
+    }
+
+    fn try_all(&self, routes: [Option<usize>; 2], request: &PlannedRequest) -> Vec<Trial> {
+        let facts = [0, 1].map(|side: usize| {
+            let chain = *self.chains[side].get(routes[side]?)?;
+            self.facts[side].get(chain as usize).map(AsRef::as_ref)
+        });
+        let of_both = || facts.iter().copied().flatten();
+        let instances: Vec<usize> = of_both()
+            .flat_map(|facts| facts.instances.iter().copied())
+            .collect();
+        let source = |instance: usize| self.bench.instances.all[instance].source;
+        let (on_socket, in_header): (Vec<usize>, Vec<usize>) = instances
+            .iter()
+            .copied()
+            .partition(|instance| source(*instance) == Source::Socket);
+        let edges_are_named = self
+            .bench
+            .sides
+            .iter()
+            .any(|side| side.snapshot.sources.edges.is_some());
+        let certificates = |instances: &[usize], is_wanted: bool| -> Vec<Option<Rc<CertificateClass>>> {
+            let found = is_wanted.then(|| self.bench.classes(instances, &facts));
+            let some = found.into_iter().flatten().map(Rc::new).map(Some);
+            std::iter::once(None).chain(some).collect()
+        };
+        let has_headers = !in_header.is_empty();
+        let sockets = certificates(
+            &on_socket,
+            !on_socket.is_empty() || (edges_are_named && has_headers),
+        );
+        let headers = certificates(&in_header, has_headers);
+        let plugins = || of_both().flat_map(|facts| facts.plugins.iter().copied());
+        let ways = ways(plugins(), grants(&facts), self.has_base64);
+        let kinds: Vec<PassKind> = ways.iter().map(|way| way.kind).collect();
+        let passes = self
+            .bench
+            .pass_classes(&kinds, &facts)
+            .into_iter()
+            .map(Rc::new)
+            .map(Some);
+        let passes: Vec<Option<Rc<PassClass>>> = std::iter::once(None).chain(passes).collect();
+        let anybody_may_carry = in_header
+            .iter()
+            .any(|instance| matches!(source(*instance), Source::Header(_, _, SourceRule::AnyAddress)));
+        let may_show = request.scheme == Scheme::Https;
+        let mut trial = Attempt {
+            stages: self,
+            request,
+            routes,
+            lines: self.header_lines(&in_header),
+            addresses: addresses(&facts, USUAL_ADDRESS),
+            limit: shortest_limit(plugins()),
+            ways: ways.into_iter().map(Rc::new).collect(),
+            bonds: [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, |facts| facts.bonds.clone())),
+            instances,
+            trials: Vec::new(),
+        };
+        for pass in &passes {
+            for socket in sockets.iter().filter(|socket| may_show || socket.is_none()) {
+                let with_header = socket.is_none() || anybody_may_carry;
+                for header in headers.iter().filter(|header| with_header || header.is_none()) {
+                    trial.add((socket, header, pass), None);
+                }
+            }
+            // By http, a carrier's certificate is one that no client could show.
+            if has_headers || (!on_socket.is_empty() && !may_show) {
+                for carrier in &self.carriers {
+                    for socket in &sockets {
+                        for header in &headers {
+                            trial.add((socket, header, pass), Some(*carrier));
+                        }
+                    }
+                }
+            }
+        }
+        trial.trials
+    }
+
+    /// The headers that plugins of either side read, one at a time and all at once.
+    fn header_lines(&self, instances: &[usize]) -> Vec<Rc<[HeaderLine]>> {
+        let mut lines: Vec<HeaderLine> = Vec::new();
+        for instance in instances {
+            if let Source::Header(name, format, _) = self.bench.instances.all[*instance].source {
+                let line = (name.clone(), format);
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+        let mut ways: Vec<Rc<[HeaderLine]>> = lines.iter().map(|line| Rc::from([line.clone()])).collect();
+        let mut whole: Vec<HeaderLine> = Vec::new();
+        for line in lines {
+            if !whole.iter().any(|(name, _)| *name == line.0) {
+                whole.push(line);
+            }
+        }
+        if whole.len() > 1 {
+            ways.push(whole.into());
+        }
+        ways
+    }
+
+    pub(super) fn try_one(
+        &self,
+        request: &PlannedRequest,
+        (sender, client): (&Sender, IpAddr),
+        instances: &[usize],
+        routes: [Option<usize>; 2],
+    ) -> Option<[Outcome; 2]> {
+        let ask = |side: usize, sender: &Sender| {
+            let verdict = self.bench.ask(side, request, (sender, client), instances)?;
+            // A request that takes another route for whoever sends it is another request.
+            (verdict.route == routes[side]).then(|| self.outcome(side, verdict))
+        };
+        // What signs for a public key is the same however a plugin reads secrets; what stands for it here is not.
+        let otherwise = sender.pass.as_ref().and_then(|(pass, presentation, limit)| {
+            self.bench.passes[*pass].is_asymmetric.then(|| Sender {
+                pass: Some((*pass, Rc::new(presentation.signed_otherwise()), *limit)),
+                ..sender.clone()
+            })
+        });
+        let best = |side: usize| {
+            let outcome = ask(side, sender)?;
+            let other = match (&outcome, &otherwise) {
+                (Outcome::Refused { .. }, Some(otherwise)) => ask(side, otherwise),
+                (Outcome::Refused { .. } | Outcome::Reached(_), _) => None,
+            };
+            Some(match other {
+                Some(reached @ Outcome::Reached(_)) => reached,
+                Some(Outcome::Refused { .. }) | None => outcome,
+            })
+        };
+        Some([best(0)?, best(1)?])
+    }
+
+    fn outcome(&self, side: usize, verdict: Verdict) -> Outcome {
+        let Verdict {
+            outcome,
+            route,
+            plugin,
+            consumer,
+            principals,
+        } = verdict;
+        if let Err(rejection) = outcome {
+            return Outcome::Refused {
+                status: rejection.status(),
+                reason: rejection.reason(),
+                plugin,
+            };
+        }
+        let chain = route.and_then(|route| self.bench.sides[side].snapshot.routes.get(route));
+        let found = |plugin: &str| {
+            let slot = chain.and_then(|route| route.chain.slot(plugin));
+            slot.and_then(|slot| self.bench.instances.position(slot.for_everybody()?))
+        };
+        let last = principals
+            .iter()
+            .rev()
+            .find(|principal| principal.consumer == consumer);
+        let last = last.and_then(|principal| {
+            let by = match principal.proof {
+                Proof::Socket(_) => By::Socket,
+                Proof::Header(_) => By::Header,
+                Proof::Bearer(_) => By::Pass,
+            };
+            Some((by, found(&principal.plugin)))
+        });
+        Outcome::Reached(match (consumer, last) {
+            (Some(key), Some((by, instance))) => As::Consumer { key, by, instance },
+            (Some(key), None) => As::Anonymous(key),
+            (None, Some((by, Some(instance)))) => As::Certificate { by, instance },
+            (None, Some((_, None))) => As::Bearer,
+            (None, None) => As::Nobody,
+        })
+    }
+}
+
+/// An address of each side's `trusted_ips`; with edges any will do, as their certificate counts.
+fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
+    let mut carriers: Vec<IpAddr> = Vec::new();
+    for Side { snapshot, .. } in sides {
+        let first = snapshot
+            .sources
+            .addresses
+            .first()
+            .map(|network| network.network());
+        let edges = snapshot.sources.edges.as_ref().map(|_| USUAL_ADDRESS);
+        for carrier in first.into_iter().chain(edges) {
+            if !carriers.contains(&carrier) {
+                carriers.push(carrier);
+            }
+        }
+    }
+    carriers
+}
+
+fn has_base64(sides: &[Side; 2]) -> bool {
+    let mut plugins = sides.iter().flat_map(|side| &side.document.plugins);
+    plugins.any(|plugin| matches!(&plugin.config, PluginConfig::Jwt(config) if config.secret_is_base64))
+}

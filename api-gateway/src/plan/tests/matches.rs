@@ -1,0 +1,247 @@
+//! Plans of thousands of pairs of random documents against brute force.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use rustls::pki_types::UnixTime;
+use serde_json::Value;
+
+use super::brute_force::{Caller, Card, addresses, ask, callers, cards, changes, listed, requests, sample};
+use super::document::{HEADERS, changed, random};
+use super::flat::{Flat, flat};
+use super::pass::passes;
+use super::pki::{ISSUERS, Pki};
+use super::sides;
+use crate::plan::change::{AnswerVerdict, CertificateBy, CertificateName, Change, Relation, Witness};
+use crate::plan::request::PlannedRequest;
+use crate::plan::{Plan, Side};
+use transport::verify::supposed::Standing;
+
+/// Pairs that are tried however long it takes, and how many more if there is time.
+const PAIRS: std::ops::Range<u64> = 60..3000;
+const TIME: Duration = Duration::from_secs(8);
+/// Every so many pairs, everybody is tried.
+const WHOLE: u64 = 20;
+
+struct Pair {
+    seed: u64,
+    documents: [Value; 2],
+    sides: [Side; 2],
+}
+
+/// A pair of documents that load; the seed says which.
+fn pair(seed: u64, pki: &Pki) -> Option<Pair> {
+    let mut rng = Rng::with_seed(seed);
+    let old = random(&mut rng, &pki.known(), &pki.public_keys());
+    let new = if rng.f64() < 0.8 {
+        changed(&mut rng, &old, &pki.public_keys())
+    } else {
+        random(&mut rng, &pki.known(), &pki.public_keys())
+    };
+    let sides = sides([&old, &new]).ok()?;
+    Some(Pair {
+        seed,
+        documents: [old, new],
+        sides,
+    })
+}
+
+impl Pair {
+    fn told(&self) -> String {
+        let [old, new] = &self.documents;
+        let parts = |document: &Value| {
+            let mut document = document.clone();
+            document["ca_certificates"] = Value::Null;
+            document.to_string()
+        };
+        format!("seed {}\nold {}\nnew {}", self.seed, parts(old), parts(new))
+    }
+}
+
+#[test]
+fn a_plan_says_what_brute_force_finds() {
+    let pki = Pki::new();
+    let now = UnixTime::now();
+    let begin = Instant::now();
+    let first = std::env::var("PLAN_SEED").ok().and_then(|seed| seed.parse().ok());
+    let time = std::env::var("PLAN_SECONDS")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok());
+    let time = time.map_or(TIME, Duration::from_secs);
+    let (mut tried, mut found, mut seed) = (0, 0, first.unwrap_or(0));
+    let mut spent = [Duration::ZERO; 4];
+    while tried < PAIRS.start || (tried < PAIRS.end && begin.elapsed() < time) {
+        let mut lap = Instant::now();
+        let mut spend = |on: usize| {
+            spent[on] += lap.elapsed();
+            lap = Instant::now();
+        };
+        let this = pair(seed, &pki);
+        spend(0);
+        seed += 1;
+        let Some(pair) = this else { continue };
+        let plan = Plan::between(&pair.sides, now).unwrap();
+        spend(1);
+        let planned = flat(&plan);
+        found += planned.len();
+        witnesses_hold(&pair, &plan, &pki, now);
+        spend(2);
+        let mut rng = Rng::with_seed(pair.seed);
+        if tried % WHOLE == 0 {
+            let brute = everything(&pair, &pki, &mut rng, now);
+            let missed: BTreeSet<Flat> = brute.difference(&planned).cloned().collect();
+            let has_one = |flat: &&Flat| !flat.credential.contains('+');
+            let invented: BTreeSet<Flat> = planned.difference(&brute).filter(has_one).cloned().collect();
+            assert!(
+                missed.is_empty() && invented.is_empty(),
+                "{}\nmissed:\n{}invented:\n{}",
+                pair.told(),
+                listed(&missed),
+                listed(&invented)
+            );
+        } else {
+            some_things(&pair, &planned, &pki, &mut rng, now);
+        }
+        spend(3);
+        tried += 1;
+        if first.is_some() {
+            break;
+        }
+    }
+    assert!(found > 0, "nothing ever changed");
+    let [load, plan, witnesses, brute] = spent;
+    eprintln!(
+        "{tried} pairs of {seed} that load, {found} accesses; load {load:?}, plan {plan:?}, witnesses {witnesses:?}, brute force {brute:?}"
+    );
+}
+
+/// Each witness, with a real certificate where it needs one, is answered as the plan says.
+fn witnesses_hold(pair: &Pair, plan: &Plan, pki: &Pki, now: UnixTime) {
+    for change in &plan.changes {
+        for access in &change.accesses {
+            let Some(caller) = caller_of(change, &access.witness) else {
+                continue;
+            };
+            for (side, answer) in pair.sides.iter().zip(&access.answers) {
+                let said = ask(side, pki, (&access.witness.request, &caller), now).unwrap();
+                let is_as_said = match &answer.verdict {
+                    AnswerVerdict::Reached { service, consumer } => {
+                        let (reached, who) = said.reached.clone().unwrap_or_default();
+                        reached == *service
+                            && consumer.as_ref().is_none_or(|name| who.ends_with(name.as_str()))
+                    }
+                    AnswerVerdict::Refused { status, .. } => said.reached.is_none() && said.status == *status,
+                };
+                assert!(
+                    is_as_said && said.route == answer.route,
+                    "{}\n{change}\n{answer:?}\n{said:?}\n{caller:?}",
+                    pair.told()
+                );
+            }
+        }
+    }
+}
+
+/// `None` where no certificate of that kind can be had here.
+fn caller_of(change: &Change, witness: &Witness) -> Option<Caller> {
+    let card = |name: &Option<CertificateName>, all: &[CertificateBy]| match name {
+        None => Some(None),
+        Some(CertificateName { name, kind, by }) => {
+            let issuer = by.authority.as_deref().unwrap_or("Unknown");
+            // Only of an unknown standing can certificates be had without lists.
+            let same = |other: &CertificateBy| {
+                other.authority == by.authority && other.standing == Standing::Unknown
+            };
+            (all.iter().any(same) && *kind != "subject").then(|| {
+                Some(Card {
+                    issuer: ISSUERS.iter().position(|known| *known == issuer).unwrap(),
+                    name: name.clone(),
+                    kind,
+                })
+            })
+        }
+    };
+    if witness.pass.is_some() {
+        return None;
+    }
+    let lines = HEADERS
+        .iter()
+        .copied()
+        .filter(|line| witness.header_names.iter().any(|name| name == line));
+    Some(Caller {
+        socket: card(&witness.socket, &change.socket)?,
+        header: card(&witness.header, &change.header)?,
+        lines: lines.collect(),
+        pass: None,
+        is_carried: witness.is_carried,
+        from: witness.from,
+    })
+}
+
+/// Some callers of some requests: whatever changes for them is in the plan.
+fn some_things(pair: &Pair, planned: &BTreeSet<Flat>, pki: &Pki, rng: &mut Rng, now: UnixTime) {
+    let cards = cards();
+    let (sockets, headers) = (sample(rng, &cards, 2), sample(rng, &cards, 2));
+    let callers = callers(
+        (&sockets, &headers, &sample(rng, &passes(), 2)),
+        &sample(rng, &addresses(), 1),
+    );
+    for request in sample(rng, &requests(), 30) {
+        for (flat, caller) in changes(&pair.sides, pki, (&request, &callers), now) {
+            let is_planned = |flat: &Flat| {
+                // Brute force does not ask how two credentials belong together.
+                let relations = [Relation::Any, Relation::Apart, Relation::Akin, Relation::Same];
+                relations.into_iter().any(|relation| {
+                    let flat = flat.clone();
+                    planned.contains(&Flat { relation, ..flat })
+                })
+            };
+            assert!(
+                is_planned(&flat),
+                "{}\nmissed {flat:?}\nby {caller:?}\nwith {request}",
+                pair.told()
+            );
+        }
+    }
+}
+
+/// Everything that changes in the whole small world for whoever has one certificate: for each pair of routes, with what a
+/// plugin could look at beside, one request by chance.
+fn everything(pair: &Pair, pki: &Pki, rng: &mut Rng, now: UnixTime) -> BTreeSet<Flat> {
+    let nobody = Caller::default();
+    let mut kinds: HashMap<_, Vec<PlannedRequest>> = HashMap::new();
+    for request in requests() {
+        let route = |side: usize| {
+            ask(&pair.sides[side], pki, (&request, &nobody), now)
+                .unwrap()
+                .route
+        };
+        let asks = [0, 1].map(|side: usize| {
+            let handshakes = &pair.sides[side].snapshot.handshakes;
+            handshakes.choose(request.server_name.as_deref()).asks
+        });
+        let key = (
+            [route(0), route(1)],
+            request.scheme,
+            asks,
+            request.headers.clone(),
+        );
+        kinds.entry(key).or_default().push(request);
+    }
+    let cards = cards();
+    let is_restricted = pair.told().contains("ip-restriction");
+    let addresses = &addresses()[..if is_restricted { 4 } else { 1 }];
+    let mut everyone = callers((&cards, &[], &[]), addresses);
+    let further = callers((&[], &cards, &[]), addresses).into_iter();
+    everyone.extend(further.filter(|caller| caller.header.is_some()));
+    let further = callers((&[], &[], &passes()), addresses).into_iter();
+    everyone.extend(further.filter(|caller| caller.pass.is_some()));
+    let mut found = BTreeSet::new();
+    for (_, requests) in kinds {
+        let request = &requests[rng.usize(..requests.len())];
+        let changed = changes(&pair.sides, pki, (request, &everyone), now);
+        found.extend(changed.into_iter().map(|(flat, _)| flat));
+    }
+    found
+}

@@ -1,0 +1,132 @@
+//! Keys, passwords and tokens as their owners have them, with the secrets that the documents really hold.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rustls::pki_types::UnixTime;
+use serde_json::{Map, json};
+
+use super::document::{KEYS, PASSWORDS, SECRETS, SIGNERS};
+use super::pki::Pki;
+
+/// Something that its bearer proves nothing by but that he has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    Key {
+        key: &'static str,
+        header: &'static str,
+    },
+    Password(&'static str),
+    Token {
+        signer: &'static str,
+        claim: &'static str,
+        lifetime: &'static str,
+        secret: SigningKey,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SigningKey {
+    Shared(&'static str, bool),
+    Own(usize),
+}
+
+/// All that there are.
+pub(super) fn passes() -> Vec<Pass> {
+    let mut all = Vec::new();
+    for key in KEYS {
+        for header in ["apikey", "x-key"] {
+            all.push(Pass::Key { key, header });
+        }
+    }
+    all.extend(PASSWORDS.map(Pass::Password));
+    let shared = SECRETS
+        .into_iter()
+        .flat_map(|secret| [false, true].map(|is_base64| SigningKey::Shared(secret, is_base64)));
+    let keys: Vec<SigningKey> = shared.chain([0, 1].map(SigningKey::Own)).collect();
+    for signer in SIGNERS {
+        for claim in ["iss", "kid"] {
+            for lifetime in ["token", "long-lived-token", "expired-token", "token-without-end"] {
+                for secret in &keys {
+                    all.push(Pass::Token {
+                        signer,
+                        claim,
+                        lifetime,
+                        secret: *secret,
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
+impl Pass {
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Key { .. } => "key",
+            Self::Password(_) => "password",
+            Self::Token { lifetime, .. } => lifetime,
+        }
+    }
+
+    /// A header, or an argument.
+    pub(super) fn written(
+        &self,
+        pki: &Pki,
+        now: UnixTime,
+    ) -> (Option<(&'static str, String)>, Option<String>) {
+        let header = match self {
+            Self::Key { key, header } => (*header, (*key).to_owned()),
+            Self::Password(password) => {
+                let encoded = STANDARD.encode(format!("user:{password}"));
+                ("authorization", format!("Basic {encoded}"))
+            }
+            Self::Token {
+                signer,
+                claim,
+                lifetime,
+                secret,
+            } => {
+                let make = || {
+                    let now = now.as_secs();
+                    let mut claims = Map::new();
+                    claims.insert((*claim).to_owned(), json!(signer));
+                    claims.insert("nbf".to_owned(), json!(now - 60));
+                    let end = match *lifetime {
+                        "token" => Some(now + 60),
+                        "long-lived-token" => Some(now + 10 * 365 * 86_400),
+                        "expired-token" => Some(now - 60),
+                        _ => None,
+                    };
+                    if let Some(end) = end {
+                        claims.insert("exp".to_owned(), json!(end));
+                    }
+                    let (algorithm, key) = match secret {
+                        SigningKey::Shared(text, false) => {
+                            (Algorithm::HS256, EncodingKey::from_secret(text.as_bytes()))
+                        }
+                        SigningKey::Shared(text, true) => {
+                            let octets = STANDARD.decode(text).unwrap();
+                            (Algorithm::HS256, EncodingKey::from_secret(&octets))
+                        }
+                        SigningKey::Own(signer) => {
+                            let pem = pki.signers[*signer].serialize_pem();
+                            (
+                                Algorithm::ES256,
+                                EncodingKey::from_ec_pem(pem.as_bytes()).unwrap(),
+                            )
+                        }
+                    };
+                    jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).unwrap()
+                };
+                let mut made = pki.tokens.borrow_mut();
+                let token = made
+                    .entry(format!("{self:?} {}", now.as_secs()))
+                    .or_insert_with(make);
+                ("authorization", format!("Bearer {token}"))
+            }
+        };
+        (Some(header), None)
+    }
+}
