@@ -164,6 +164,13 @@ shutdown_delay = 500ms
 stream_close_delay = 0s
 ";
 
+fn files(certificate: &str, private_key: &str) -> CertificateFiles {
+    CertificateFiles {
+        certificate: certificate.into(),
+        private_key: PathBuf::from(private_key).into(),
+    }
+}
+
 fn everything() -> Settings {
     Settings {
         acme_directory: "/etc/kong/state/acme".into(),
@@ -179,22 +186,13 @@ fn everything() -> Settings {
         status_listen: vec![],
         declarative_config: Some(DocumentSource::File("/etc/kong/kong.yml".into())),
         ssl_cert: vec![
-            CertificateFiles {
-                certificate: "/etc/kong/a.pem".into(),
-                private_key: PathBuf::from("/etc/kong/a.key").into(),
-            },
-            CertificateFiles {
-                certificate: "/b.pem".into(),
-                private_key: PathBuf::from("/b.key").into(),
-            },
+            files("/etc/kong/a.pem", "/etc/kong/a.key"),
+            files("/b.pem", "/b.key"),
         ],
         ssl_stapling: Stapling::Fetched,
         ssl_stapling_file: vec!["/etc/kong/a.der".into(), "/b.der".into()],
         ssl_protocols: TlsVersions::Tls13Only,
-        client_ssl: Some(CertificateFiles {
-            certificate: "/etc/kong/client.pem".into(),
-            private_key: PathBuf::from("/etc/kong/client.key").into(),
-        }),
+        client_ssl: Some(files("/etc/kong/client.pem", "/etc/kong/client.key")),
         lua_ssl_trusted_certificate: vec![
             TrustedCertificates::System,
             TrustedCertificates::File("/etc/kong/ca.pem".into()),
