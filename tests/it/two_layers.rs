@@ -275,7 +275,12 @@ fn shown(stack: &Stack, who: &str) -> Option<String> {
 async fn the_hole_is_found_and_the_others_are_none() {
     let issuer = Issuer::start(2);
     let text = document(&issuer);
-    let line = |route: &str| 1 + text.lines().position(|line| line.contains(&format!("name: {route},"))).unwrap();
+    let line = |route: &str| {
+        1 + text
+            .lines()
+            .position(|line| line.contains(&format!("name: {route},")))
+            .unwrap()
+    };
     let warnings = plan(&issuer).warnings();
     let mut found: Vec<usize> = warnings
         .iter()
