@@ -208,6 +208,10 @@ const HOLES: &[Rule] = &[
 
 /// Made by `compile`: what cannot be run, or runs otherwise than it looks.
 const OF_WHAT_RUNS: &[Rule] = &[
+    Rule::error(
+        "ambiguous-header",
+        "one X-Principal header would tell of two principals",
+    ),
     Rule::warning("name-constraints", "a CA whose name constraints refuse everybody"),
     Rule::warning(
         "no-target",
@@ -221,6 +225,10 @@ const OF_WHAT_RUNS: &[Rule] = &[
         "ordering",
         "plugins of which each would have to run before the other",
     ),
+    Rule::warning(
+        "principal-stands-back",
+        "principals requires a plugin that has an anonymous consumer",
+    ),
     Rule::error("revocation-list", "a revocation list that cannot be used"),
     Rule::warning("self-signed", "clients see a certificate made at start"),
     Rule::error("too-many-plugins", "more plugin names than a route looks through"),
@@ -228,5 +236,13 @@ const OF_WHAT_RUNS: &[Rule] = &[
     Rule::error(
         "unreadable-file",
         "a file that a key names cannot be read, or holds something else",
+    ),
+    Rule::error(
+        "unknown-principal",
+        "principals requires what no plugin of the route authenticates before it",
+    ),
+    Rule::warning(
+        "unused-tag",
+        "principals wants a tag in common that nobody has",
     ),
 ];
