@@ -23,7 +23,7 @@ use crate::plugin::openid_connect::claims::{ConsumerBy, ConsumerRule, Demand, Mi
 use crate::plugin::openid_connect::possession::PossessionRule;
 use crate::plugin::openid_connect::provider::{Pace, Provider, Source, discovery_uri};
 use crate::plugin::openid_connect::source::Sources;
-use crate::plugin::openid_connect::{OpenIdConnect, Parts, SharedSecret, TokenRefusals};
+use crate::plugin::openid_connect::{OpenIdConnect, Parts, Preflights, SharedSecret, TokenRefusals};
 use crate::secret::Secret;
 use crate::token::{Algorithm, ClaimPath, Required, VerificationKey};
 
@@ -108,7 +108,11 @@ impl<'c, 'a> Builder<'c, 'a> {
                 name: named.value.text.as_str().into(),
                 consumer: named.value.consumer.and_then(|id| self.consumers.by_id(id)),
             }),
-            lets_preflights_pass: !config.run_on_preflight,
+            preflights: if config.run_on_preflight {
+                Preflights::Judged
+            } else {
+                Preflights::Pass
+            },
             hides_token: config.hide_credentials,
             passes_on: config
                 .upstream_access_token_header

@@ -15,9 +15,9 @@ pub(super) enum Duty<'d> {
     Authenticates(Authentication<'d>),
     /// It judges groups.
     Judges(&'d AclConfig),
-    /// It judges several whom others have found, each by its own groups, and whether they belong together.
-    JudgesTogether(&'d PrincipalsConfig),
-    /// Neither.
+    /// It judges everybody who was found.
+    JudgesAll(&'d PrincipalsConfig),
+    /// None of these.
     Other,
 }
 
@@ -72,7 +72,7 @@ impl<'d> Duty<'d> {
             PluginConfig::KeyAuth(config) => Self::credential(Evidence::Key, config.anonymous.as_ref()),
             PluginConfig::MtlsAuth(config) => Self::certificate(&config.auth, Evidence::Socket),
             PluginConfig::OpenIdConnect(config) => Self::token(config),
-            PluginConfig::Principals(config) => Self::JudgesTogether(config),
+            PluginConfig::Principals(config) => Self::JudgesAll(config),
             PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::RequestTermination(_) => Self::Other,
@@ -113,7 +113,7 @@ impl<'d> Duty<'d> {
     pub(super) fn authentication(&self) -> Option<&Authentication<'d>> {
         match self {
             Self::Authenticates(authentication) => Some(authentication),
-            Self::Judges(_) | Self::JudgesTogether(_) | Self::Other => None,
+            Self::Judges(_) | Self::JudgesAll(_) | Self::Other => None,
         }
     }
 }
