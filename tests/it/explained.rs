@@ -24,12 +24,8 @@ impl Files {
 
 /// Texts of a JSON array.
 fn texts(value: &Value) -> Vec<&str> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|text| text.as_str().unwrap())
-        .collect()
+    let all = value.as_array().unwrap().iter();
+    all.map(|text| text.as_str().unwrap()).collect()
 }
 
 #[tokio::test]

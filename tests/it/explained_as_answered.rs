@@ -1,5 +1,5 @@
 //! What `explain` says of a request is what the running gateway does with it: its verdict, its reason and cause, its
-//! answer, and every header that goes upstream. Hundreds of requests, each sent and each explained.
+//! answer, and every header that goes upstream. Nine hundred requests, each sent and each explained.
 
 use std::collections::BTreeMap;
 
