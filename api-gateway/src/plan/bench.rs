@@ -36,7 +36,7 @@ use crate::router::{RequestFacts, path};
 /// Whoever is no carrier: an address for documentation (RFC 5737).
 pub(super) const USUAL_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
 /// How long something supposed is remembered at most.
-const FOR_NOW: Duration = Duration::from_secs(3600);
+const FOR_NOW: Duration = Duration::from_hours(1);
 
 /// Both sides and everybody.
 pub(super) struct Bench<'s> {
@@ -163,8 +163,8 @@ impl<'s> Bench<'s> {
         edges.would_know(&shown.leaf)
     }
 
-    /// The route that a request takes on one side, whoever sends it; nothing if nobody could.
-    pub(super) fn route(&self, side: usize, request: &PlannedRequest) -> Option<Option<usize>> {
+    /// The route that a request takes on one side, whoever sends it.
+    pub(super) fn route(&self, side: usize, request: &PlannedRequest) -> Option<usize> {
         let head = request.head(None, |builder| builder)?;
         let path = path::normalise(head.uri.path()).ok()?;
         let facts = RequestFacts {
@@ -176,8 +176,8 @@ impl<'s> Bench<'s> {
             tls: request.scheme == Scheme::Https,
             sni: request.server_name.as_deref(),
         };
-        let matched = self.sides[side].snapshot.router.find(&facts);
-        Some(matched.map(|matched| matched.route))
+        let matched = self.sides[side].snapshot.router.find(&facts)?;
+        Some(matched.route)
     }
 
     /// What one side says to a request; `None` if nobody could send it.
@@ -199,7 +199,12 @@ impl<'s> Bench<'s> {
         };
         // Who is not asked cannot show any.
         let (on_socket, in_header) = (shown(sender.socket.filter(|_| asks))?, shown(sender.header)?);
-        let connection = self.connection(side, request, (sender, client), (asks, on_socket.as_ref()));
+        let connection = self.connection(
+            side,
+            request,
+            (sender, client),
+            (asks, on_socket.as_ref().map(|(shown, ..)| &**shown)),
+        );
         if let Some((shown, _, holder)) = &on_socket {
             let edges = snapshot.sources.edges.as_ref();
             let identity = edges.and_then(|edges| {
@@ -234,7 +239,7 @@ impl<'s> Bench<'s> {
                 Some((name, value)) => builder.header(name, value),
                 None => builder,
             };
-            self.more(builder, side, request.scheme, (sender, client), certificate)
+            self.more(builder, (side, request.scheme), (sender, client), certificate)
         })?;
         let verdict = Verdict::on(snapshot, &connection, head, self.now);
         for (auth, digest) in remembered {
@@ -288,7 +293,7 @@ impl<'s> Bench<'s> {
         side: usize,
         request: &PlannedRequest,
         (sender, client): (&Sender, IpAddr),
-        (asks, shown): (bool, Option<&(Rc<Shown>, u32, usize)>),
+        (asks, shown): (bool, Option<&Shown>),
     ) -> Connection {
         let peer = SocketAddr::new(sender.carrier.unwrap_or(client), 40_000);
         let is_tls = sender.carrier.is_some() || request.scheme == Scheme::Https;
@@ -303,7 +308,7 @@ impl<'s> Bench<'s> {
             server_name: request.server_name.as_deref().map(Into::into),
         };
         let local = self.sides[side].listener(Scheme::Https);
-        let chain = shown.map(|(shown, ..)| shown.chain.all());
+        let chain = shown.map(|shown| shown.chain.all());
         Connection::tls((peer, local), negotiated, asks, chain)
     }
 
@@ -311,8 +316,7 @@ impl<'s> Bench<'s> {
     fn more(
         &self,
         mut builder: Builder,
-        side: usize,
-        scheme: Scheme,
+        (side, scheme): (usize, Scheme),
         (sender, client): (&Sender, IpAddr),
         certificate: Option<&Shown>,
     ) -> Builder {

@@ -13,6 +13,7 @@ use crate::plugin::certificate_auth::{CertificateAuth, Lookup};
 use crate::plugin::fallback::Fallback;
 use crate::plugin::ip_restriction::IpRestriction;
 use crate::plugin::principals::Bond;
+use crate::plugin::scope::Scopes;
 use crate::plugin::{Chain, Plugin};
 
 /// What one chain of one side looks at.
@@ -47,7 +48,7 @@ impl<'s> ChainFacts<'s> {
     pub(super) fn of(chain: &'s Chain, instances: &Instances<'_>) -> Self {
         let mut facts = Self::default();
         for slot in chain.slots() {
-            for audience in slot.scopes().into_iter().flat_map(|scopes| scopes.audiences()) {
+            for audience in slot.scopes().into_iter().flat_map(Scopes::audiences) {
                 facts.alone.extend(audience.consumers.keys());
                 facts
                     .consumer_groups

@@ -139,9 +139,8 @@ impl<'s> Bench<'s> {
                 None => match reading {
                     Reading::Group(by) => {
                         let group = Reading::group(*by, &self.people.names[name as usize]);
-                        let mentions =
-                            |group: &Box<str>| chains[side].is_some_and(|chain| chain.mentions(group));
-                        Made::Group(group.filter(mentions))
+                        let mentions = |group: &str| chains[side].is_some_and(|chain| chain.mentions(group));
+                        Made::Group(group.filter(|group| mentions(group)))
                     }
                     Reading::Refused | Reading::Consumer { .. } => Made::Nothing,
                 },

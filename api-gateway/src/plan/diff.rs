@@ -129,7 +129,7 @@ impl<'b, 's> Diff<'b, 's> {
             pass,
             relation,
         } = &trial.brings;
-        let alone = |class: &Option<Rc<CertificateClass>>| class.as_ref().map(|class| self.by_holders(class));
+        let alone = |class: &Option<Rc<CertificateClass>>| class.as_deref().map(by_holders);
         let nobody = || vec![(Vec::new(), Vec::new())];
         let (sockets, headers) = (
             alone(socket).unwrap_or_else(nobody),
@@ -193,19 +193,6 @@ impl<'b, 's> Diff<'b, 's> {
         let who = Rc::new(self.consumers(side, keys));
         self.people.insert(key, Rc::clone(&who));
         who
-    }
-
-    /// The members of a class, by who issued their certificates.
-    fn by_holders(&self, class: &CertificateClass) -> Vec<(Vec<usize>, Vec<(usize, usize)>)> {
-        let mut by_holders: Vec<(Vec<usize>, Vec<(usize, usize)>)> = Vec::new();
-        for (holders, names) in &class.members {
-            let member = (holders[0], *names);
-            match by_holders.iter_mut().find(|(known, _)| **known == **holders) {
-                Some((_, members)) => members.push(member),
-                None => by_holders.push((holders.to_vec(), vec![member])),
-            }
-        }
-        by_holders
     }
 
     fn certificates(&self, holders: &[usize]) -> Vec<CertificateBy> {
@@ -307,6 +294,22 @@ impl<'b, 's> Diff<'b, 's> {
         changes.sort_by_key(|change| (change.direction, change.is_implied, change.credential));
         changes
     }
+}
+
+/// Holders, and the names of their certificates: each a holder and a class of names, by position.
+type Issued = (Vec<usize>, Vec<(usize, usize)>);
+
+/// The members of a class, by who issued their certificates.
+fn by_holders(class: &CertificateClass) -> Vec<Issued> {
+    let mut by_holders: Vec<Issued> = Vec::new();
+    for (holders, names) in &class.members {
+        let member = (holders[0], *names);
+        match by_holders.iter_mut().find(|(known, _)| **known == **holders) {
+            Some((_, members)) => members.push(member),
+            None => by_holders.push((holders.to_vec(), vec![member])),
+        }
+    }
+    by_holders
 }
 
 fn sorted(mut texts: Vec<String>) -> Vec<String> {

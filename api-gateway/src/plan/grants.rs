@@ -167,10 +167,10 @@ pub(super) fn grants(chains: &[Option<&ChainFacts<'_>>; 2]) -> Vec<Grant> {
                     for is_bound in [false, true].into_iter().filter(|bound| may_be_bound || !bound) {
                         let mut claims = claims.clone();
                         claims.insert("iss".to_owned(), json!(issuer));
-                        if let Some(group) = &group {
-                            group_paths
-                                .iter()
-                                .for_each(|path| path.put(&mut claims, json!([group])));
+                        for (path, group) in group_paths.iter().zip(std::iter::repeat(&group)) {
+                            if let Some(group) = group {
+                                path.put(&mut claims, json!([group]));
+                            }
                         }
                         grants.push(Grant {
                             claims,

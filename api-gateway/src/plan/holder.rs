@@ -14,6 +14,7 @@ use transport::verify::{TrustStore, VerifiedPath};
 use super::names::{Kind, NameShape, PlannedName, STRANGER};
 use super::side::Side;
 use super::subject;
+use crate::identity::TrustedEdges;
 
 /// Who issued a certificate, and what they say of it now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +39,7 @@ impl Holders {
             parsed.map(Arc::new).collect::<Vec<_>>()
         };
         let of_edges = |side: &Side| {
-            let stores = side.snapshot.sources.edges.iter().map(|edges| edges.store());
+            let stores = side.snapshot.sources.edges.iter().map(TrustedEdges::store);
             let authorities = stores.flat_map(TrustStore::authorities);
             authorities
                 .filter_map(|ca| Certificate::parse(ca.der().clone()).ok())

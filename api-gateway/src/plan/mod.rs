@@ -153,8 +153,6 @@ fn distinct_requests(bench: &Bench<'_>) -> Vec<(RequestKey, PlannedRequest)> {
     let mut found: HashMap<RequestKey, PlannedRequest> = HashMap::new();
     for_each_request(&shapes, |request| {
         let routes = [0, 1].map(|side: usize| bench.route(side, &request));
-        let [Some(old), Some(new)] = routes else { return };
-        let routes = [old, new];
         if routes == [None, None] {
             return;
         }

@@ -68,10 +68,9 @@ impl PlannedName {
     pub(super) fn certified(&self, is_common_name_always_tried: bool) -> Vec<CertifiedName> {
         let exact = || CertifiedName::Exact(self.text.clone());
         match self.shape {
-            NameShape::Common => vec![exact()],
+            NameShape::Common | NameShape::Alternative(Kind::Uri | Kind::Ip(_)) => vec![exact()],
             NameShape::Alternative(Kind::Email) => vec![CertifiedName::Email(self.text.clone())],
             NameShape::Alternative(Kind::Dns) => vec![CertifiedName::Dns(self.text.clone())],
-            NameShape::Alternative(Kind::Uri | Kind::Ip(_)) => vec![exact()],
             NameShape::Beside => {
                 let stranger = CertifiedName::Dns(STRANGER.into());
                 let common = is_common_name_always_tried.then(exact);

@@ -9,6 +9,7 @@ use super::side::Side;
 use crate::consumer::ConsumerKey;
 use crate::document::plugin::acl::AclRule;
 use crate::document::{Located, PluginConfig};
+use crate::identity::TrustedEdges;
 use crate::plugin::certificate_auth::GroupBy;
 use crate::settings::EdgeName;
 
@@ -201,7 +202,7 @@ impl Mentioned {
             }
         }
         let edges = side.snapshot.sources.edges.iter();
-        for name in edges.flat_map(|edges| edges.names()) {
+        for name in edges.flat_map(TrustedEdges::names) {
             let (text, kind) = match name {
                 EdgeName::Dns(name) => (name, Kind::Dns),
                 EdgeName::Uri(uri) => (uri, Kind::Uri),

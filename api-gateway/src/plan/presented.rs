@@ -66,16 +66,20 @@ pub(super) enum Form {
     Base64,
 }
 
-/// Every way in which something can be brought to these plugins, of which they make something else.
-pub(super) fn ways<'p>(
-    plugins: impl Iterator<Item = &'p Plugin>,
-    grants: Vec<Grant>,
-    has_base64: bool,
-) -> Vec<Presentation> {
-    let (mut keys, mut passwords, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
-    let mut access_tokens = Vec::new();
-    let (mut claims, mut end_is_looked_at) = (Vec::new(), false);
-    for plugin in plugins {
+/// Where plugins look for each kind, and what they look at.
+#[derive(Default)]
+struct Looks {
+    keys: Vec<Vec<Place>>,
+    passwords: Vec<Vec<Place>>,
+    tokens: Vec<Vec<Place>>,
+    access_tokens: Vec<Vec<Place>>,
+    claims: Vec<Box<str>>,
+    end_is_looked_at: bool,
+}
+
+impl Looks {
+    fn note(&mut self, plugin: &Plugin) {
+        let cookie = |name: &str| Place::Cookie(name.into());
         match plugin {
             Plugin::KeyAuth(plugin) => {
                 let names = plugin.names.iter().flat_map(|name| {
@@ -84,32 +88,30 @@ pub(super) fn ways<'p>(
                     let header = plugin.places.header.then_some(header);
                     header.into_iter().chain(plugin.places.query.then_some(argument))
                 });
-                keys.push(names.collect());
+                self.keys.push(names.collect());
             }
-            Plugin::BasicAuth(_) => passwords.push(vec![Place::Authorized(AUTHORIZATION, "Basic")]),
+            Plugin::BasicAuth(_) => self
+                .passwords
+                .push(vec![Place::Authorized(AUTHORIZATION, "Basic")]),
             Plugin::Jwt(plugin) => {
                 let places = &plugin.places;
-                let headers = places
-                    .headers
-                    .iter()
-                    .map(|name| Place::Authorized(name.clone(), "Bearer"));
+                let headers = places.headers.iter();
+                let headers = headers.map(|name| Place::Authorized(name.clone(), "Bearer"));
                 let arguments = places.arguments.iter().cloned().map(Place::Argument);
-                let cookies = places.cookies.iter().cloned().map(Place::Cookie);
-                tokens.push(headers.chain(arguments).chain(cookies).collect());
-                claims.push(plugin.key_claim.clone());
-                end_is_looked_at |= plugin.rules.expiry || plugin.rules.furthest_end.is_some();
+                let cookies = places.cookies.iter().map(|name| cookie(name));
+                self.tokens
+                    .push(headers.chain(arguments).chain(cookies).collect());
+                self.claims.push(plugin.key_claim.clone());
+                self.end_is_looked_at |= plugin.rules.expiry || plugin.rules.furthest_end.is_some();
             }
             Plugin::OpenIdConnect(plugin) => {
                 let sources = &plugin.parts().sources;
-                let header = sources
-                    .headers
-                    .then_some(Place::Authorized(AUTHORIZATION, "Bearer"));
+                let header = Place::Authorized(AUTHORIZATION, "Bearer");
+                let header = sources.headers.then_some(header);
                 let query = sources.query.then(|| Place::Argument("access_token".into()));
-                let cookie = sources
-                    .cookie
-                    .as_ref()
-                    .map(|name| Place::Cookie((&**name).into()));
-                access_tokens.push(header.into_iter().chain(query).chain(cookie).collect());
+                let cookie = sources.cookie.as_ref().map(|name| cookie(name));
+                let places = header.into_iter().chain(query).chain(cookie);
+                self.access_tokens.push(places.collect());
             }
             Plugin::Acl(_)
             | Plugin::CorrelationId(_)
@@ -120,6 +122,16 @@ pub(super) fn ways<'p>(
             | Plugin::RequestTermination(_) => {}
         }
     }
+}
+
+/// Every way in which something can be brought to these plugins, of which they make something else.
+pub(super) fn ways<'p>(
+    plugins: impl Iterator<Item = &'p Plugin>,
+    grants: Vec<Grant>,
+    has_base64: bool,
+) -> Vec<Presentation> {
+    let mut looks = Looks::default();
+    plugins.for_each(|plugin| looks.note(plugin));
     let way = |kind, place| Presentation {
         kind,
         place,
@@ -128,40 +140,32 @@ pub(super) fn ways<'p>(
         form: Form::Plain,
         grant: None,
     };
-    let mut ways = Vec::new();
-    ways.extend(distinct(keys).into_iter().map(|place| way(PassKind::Key, place)));
-    ways.extend(
-        distinct(passwords)
-            .into_iter()
-            .map(|place| way(PassKind::Password, place)),
-    );
+    let keys = distinct(&looks.keys).into_iter();
+    let passwords = distinct(&looks.passwords).into_iter();
+    let mut ways: Vec<Presentation> = keys.map(|place| way(PassKind::Key, place)).collect();
+    ways.extend(passwords.map(|place| way(PassKind::Password, place)));
     let lifetimes = [Lifetime::Short, Lifetime::Long, Lifetime::Over, Lifetime::Unsaid];
-    let lifetimes = if end_is_looked_at {
-        &lifetimes[..]
+    let lifetimes = &lifetimes[..if looks.end_is_looked_at {
+        lifetimes.len()
     } else {
-        &lifetimes[..1]
-    };
-    let forms = if has_base64 {
-        &[Form::Plain, Form::Base64][..]
-    } else {
-        &[Form::Plain]
-    };
-    for place in distinct(tokens) {
-        for claim in unique(claims.clone()) {
+        1
+    }];
+    let forms = [Form::Plain, Form::Base64];
+    let forms = &forms[..if has_base64 { forms.len() } else { 1 }];
+    for place in distinct(&looks.tokens) {
+        for claim in unique(looks.claims.clone()) {
             for lifetime in lifetimes {
-                for form in forms {
-                    ways.push(Presentation {
-                        claim: claim.clone(),
-                        lifetime: *lifetime,
-                        form: *form,
-                        ..way(PassKind::Token, place.clone())
-                    });
-                }
+                ways.extend(forms.iter().map(|form| Presentation {
+                    claim: claim.clone(),
+                    lifetime: *lifetime,
+                    form: *form,
+                    ..way(PassKind::Token, place.clone())
+                }));
             }
         }
     }
     let grants: Vec<Rc<Grant>> = grants.into_iter().map(Rc::new).collect();
-    for place in distinct(access_tokens) {
+    for place in distinct(&looks.access_tokens) {
         ways.extend(grants.iter().map(|grant| Presentation {
             grant: Some(Rc::clone(grant)),
             ..way(PassKind::AccessToken, place.clone())
@@ -171,7 +175,7 @@ pub(super) fn ways<'p>(
 }
 
 /// One of the places where all plugins look, and those where some do.
-fn distinct(of_plugins: Vec<Vec<Place>>) -> Vec<Place> {
+fn distinct(of_plugins: &[Vec<Place>]) -> Vec<Place> {
     let all = unique(of_plugins.iter().flatten().cloned().collect());
     let is_everywhere = |place: &Place| of_plugins.iter().all(|places| places.contains(place));
     let mut common = all.iter().filter(|place| is_everywhere(place));
@@ -182,10 +186,20 @@ fn distinct(of_plugins: Vec<Vec<Place>>) -> Vec<Place> {
 
 /// The longest that a token may last for every plugin that looks at it, in seconds.
 pub(super) fn shortest_limit<'p>(plugins: impl Iterator<Item = &'p Plugin>) -> u64 {
-    let limits = plugins.filter_map(|plugin| match plugin {
+    let limit = |plugin: &Plugin| match plugin {
         Plugin::Jwt(plugin) => plugin.rules.furthest_end.map(|limit| limit.as_secs()),
-        _ => None,
-    });
+        Plugin::Acl(_)
+        | Plugin::BasicAuth(_)
+        | Plugin::CorrelationId(_)
+        | Plugin::HeaderCertAuth(_)
+        | Plugin::IpRestriction(_)
+        | Plugin::KeyAuth(_)
+        | Plugin::MtlsAuth(_)
+        | Plugin::OpenIdConnect(_)
+        | Plugin::Principals(_)
+        | Plugin::RequestTermination(_) => None,
+    };
+    let limits = plugins.filter_map(limit);
     limits.min().unwrap_or(60).clamp(1, 60)
 }
 

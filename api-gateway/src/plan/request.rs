@@ -76,7 +76,7 @@ impl PlannedRequest {
             .iter()
             .map(|(name, value)| name.len() + value.len() + 20);
         let method = if self.method == Method::GET { 0 } else { 30 };
-        let scheme = if self.scheme == Scheme::Https { 0 } else { 1 };
+        let scheme = usize::from(self.scheme != Scheme::Https);
         method + scheme + self.host.len() + self.target.len() + headers.sum::<usize>()
     }
 

@@ -62,7 +62,7 @@ impl Options {
         let triggers = unique(all().flat_map(|shape| shape.triggers.clone()).collect());
         Self {
             methods: methods(shape, others),
-            hosts: shape.hosts_beside(others.iter().copied()),
+            hosts: shape.hosts_beside(&others.iter().copied()),
             paths: shape.paths_beside(others.iter().copied()),
             headers: headers(shape, others, &triggers),
             queries: std::iter::once(String::new())
@@ -206,7 +206,7 @@ fn headers(shape: &Shape, others: &[&Shape], triggers: &[Trigger]) -> Vec<Vec<(S
 }
 
 fn ways(shape: &Shape, others: &[&Shape]) -> Vec<(Scheme, ServerName)> {
-    let named = shape.server_names_beside(others.iter().copied());
+    let named = shape.server_names_beside(&others.iter().copied());
     let by_https = |name| (Scheme::Https, name);
     let mut ways: Vec<(Scheme, ServerName)> = Vec::new();
     if shape.server_names.is_empty() {

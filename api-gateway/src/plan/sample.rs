@@ -17,13 +17,11 @@ const LIKELY: &[u8] = b"a1b0cxAZ-_./ ";
 /// Some texts that match from the start, the shortest ways first; none for an expression that cannot be read.
 pub(super) fn samples(pattern: &str) -> Vec<String> {
     let read = |unicode| {
-        regex_syntax::ParserBuilder::new()
-            .unicode(unicode)
-            .utf8(false)
-            .build()
-            .parse(pattern)
+        let mut builder = regex_syntax::ParserBuilder::new();
+        let mut parser = builder.unicode(unicode).utf8(false).build();
+        parser.parse(pattern).ok()
     };
-    let parsed = read(false).or_else(|_| Parser::new().parse(pattern));
+    let parsed = read(false).or_else(|| Parser::new().parse(pattern).ok());
     let mut samples: Vec<String> = parsed
         .map(|hir| texts(&hir))
         .unwrap_or_default()

@@ -1,5 +1,7 @@
 //! What routes demand, as a plan looks at it: which values satisfy one route, which of them satisfy another one too.
 
+use std::borrow::Cow;
+
 use crate::plugin::Plugin;
 use crate::plugin::credential_auth::Preflight;
 use crate::router::RouteMatchers;
@@ -89,7 +91,7 @@ impl Shape {
     }
 
     /// Hosts that satisfy this route, of which the first are no others' if that can be.
-    pub(super) fn hosts_beside<'s>(&self, others: impl Iterator<Item = &'s Self> + Clone) -> Vec<String> {
+    pub(super) fn hosts_beside<'s>(&self, others: &(impl Iterator<Item = &'s Self> + Clone)) -> Vec<String> {
         let mut hosts: Vec<String> = Vec::new();
         let own: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
         let own = if own.is_empty() { vec!["*"] } else { own };
@@ -113,7 +115,7 @@ impl Shape {
     /// The same for server names.
     pub(super) fn server_names_beside<'s>(
         &self,
-        others: impl Iterator<Item = &'s Self> + Clone,
+        others: &(impl Iterator<Item = &'s Self> + Clone),
     ) -> Vec<String> {
         let mut names: Vec<String> = self.server_names.iter().map(|pattern| plain(pattern)).collect();
         let own: Vec<&str> = self.server_names.iter().map(String::as_str).collect();
@@ -166,7 +168,7 @@ impl RoutePath {
                 Self { begin, samples }
             }
             None => {
-                let normal = normalise(text).map_or_else(|_| text.to_owned(), |normal| normal.into_owned());
+                let normal = normalise(text).map_or_else(|_| text.to_owned(), Cow::into_owned);
                 let longer = format!("{}/{FRESH}", normal.trim_end_matches('/'));
                 Self {
                     samples: vec![normal.clone(), longer],

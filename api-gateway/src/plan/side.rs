@@ -55,7 +55,9 @@ impl Side {
         let (snapshot, findings) = compile::compile(&self.node, &document, generation);
         let snapshot = snapshot.ok_or_else(|| {
             let mut report = Report::default();
-            findings.into_iter().for_each(|finding| report.push(finding));
+            for finding in findings {
+                report.push(finding);
+            }
             report
         })?;
         Ok(Self {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::StatusCode;
+use ipnet::IpNet;
 
 use super::RequestKey;
 use super::attempt::Attempt;
@@ -278,13 +279,13 @@ impl<'b, 's> Stages<'b, 's> {
             .iter()
             .rev()
             .find(|principal| principal.consumer == consumer);
-        let last = last.and_then(|principal| {
+        let last = last.map(|principal| {
             let by = match principal.proof {
                 Proof::Socket(_) => By::Socket,
                 Proof::Header(_) => By::Header,
                 Proof::Bearer(_) => By::Pass,
             };
-            Some((by, found(&principal.plugin)))
+            (by, found(&principal.plugin))
         });
         Outcome::Reached(match (consumer, last) {
             (Some(key), Some((by, instance))) => As::Consumer { key, by, instance },
@@ -300,11 +301,7 @@ impl<'b, 's> Stages<'b, 's> {
 fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
     let mut carriers: Vec<IpAddr> = Vec::new();
     for Side { snapshot, .. } in sides {
-        let first = snapshot
-            .sources
-            .addresses
-            .first()
-            .map(|network| network.network());
+        let first = snapshot.sources.addresses.first().map(IpNet::network);
         let edges = snapshot.sources.edges.as_ref().map(|_| USUAL_ADDRESS);
         for carrier in first.into_iter().chain(edges) {
             if !carriers.contains(&carrier) {

@@ -130,10 +130,6 @@ pub(super) fn callers(
     addresses: &[IpAddr],
 ) -> Vec<Caller> {
     let ways: [&[&'static str]; 3] = [&HEADERS[..1], &HEADERS[1..], &HEADERS];
-    fn some<T: Clone>(all: &[T]) -> Vec<Option<T>> {
-        let some = all.iter().cloned().map(Some);
-        std::iter::once(None).chain(some).collect()
-    }
     let mut all = Vec::new();
     for from in addresses {
         for is_carried in [false, true] {
@@ -155,6 +151,12 @@ pub(super) fn callers(
         }
     }
     all
+}
+
+/// Nothing, and each of them.
+fn some<T: Clone>(all: &[T]) -> Vec<Option<T>> {
+    let some = all.iter().cloned().map(Some);
+    std::iter::once(None).chain(some).collect()
 }
 
 pub(super) fn ask(
@@ -229,7 +231,11 @@ pub(super) fn ask(
         }
     }
     let head = builder.body(()).unwrap().into_parts().0;
-    let verdict = Verdict::on(snapshot, &connection, head, now);
+    Some(said(side, &Verdict::on(snapshot, &connection, head, now)))
+}
+
+fn said(side: &Side, verdict: &Verdict) -> Said {
+    let snapshot = &side.snapshot;
     let route = verdict.route.map(|route| &snapshot.routes[route]);
     let name = |key| side.consumer_name(key);
     let last = verdict
@@ -255,13 +261,13 @@ pub(super) fn ask(
     let service = route
         .and_then(|route| route.service.as_ref())
         .map(|service| service.name.to_string());
-    Some(Said {
+    Said {
         route: route.map(|route| route.name.to_string()),
         reached: verdict.outcome.is_ok().then(|| (service.unwrap(), who)),
         status,
         reason,
         by,
-    })
+    }
 }
 
 /// What changes for one caller of one request; and what he would have to bring less for the same.
@@ -322,13 +328,8 @@ pub(super) fn changes(
 }
 
 fn has_bond(sides: &[Side; 2]) -> bool {
-    let plugins = sides.iter().flat_map(|side| &side.document.plugins);
-    plugins
-        .filter_map(|plugin| match &plugin.config {
-            PluginConfig::Principals(config) => Some(config.same.is_some()),
-            _ => None,
-        })
-        .any(|has_bond| has_bond)
+    let mut plugins = sides.iter().flat_map(|side| &side.document.plugins);
+    plugins.any(|plugin| matches!(&plugin.config, PluginConfig::Principals(config) if config.same.is_some()))
 }
 
 impl Caller {
@@ -393,5 +394,7 @@ pub(super) fn sample<T: Clone>(rng: &mut Rng, all: &[T], count: usize) -> Vec<T>
 
 /// What there is in one set and not in the other, for a failure.
 pub(super) fn listed(flats: &BTreeSet<Flat>) -> String {
-    flats.iter().map(|flat| format!("{flat:?}\n")).collect()
+    flats
+        .iter()
+        .fold(String::new(), |all, flat| all + &format!("{flat:?}\n"))
 }

@@ -3,15 +3,17 @@
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
+use super::plugins::{config, plugin, unique};
+
 /// The ids of the authorities that documents have, in the order of the PKI's.
-const AUTHORITIES: [&str; 3] = [
+pub(super) const AUTHORITIES: [&str; 3] = [
     "c1a00000-0000-4000-8000-000000000001",
     "c1a00000-0000-4000-8000-000000000002",
     "c1a00000-0000-4000-8000-000000000003",
 ];
 pub(super) const HEADERS: [&str; 2] = ["x-amzn-mtls-clientcert", "x-client-cert"];
 /// By username, by custom id, by both.
-const CONSUMERS: [(&str, Option<&str>); 4] = [
+pub(super) const CONSUMERS: [(&str, Option<&str>); 4] = [
     ("alice", None),
     ("bob@example.test", Some("alice-too")),
     ("carol", Some("c-3")),
@@ -31,12 +33,12 @@ pub(super) const NAMES: [&str; 10] = [
     "somebody.somewhere.example",
 ];
 
-fn one<'v, T>(rng: &mut Rng, values: &'v [T]) -> &'v T {
+pub(super) fn one<'v, T>(rng: &mut Rng, values: &'v [T]) -> &'v T {
     &values[rng.usize(..values.len())]
 }
 
 /// Some of the values, in their order.
-fn some(rng: &mut Rng, values: &[&str], each: f64) -> Vec<Value> {
+pub(super) fn some(rng: &mut Rng, values: &[&str], each: f64) -> Vec<Value> {
     let mut kept = Vec::new();
     for value in values {
         if rng.f64() < each {
@@ -104,7 +106,7 @@ pub(super) fn changed(rng: &mut Rng, document: &Value, public_keys: &[String; 2]
             let at = rng.usize(..plugins.len());
             match rng.u8(..4) {
                 0 => drop(plugins.remove(at)),
-                1 => plugins.extend(plugin(rng)),
+                1 => plugins.push(plugin(rng)),
                 2 => {
                     let enabled = plugins[at]["enabled"] == json!(false);
                     plugins[at]["enabled"] = json!(enabled);
@@ -159,27 +161,7 @@ fn set_part(rng: &mut Rng, (document, public_keys): (&mut Value, &[String; 2]), 
             }
             document["consumer_group_consumers"] = json!(members);
         }
-        "credentials" => {
-            let owner = |rng: &mut Rng| one(rng, &CONSUMERS).0;
-            let mut keys = Vec::new();
-            for key in some(rng, &KEYS[..2], 0.7) {
-                keys.push(json!({"key": key, "consumer": owner(rng)}));
-            }
-            document["keyauth_credentials"] = json!(keys);
-            let password = one(rng, &PASSWORDS);
-            document["basicauth_credentials"] =
-                json!([{"username": "user", "password": password, "consumer": owner(rng)}]);
-            let mut secrets = Vec::new();
-            for key in some(rng, &SIGNERS[..2], 0.7) {
-                secrets.push(if rng.bool() {
-                    json!({"key": key, "secret": one(rng, &SECRETS), "consumer": owner(rng)})
-                } else {
-                    let public = one(rng, public_keys);
-                    json!({"key": key, "algorithm": "ES256", "rsa_public_key": public, "consumer": owner(rng)})
-                });
-            }
-            document["jwt_secrets"] = json!(secrets);
-        }
+        "credentials" => set_credentials(rng, document, public_keys),
         "mappings" => {
             for collection in ["mtls_auth_credentials", "header_cert_auth_credentials"] {
                 let mut mappings = Vec::new();
@@ -201,12 +183,34 @@ fn set_part(rng: &mut Rng, (document, public_keys): (&mut Value, &[String; 2]), 
         _ => {
             let mut plugins = Vec::new();
             for _ in 0..rng.usize(1..8) {
-                plugins.extend(plugin(rng));
+                plugins.push(plugin(rng));
             }
             unique(&mut plugins);
             document["plugins"] = json!(plugins);
         }
     }
+}
+
+fn set_credentials(rng: &mut Rng, document: &mut Value, public_keys: &[String; 2]) {
+    let owner = |rng: &mut Rng| one(rng, &CONSUMERS).0;
+    let mut keys = Vec::new();
+    for key in some(rng, &KEYS[..2], 0.7) {
+        keys.push(json!({"key": key, "consumer": owner(rng)}));
+    }
+    document["keyauth_credentials"] = json!(keys);
+    let password = one(rng, &PASSWORDS);
+    document["basicauth_credentials"] =
+        json!([{"username": "user", "password": password, "consumer": owner(rng)}]);
+    let mut secrets = Vec::new();
+    for key in some(rng, &SIGNERS[..2], 0.7) {
+        secrets.push(if rng.bool() {
+            json!({"key": key, "secret": one(rng, &SECRETS), "consumer": owner(rng)})
+        } else {
+            let public = one(rng, public_keys);
+            json!({"key": key, "algorithm": "ES256", "rsa_public_key": public, "consumer": owner(rng)})
+        });
+    }
+    document["jwt_secrets"] = json!(secrets);
 }
 
 fn route(rng: &mut Rng, number: usize) -> Value {
@@ -248,153 +252,4 @@ fn route(rng: &mut Rng, number: usize) -> Value {
         route.insert("service".into(), json!(one(rng, &["s1", "s1", "s2"])));
     }
     Value::Object(route)
-}
-
-const PLUGINS: [&str; 15] = [
-    "key-auth",
-    "basic-auth",
-    "jwt",
-    "principals",
-    "mtls-auth",
-    "mtls-auth",
-    "header-cert-auth",
-    "header-cert-auth",
-    "acl",
-    "acl",
-    "acl_1595",
-    "acl_1005",
-    "ip-restriction",
-    "request-termination",
-    "header-cert-auth_1700",
-];
-
-fn plugin(rng: &mut Rng) -> Option<Value> {
-    let name = *one(rng, &PLUGINS);
-    let mut plugin = json!({"name": name, "config": config(rng, name), "enabled": rng.f64() < 0.9});
-    if rng.f64() < 0.4 {
-        plugin["route"] = json!(format!("r{}", rng.usize(1..5)));
-    }
-    if rng.f64() < 0.3 {
-        plugin["service"] = json!(one(rng, &["s1", "s2"]));
-    }
-    let may_be_personal = matches!(name, "ip-restriction" | "request-termination");
-    if may_be_personal && rng.f64() < 0.4 {
-        if rng.bool() {
-            plugin["consumer"] = json!(one(rng, &CONSUMERS).0);
-        } else {
-            plugin["consumer_group"] = json!(one(rng, &["cg1", "g1"]));
-        }
-    } else if name.starts_with("acl") && rng.f64() < 0.2 {
-        let order = *one(rng, &["before", "after"]);
-        plugin["ordering"] = json!({order: {"access": [one(rng, &["mtls-auth", "header-cert-auth"])]}});
-    }
-    Some(plugin)
-}
-
-fn config(rng: &mut Rng, name: &str) -> Value {
-    match name {
-        "ip-restriction" => {
-            let networks = some(rng, &["10.0.0.0/8", "10.1.0.0/16", "203.0.113.0/24"], 0.5);
-            let networks = if networks.is_empty() {
-                vec![json!("10.1.0.0/16")]
-            } else {
-                networks
-            };
-            json!({*one(rng, &["allow", "deny"]): networks})
-        }
-        "request-termination" => {
-            if rng.bool() {
-                json!({"status_code": 410, "trigger": *one(rng, &["x-stop", "x-team"])})
-            } else {
-                json!({"status_code": 410})
-            }
-        }
-        "key-auth" => json!({
-            "key_names": one(rng, &[&["apikey"][..], &["x-key"], &["apikey", "x-key"]]),
-            "anonymous": one(rng, &[None, None, Some("guest")]),
-            "run_on_preflight": rng.f64() < 0.8,
-        }),
-        "basic-auth" => json!({"anonymous": one(rng, &[None, None, Some("guest")])}),
-        "jwt" => {
-            let claims = some(rng, &["exp", "nbf"], 0.4);
-            let most = if claims.contains(&json!("exp")) {
-                *one(rng, &[0, 3600])
-            } else {
-                0
-            };
-            json!({
-                "key_claim_name": one(rng, &["iss", "iss", "kid"]),
-                "secret_is_base64": rng.f64() < 0.2,
-                "claims_to_verify": claims,
-                "maximum_expiration": most,
-                "anonymous": one(rng, &[None, None, Some("guest")]),
-            })
-        }
-        "principals" => {
-            let plugins = ["mtls-auth", "header-cert-auth", "key-auth", "jwt"];
-            let mut require = some(rng, &plugins, 0.4);
-            require.truncate(2);
-            if require.len() < 2 {
-                require = vec![json!("header-cert-auth"), json!("jwt")];
-            }
-            let mut config = json!({"require": require});
-            if rng.f64() < 0.6 {
-                config["same"] = json!(one(rng, &["consumer", "custom_id", "tag:team-"]));
-            }
-            if rng.f64() < 0.4 {
-                config["allow"] = json!({require[0].as_str().unwrap(): ["g1"]});
-            }
-            config
-        }
-        acl if acl.starts_with("acl") => {
-            let groups = some(rng, &["g1", "g2", "cg1"], 0.4);
-            let groups = if groups.is_empty() {
-                vec![json!("g1")]
-            } else {
-                groups
-            };
-            json!({
-                *one(rng, &["allow", "allow", "deny"]): groups,
-                "always_use_authenticated_groups": rng.f64() < 0.3,
-                "include_consumer_groups": rng.f64() < 0.3,
-            })
-        }
-        certificates => {
-            let authorities = some(rng, &AUTHORITIES, 0.6);
-            let authorities = if authorities.is_empty() {
-                vec![json!(AUTHORITIES[0])]
-            } else {
-                authorities
-            };
-            let mut config = json!({
-                "ca_certificates": authorities,
-                "skip_consumer_lookup": rng.f64() < 0.25,
-                "allow_partial_chain": rng.f64() < 0.3,
-                "revocation_check_mode": one(rng, &["SKIP", "IGNORE_CA_ERROR", "IGNORE_CA_ERROR", "STRICT"]),
-                "common_name": one(rng, &["without_san", "always"]),
-                "consumer_by": one(rng, &[&["custom_id", "username"][..], &["username"], &["custom_id"], &[]]),
-            });
-            if rng.f64() < 0.2 {
-                config["anonymous"] = json!(one(rng, &["guest", "alice"]));
-            }
-            if rng.f64() < 0.15 {
-                config["default_consumer"] = json!(one(rng, &["guest", "carol"]));
-            }
-            if certificates.starts_with("header") {
-                config["certificate_header_name"] = json!(one(rng, &HEADERS));
-                config["certificate_header_format"] = json!("url_encoded");
-                config["secure_source"] = json!(rng.f64() < 0.85);
-            }
-            config
-        }
-    }
-}
-
-/// One of each name and scope.
-fn unique(plugins: &mut Vec<Value>) {
-    let mut seen = std::collections::HashSet::new();
-    plugins.retain(|plugin| {
-        let scope = ["name", "route", "service", "consumer", "consumer_group"];
-        seen.insert(scope.map(|key| plugin[key].to_string()))
-    });
 }

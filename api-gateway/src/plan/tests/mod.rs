@@ -1,11 +1,13 @@
 //! Plans against brute force, and what a plan says of changes that everybody makes.
 
 mod brute_force;
+mod changes;
 mod document;
 mod flat;
 mod matches;
 mod pass;
 mod pki;
+mod plugins;
 
 use serde_json::Value;
 

@@ -1,0 +1,195 @@
+//! What is said of changes that everybody makes sooner or later.
+
+use rustls::pki_types::UnixTime;
+use serde_json::{Value, json};
+
+use super::document::AUTHORITIES;
+use super::pki::Pki;
+use super::sides;
+use crate::plan::Plan;
+
+/// One service with one route by https, these plugins, and a few consumers.
+fn document(pki: &Pki, plugins: &Value) -> Value {
+    let authorities = AUTHORITIES.iter().zip(pki.known());
+    let authorities: Vec<Value> = authorities
+        .map(|(id, pem)| json!({"id": id, "cert": pem}))
+        .collect();
+    json!({
+        "_format_version": "3.0",
+        "ca_certificates": authorities,
+        "services": [{
+            "name": "orders",
+            "url": "http://127.0.0.1:1",
+            "routes": [{"name": "orders", "paths": ["/orders"], "protocols": ["https"]}],
+        }],
+        "consumers": [
+            {"username": "alice", "acls": [{"group": "partners"}], "tags": ["team-a"],
+             "keyauth_credentials": [{"key": "the key of alice, 1234567890"}]},
+            {"username": "bob", "acls": [{"group": "staff"}], "tags": ["team-a"],
+             "keyauth_credentials": [{"key": "the key of bob, 1234567890"}]},
+            {"username": "guest"},
+        ],
+        "plugins": plugins,
+    })
+}
+
+fn certificates(name: &str, more: &Value) -> Value {
+    let mut config = json!({"ca_certificates": [AUTHORITIES[0]]});
+    if name == "header-cert-auth" {
+        config["certificate_header_name"] = json!("x-client-cert");
+        config["certificate_header_format"] = json!("url_encoded");
+    }
+    for (key, value) in more.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    json!({"name": name, "config": config})
+}
+
+fn openid_connect(more: &Value) -> Value {
+    let mut config = json!({"issuer": "https://provider.test", "consumer_claim": ["azp"], "audience_required": ["orders"]});
+    for (key, value) in more.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    json!({"name": "openid-connect", "config": config})
+}
+
+/// The lines that say who gains (`+`), loses (`-`) or is told of otherwise (`~`) what by what.
+fn lines(pki: &Pki, old: &Value, new: &Value) -> Vec<String> {
+    let sides = sides([&document(pki, old), &document(pki, new)]).unwrap();
+    let plan = Plan::between(&sides, UnixTime::now()).unwrap().to_string();
+    let mut lines: Vec<String> = plan
+        .lines()
+        .filter(|line| line.starts_with(['+', '-', '~']))
+        .map(str::to_owned)
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn each_change_is_told_by_whom_it_concerns() {
+    let pki = Pki::new();
+    let mtls = |more: Value| certificates("mtls-auth", &more);
+    let header = |more: Value| certificates("header-cert-auth", &more);
+    let acl = |groups: &[&str]| json!({"name": "acl", "config": {"allow": groups}});
+    let key = || json!({"name": "key-auth", "config": {}});
+    let principals = |same: &str| json!({"name": "principals", "config": {"require": ["mtls-auth", "key-auth"], "same": same}});
+    let anybody = "- anybody, without a credential";
+    for (what, old, new, expected) in [
+        (
+            "nothing",
+            json!([mtls(json!({}))]),
+            json!([mtls(json!({}))]),
+            &[][..],
+        ),
+        (
+            "a group",
+            json!([mtls(json!({})), acl(&["partners"])]),
+            json!([mtls(json!({})), acl(&["partners", "staff"])]),
+            &["+ bob, by a certificate in the handshake (by Clients; by Clients Below)"],
+        ),
+        (
+            "an authority",
+            json!([mtls(json!({}))]),
+            json!([mtls(json!({"ca_certificates": [AUTHORITIES[2]]}))]),
+            &[
+                "+ alice, bob, guest, by a certificate in the handshake (by Partners)",
+                "- alice, bob, guest, by a certificate in the handshake (by Clients; by Clients Below)",
+            ],
+        ),
+        (
+            "revocation that is not asked any more",
+            json!([mtls(json!({}))]),
+            json!([mtls(json!({"revocation_check_mode": "SKIP"}))]),
+            &[
+                "+ alice, bob, guest, by a certificate in the handshake (revoked, by Clients; revoked, by Clients Below)",
+            ],
+        ),
+        (
+            "revocation that must be known",
+            json!([mtls(json!({}))]),
+            json!([mtls(json!({"revocation_check_mode": "STRICT"}))]),
+            &[
+                "- alice, bob, guest, by a certificate in the handshake (by Clients Below; of unknown revocation, by Clients)",
+            ],
+        ),
+        (
+            "who has none is somebody",
+            json!([mtls(json!({}))]),
+            json!([mtls(json!({"anonymous": "guest"}))]),
+            &["+ anybody as the anonymous consumer guest, without a credential"],
+        ),
+        (
+            "whoever is not known is somebody",
+            json!([mtls(json!({}))]),
+            json!([mtls(json!({"default_consumer": "guest"}))]),
+            &["+ guest, by a certificate in the handshake (by Clients; by Clients Below)"],
+        ),
+        (
+            "the certificate is enough",
+            json!([mtls(json!({})), acl(&["partners"])]),
+            json!([mtls(json!({"skip_consumer_lookup": true})), acl(&["partners"])]),
+            &[
+                "+ whoever holds a certificate of partners, by a certificate in the handshake (by Clients; by Clients Below)",
+                "- alice, by a certificate in the handshake (by Clients; by Clients Below)",
+            ],
+        ),
+        (
+            "anybody may write the header",
+            json!([header(json!({}))]),
+            json!([header(json!({"secure_source": false}))]),
+            &[
+                "+ alice, bob, guest, by a certificate in a header that anybody can write (by Clients; by Clients Below)",
+            ],
+        ),
+        (
+            "another header",
+            json!([header(json!({}))]),
+            json!([header(json!({"certificate_header_name": "client-cert"}))]),
+            &[
+                "+ alice, bob, guest, by a certificate in a header (by Clients; by Clients Below)",
+                "- alice, bob, guest, by a certificate in a header (by Clients; by Clients Below)",
+            ],
+        ),
+        (
+            "a key is needed",
+            json!([]),
+            json!([key()]),
+            &[anybody, "~ alice, bob, by a key"],
+        ),
+        (
+            "two of one team are enough",
+            json!([mtls(json!({})), key(), principals("consumer")]),
+            json!([mtls(json!({})), key(), principals("tag:team-")]),
+            &[
+                "+ bob, by a certificate in the handshake (by Clients; by Clients Below) with a key, of different consumers that share a tag",
+            ],
+        ),
+        (
+            "a scope is not needed any more",
+            json!([openid_connect(&json!({"scopes_required": ["orders:read"]}))]),
+            json!([openid_connect(&json!({}))]),
+            &["+ alice, bob, guest, by an incomplete access token"],
+        ),
+        (
+            "another claim says who it is",
+            json!([openid_connect(&json!({}))]),
+            json!([openid_connect(&json!({"consumer_claim": ["sub"]}))]),
+            &[
+                "+ alice, bob, guest, by an access token",
+                "- alice, bob, guest, by an access token",
+            ],
+        ),
+        (
+            "another provider",
+            json!([openid_connect(&json!({}))]),
+            json!([openid_connect(&json!({"issuer": "https://other.test"}))]),
+            &[
+                "+ alice, bob, guest, by an access token",
+                "- alice, bob, guest, by an access token",
+            ],
+        ),
+    ] {
+        assert_eq!(lines(&pki, &old, &new), expected, "{what}");
+    }
+}
