@@ -241,8 +241,5 @@ const OF_WHAT_RUNS: &[Rule] = &[
         "unknown-principal",
         "principals requires what no plugin of the route authenticates before it",
     ),
-    Rule::warning(
-        "unused-tag",
-        "principals wants a tag in common that nobody has",
-    ),
+    Rule::warning("unused-tag", "principals wants a tag in common that nobody has"),
 ];

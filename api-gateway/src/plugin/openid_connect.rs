@@ -27,6 +27,7 @@ use self::introspection::{Answer, Introspector};
 use self::possession::{Confirmation, PossessionRule};
 use self::provider::Provider;
 use self::source::{Found, Place, Sources};
+use super::credential_auth::Preflight;
 use super::errand::Errand;
 use super::fallback::{Fallback, stands_back};
 use crate::consumer::{ConsumerKey, Consumers};
@@ -38,8 +39,9 @@ use crate::token::{TimeError, TypeRule, UnverifiedToken, Validity, looks_like_jw
 pub use self::evidence::{SharedSecret, TokenEvidence};
 pub use self::refusals::TokenRefusals;
 
-/// Verified tokens that an instance remembers.
-const REMEMBERED: usize = 16_384;
+/// Verified tokens that all instances of a snapshot remember together, and the least and the most of one.
+const REMEMBERED_TOKENS: usize = 262_144;
+const REMEMBERED_BY_ONE: std::ops::RangeInclusive<usize> = 256..=16_384;
 
 /// A compiled `openid-connect`.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ pub struct Parts {
     /// `anonymous`.
     pub anonymous: Option<Fallback>,
     /// `run_on_preflight`.
-    pub preflights: Preflights,
+    pub preflight: Preflight,
     /// `hide_credentials`: the upstream does not see where the token came in.
     pub hides_token: bool,
     /// `upstream_access_token_header`: where the upstream gets it, and what is written before it.
@@ -81,15 +83,8 @@ pub struct Parts {
     pub remember_for: Duration,
     /// What clients read.
     pub refusals: Arc<TokenRefusals>,
-}
-
-/// `run_on_preflight`: what becomes of `OPTIONS`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preflights {
-    /// It needs a token like everything else.
-    Judged,
-    /// It needs none.
-    Pass,
+    /// How many instances there are in the snapshot: they share the memory for what is remembered.
+    pub instances: usize,
 }
 
 /// What is known of a token that passed.
@@ -112,9 +107,11 @@ impl Known {
 impl OpenIdConnect {
     /// An instance that remembers nothing yet.
     pub fn new(parts: Parts) -> Self {
+        let (least, most) = REMEMBERED_BY_ONE.into_inner();
+        let own_share = (REMEMBERED_TOKENS / parts.instances.max(1)).clamp(least, most);
         Self {
             parts,
-            verified: Remembered::new(REMEMBERED),
+            verified: Remembered::new(own_share),
         }
     }
 
@@ -146,7 +143,7 @@ impl OpenIdConnect {
     /// Whether it has nothing to do with a request.
     pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
         let is_preflight = exchange.head.method == Method::OPTIONS;
-        is_preflight && self.parts.preflights == Preflights::Pass
+        is_preflight && self.parts.preflight == Preflight::LetThrough
             || stands_back(self.parts.anonymous.as_ref(), exchange)
     }
 

@@ -13,11 +13,13 @@ use http::{HeaderName, Uri};
 pub use self::calls::{Calls, ClientAuthenticationMethod, IntrospectionConfig, Proxy};
 use self::upstream::{read_token_header, read_upstream_headers};
 use self::words::{path, required, seconds, text_or_empty, uri};
+use super::challenge::run_on_preflight;
 use super::named_consumer::{NamedConsumer, anonymous};
 use crate::document::fields::Fields;
 use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::{Located, Place};
+use crate::plugin::credential_auth::Preflight;
 
 /// The configuration of `openid-connect`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +82,7 @@ pub struct OpenIdConnectConfig {
     /// Who a request is made for when authentication fails.
     pub anonymous: Option<Located<NamedConsumer>>,
     /// Whether `OPTIONS` needs a token too.
-    pub run_on_preflight: bool,
+    pub run_on_preflight: Preflight,
     /// The text of a 401.
     pub unauthorized_error_message: String,
     /// The text of a 403.
@@ -241,7 +243,7 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
         upstream_access_token_header: read_token_header(&mut fields),
         upstream_headers: read_upstream_headers(&mut fields),
         anonymous: anonymous(&mut fields),
-        run_on_preflight: fields.or("run_on_preflight", true, rule::boolean),
+        run_on_preflight: run_on_preflight(&mut fields),
         unauthorized_error_message: message(&mut fields, "unauthorized_error_message", "Unauthorized"),
         forbidden_error_message: message(&mut fields, "forbidden_error_message", "Forbidden"),
         display_errors: fields.or("display_errors", false, rule::boolean),

@@ -7,6 +7,7 @@ use crate::document::plugin::openid_connect::{
     ClientAuthenticationMethod, ConsumerBy, OpenIdConnectConfig, Possession,
 };
 use crate::document::{PluginConfig, Syntax};
+use crate::plugin::credential_auth::Preflight;
 
 const ISSUER: &str = "issuer: https://idp.test/realm";
 
@@ -38,7 +39,8 @@ fn defaults_are_kongs_where_they_are_safe() {
     assert_eq!(config.consumer_by, [ConsumerBy::Username, ConsumerBy::CustomId]);
     assert!(config.demands.is_empty() && config.consumer_claims.is_empty());
     assert_eq!(config.credential_claim, ["sub"]);
-    assert!(!config.hide_credentials && config.run_on_preflight && config.cache_tokens);
+    assert!(!config.hide_credentials && config.cache_tokens);
+    assert_eq!(config.run_on_preflight, Preflight::Authenticated);
     let (header, prefix) = config.upstream_access_token_header.unwrap();
     assert_eq!((header.value.as_str(), &*prefix), ("authorization", "Bearer "));
     assert_eq!(config.unauthorized_error_message, "Unauthorized");
@@ -130,6 +132,10 @@ const ROWS: &[(&str, &str)] = &[
     (
         "bearer_token_param_type: [cookie]",
         "error[required-field-missing]: config.bearer_token_cookie_name",
+    ),
+    (
+        "run_on_preflight: false",
+        "warning[open-preflight]: config.run_on_preflight",
     ),
     ("verify_signature: true", ""),
     (
