@@ -112,6 +112,13 @@ impl Witness {
         }
     }
 
+    pub(super) fn with_sni(&self, sni: &str) -> Self {
+        Self {
+            sni: Some(sni.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// What the router looks at.
     pub(super) fn facts<'w>(&'w self, survey: &Survey<'_>, path: &'w str) -> RequestFacts<'w> {
         let mut listeners = survey.compilation.settings().proxy_listen.iter();
@@ -197,7 +204,7 @@ pub(super) fn asked_for(site: &Site<'_>, path: &str, matched: MatchedPath) -> St
 }
 
 /// A name that a pattern of hosts or server names takes.
-fn name_for(pattern: &str) -> String {
+pub(super) fn name_for(pattern: &str) -> String {
     if let Some(suffix) = pattern.strip_prefix("*.") {
         return format!("any.{suffix}");
     }
