@@ -5,8 +5,11 @@
 //! `again` is the same request over and over, as a client with one connection sends it; `in_turn` are a thousand
 //! requests by different clients to different routes, which finds what each of them needs no longer in the processor's
 //! nearest cache.
+//!
+//! `tokens` are decisions with an access token: remembered, alone and beside a certificate, and seen for the first time.
 
 mod enterprise;
+mod tokens;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -48,6 +51,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             bench(&mut criterion, (group, varied), (consumers, routes), &clients)?;
         }
+    }
+    if ["remembered_beside_certificate", "remembered", "first_seen_es256"]
+        .iter()
+        .any(|name| is_asked_for(&format!("tokens/{name}")))
+    {
+        tokens::bench(&mut criterion, &clients)?;
     }
     criterion.final_summary();
     Ok(())

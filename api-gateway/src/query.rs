@@ -127,4 +127,25 @@ mod tests {
             assert_eq!(without(query, |name| name == b"key").as_deref(), left, "{query}");
         }
     }
+
+    /// Whatever the query is: what is left is what was there, less what was to go.
+    #[test]
+    fn nothing_else_is_lost() {
+        const PIECES: [&str; 14] = [
+            "k", "%6b", "%6B", "a", "=", "&", "+", "%", "%2", "%26", "%3D", ";", "K", "%00",
+        ];
+        let is_taken_out = |name: &[u8]| name == b"k";
+        for _ in 0..20_000 {
+            let query: String = (0..fastrand::usize(..12))
+                .map(|_| PIECES[fastrand::usize(..PIECES.len())])
+                .collect();
+            let left = without(&query, is_taken_out);
+            let expected: Vec<_> = arguments(&query)
+                .filter(|argument| !is_taken_out(&argument.name))
+                .collect();
+            let found: Vec<_> = arguments(left.as_deref().unwrap_or_default()).collect();
+            assert_eq!(found, expected, "{query}");
+            assert_eq!(left.is_none(), expected.is_empty(), "{query}");
+        }
+    }
 }

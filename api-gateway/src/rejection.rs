@@ -267,11 +267,13 @@ impl Rejection {
 
     /// `WWW-Authenticate`: how to do better.
     pub fn challenge(&self) -> Option<&http::HeaderValue> {
-        match self {
-            Self::Credential(refused) => Some(&refused.challenge),
-            Self::Token(refused) => refused.challenge.as_ref(),
-            _ => None,
+        if let Self::Credential(refused) = self {
+            return Some(&refused.challenge);
         }
+        if let Self::Token(refused) = self {
+            return refused.challenge.as_ref();
+        }
+        None
     }
 
     /// How it is written.

@@ -234,6 +234,10 @@ const HOLES: &[Rule] = &[
 
 /// Made by `compile`: what cannot be run, or runs otherwise than it looks.
 const OF_WHAT_RUNS: &[Rule] = &[
+    Rule::error(
+        "ambiguous-header",
+        "one X-Principal header would tell of two principals",
+    ),
     Rule::warning("name-constraints", "a CA whose name constraints refuse everybody"),
     Rule::warning(
         "no-target",
@@ -255,7 +259,6 @@ const OF_WHAT_RUNS: &[Rule] = &[
         "unreadable-file",
         "a file that a key names cannot be read, or holds something else",
     ),
-    Rule::error("ambiguous-header", "two principals that one header would tell of"),
     Rule::error(
         "unknown-principal",
         "principals requires what no plugin authenticates before it",

@@ -244,7 +244,16 @@ fn json_answer(status: StatusCode, value: &Value) -> Response<ResponseBody> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rejection::Rejection;
+    use crate::rejection::{Rejection, TokenFault, TokenRefused};
+    use crate::token::TimeError;
+
+    fn token(fault: TokenFault) -> Rejection {
+        Rejection::Token(Box::new(TokenRefused {
+            fault,
+            message: "".into(),
+            challenge: None,
+        }))
+    }
 
     #[test]
     fn every_refusal_is_counted_under_its_reason() {
@@ -269,6 +278,13 @@ mod tests {
             Rejection::UnaskedUpgrade,
             denied,
             lost,
+            token(TokenFault::Missing),
+            token(TokenFault::Several),
+            token(TokenFault::Inactive),
+            token(TokenFault::NotBound("")),
+            token(TokenFault::Time(TimeError::Expired)),
+            token(TokenFault::Claim("".into())),
+            token(TokenFault::Consumer("".into())),
         ] {
             let counters = Counters::default();
             let reason = rejection.reason();

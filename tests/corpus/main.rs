@@ -23,6 +23,8 @@ mod request_path;
 mod revocation_list;
 #[path = "../../fuzz/checks/router.rs"]
 mod router;
+#[path = "../../fuzz/checks/token.rs"]
+mod token;
 
 mod large;
 mod seeds;

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::{
     certificate, certificate_header, document, identity, node_file, ocsp_response, request_path,
-    revocation_list, router,
+    revocation_list, router, token,
 };
 
 /// What a target does with one input.
 type Check = fn(&[u8]);
 
-const TARGETS: [(&str, Check); 9] = [
+const TARGETS: [(&str, Check); 10] = [
     ("certificate", certificate::check),
     ("certificate_header", certificate_header::check),
     ("document", document::check),
@@ -23,6 +23,7 @@ const TARGETS: [(&str, Check); 9] = [
     ("request_path", request_path::check),
     ("revocation_list", revocation_list::check),
     ("router", router::check),
+    ("token", token::check),
 ];
 
 fn fuzz() -> PathBuf {

@@ -99,6 +99,17 @@ impl Files {
         self.start(command, "openssl", &[listening])
     }
 
+    /// Starts oidc-provider-mock, with an introspection endpoint, on plain http. What was introspected is in
+    /// `introspections`.
+    pub fn oidc_provider(self, listening: SocketAddr) -> Server {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = root.join("../target/tools/oidc-provider-mock/bin/python");
+        let mut command = Command::new(python);
+        command.arg(root.join("fixtures/oidc_provider.py"));
+        command.args([listening.port().to_string(), self.write("introspections", "")]);
+        self.start(command, "oidc-provider-mock", &[listening])
+    }
+
     fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {
         let output = fs::File::create(self.0.path().join("output")).unwrap();
         let child = command

@@ -6,7 +6,7 @@ use harness::stack::{Plan, Stack};
 use serde_json::{Value, json};
 
 /// One route, `/orders`, whose plugin has these fields beside the issuer.
-fn plan(issuer: &Issuer, fields: &str, further: &str) -> Plan {
+pub(crate) fn plan(issuer: &Issuer, fields: &str, further: &str) -> Plan {
     let url = issuer.url();
     Stack::reading(format!(
         "_format_version: '3.0'
@@ -35,6 +35,7 @@ consumers:
     ))
     .file("provider.pem", issuer.authority_pem())
     .gateway("lua_ssl_trusted_certificate", "pki/provider.pem")
+    .gateway("revocation_lists", "")
     .without_edge()
 }
 
@@ -49,14 +50,14 @@ async fn started(issuer: &Issuer, fields: &str) -> Stack {
     plan(issuer, fields, "").start().await
 }
 
-async fn with_token(stack: &Stack, token: &str) -> Answer {
+pub(crate) async fn with_token(stack: &Stack, token: &str) -> Answer {
     let call = stack.gateway_http().get("/orders");
     call.header("authorization", &format!("Bearer {token}")).await
 }
 
 /// What the upstream got under a name.
 fn upstream(answer: &Answer, name: &str) -> Value {
-    answer.json()["headers"][name].clone()
+    answer.json()["headers"][name][0].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +232,7 @@ async fn a_token_from_elsewhere_goes_on_as_a_bearer_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_in_the_configured_words() {
     let issuer = Issuer::start(1);
-    let fields = "unauthorized_error_message: No; forbidden_error_message: Never; scopes_required: [x]; \
+    let fields = "unauthorized_error_message: 'No'; forbidden_error_message: Never; scopes_required: [x]; \
                   display_errors: true; expose_error_code: false; run_on_preflight: false";
     let stack = started(&issuer, fields).await;
     let missing = stack.gateway_http().get("/orders").await;

@@ -19,12 +19,13 @@ use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "docs/behind-an-alb.md",
     "docs/kong-migration.md",
     "docs/principals.md",
     "docs/tls.md",
+    "docs/tokens.md",
 ];
 
 /// Everything that is shown in one document, on disk.

@@ -352,7 +352,7 @@ async fn the_handshake_is_told() {
         ca_certificates:\n  - {id: c1a00000-0000-4000-8000-000000000001, cert: \"@ca/clients-root.pem\"}\n\
         consumers: [{username: alice@example.com}]\n";
     let plan = Stack::reading(document).without_lists().without_trusted_edges();
-    let stack = plan.start().await;
+    let stack = plan.gateway("trusted_ips", "127.0.0.1").start().await;
     let files = Files::of(&stack);
     let asks = |arguments: &[&str]| stack.explain(arguments)["connection"]["asks_for_certificate"] == true;
     assert!(asks(&["https://judged.test/"]));
@@ -367,6 +367,21 @@ async fn the_handshake_is_told() {
         "the certificate is not shown: the handshake under this server name asks for none"
     );
     assert!(told["principals"].as_array().unwrap().is_empty());
+    // A carrier that is believed says http, so that the route's server names are not compared.
+    let carried = ["--from", "127.0.0.1", "-H", "X-Forwarded-Proto: http"];
+    let elsewhere = [
+        "--sni",
+        "open.test",
+        "--cert",
+        files.alice.as_str(),
+        "https://any.test/",
+    ];
+    let told = stack.explain(&[carried.as_slice(), &elsewhere].concat());
+    assert_eq!(
+        (&told["status"], &told["reason"]),
+        (&json!(421), &json!("certificate_missing")),
+        "{told:#}"
+    );
 }
 
 /// The same certificate, on another day.

@@ -76,10 +76,10 @@ async fn a_good_key_leads_to_its_consumer() {
 
 #[tokio::test]
 async fn refusals_are_kongs_to_the_byte() {
-    let stack = start().await;
     const MISSING: (&str, &str) = (NONE, "token_missing");
     const DUPLICATE: (&str, &str) = (TWICE, "token_malformed");
     const UNKNOWN: (&str, &str) = (WRONG, "token_untrusted");
+    let stack = start().await;
     for client in both(stack.gateway()) {
         let get = |path: &str| client.get(path);
         let long = "k".repeat(15_000);

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads until `end` has come.
-async fn read_until(stream: &mut dyn Stream, end: &str) -> String {
+pub(crate) async fn read_until(stream: &mut dyn Stream, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
         let mut chunk = [0; 4096];
@@ -107,7 +107,7 @@ impl Body for Frames {
     }
 }
 
-async fn open_websocket(client: &Client, path: &str) -> (Box<dyn Stream>, String) {
+pub(crate) async fn open_websocket(client: &Client, path: &str) -> (Box<dyn Stream>, String) {
     let mut stream = client.stream().await.unwrap();
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: edge.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -176,7 +176,7 @@ async fn no_other_upgrade_is_offered_to_the_upstream() {
 }
 
 /// Everything that comes until the other side closes.
-async fn read_to_the_end(stream: &mut dyn Stream) -> String {
+pub(crate) async fn read_to_the_end(stream: &mut dyn Stream) -> String {
     let mut rest = Vec::new();
     // A reset is an end as well.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut rest))

@@ -52,7 +52,7 @@ impl Door {
     }
 }
 
-fn plan(issuer: &Issuer) -> Plan {
+fn document(issuer: &Issuer) -> String {
     let url = issuer.url();
     let token = format!(
         "{{name: openid-connect, config: {{issuer: '{url}', auth_methods: [bearer], audience_required: [orders], \
@@ -86,7 +86,10 @@ fn plan(issuer: &Issuer) -> Plan {
                 ),
             ),
         ];
-        for (policy, judges) in policies {
+        let told = format!(
+            "{{name: principals, config: {{require: [{plugin}, openid-connect], upstream_headers: true}}}}"
+        );
+        for (policy, judges) in policies.into_iter().chain([("told", told)]) {
             let name = door.route(policy);
             text += &format!(
                 "      - {{name: {name}, paths: [/{name}], plugins: [{certificate}, {token}, {judges}]}}\n"
@@ -102,8 +105,11 @@ fn plan(issuer: &Issuer) -> Plan {
         let groups = if member { "{group: orders-read}" } else { "" };
         text += &format!("  - {{username: {name}, tags: ['{org}'], acls: [{groups}]}}\n");
     }
-    text += AUTHORITIES;
-    Stack::reading(text)
+    text + AUTHORITIES
+}
+
+fn plan(issuer: &Issuer) -> Plan {
+    Stack::reading(document(issuer))
         .file("provider.pem", issuer.authority_pem())
         .gateway(
             "lua_ssl_trusted_certificate",
@@ -263,6 +269,28 @@ fn shown(stack: &Stack, who: &str) -> Option<String> {
     }
 }
 
+/// What the table shows under `one` is found before anybody is let through; a second `acl` closes it, and so does
+/// `principals`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hole_is_found_and_the_others_are_none() {
+    let issuer = Issuer::start(2);
+    let text = document(&issuer);
+    let line = |route: &str| {
+        1 + text
+            .lines()
+            .position(|line| line.contains(&format!("name: {route},")))
+            .unwrap()
+    };
+    let warnings = plan(&issuer).warnings();
+    let mut found: Vec<usize> = warnings
+        .iter()
+        .filter(|line| line.contains("[principal-not-judged]"))
+        .filter_map(|line| line.split_once("kong.yaml:")?.1.split(':').next()?.parse().ok())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [line("socket-one"), line("edge-one")], "{warnings:#?}");
+}
+
 /// Without keys nothing can be said of a token, and that is what is said.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_the_network_knows_is_told() {
@@ -293,4 +321,36 @@ async fn what_only_the_network_knows_is_told() {
         (&json!("allow"), &Value::Null),
         "{told:#}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upstream_is_told_of_both() {
+    let issuer = Issuer::start(4);
+    let stack = plan(&issuer).start().await;
+    let token = token_of(&issuer, "acme-shop").unwrap();
+    for (door, evidence, last) in [
+        (Door::Socket, "socket", "acme-shop"),
+        (Door::Edge, "header", "acme@example.com"),
+    ] {
+        let path = format!("/{}", door.route("told"));
+        let call = call(&stack, door, &path, "acme", Some(&token));
+        let answer = call.header("X-Principal-Openid-Connect-Subject", "mallet").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let received = |name: &str| answer.received(name);
+        let of_certificate =
+            |what: &str| received(&format!("x-principal-{}-{what}", door.certificate_plugin()));
+        assert_eq!(of_certificate("username").as_deref(), Some("acme@example.com"));
+        assert_eq!(of_certificate("groups").as_deref(), Some("partners"));
+        assert_eq!(of_certificate("evidence").as_deref(), Some(evidence));
+        let of_token = |what: &str| received(&format!("x-principal-openid-connect-{what}"));
+        assert_eq!(of_token("username").as_deref(), Some("acme-shop"));
+        assert_eq!(of_token("groups").as_deref(), Some("orders-read"));
+        assert_eq!(of_token("subject").as_deref(), Some("alice"), "the token's `sub`");
+        assert_eq!(of_token("evidence").as_deref(), Some("token"));
+        assert_eq!(
+            received("x-consumer-username").as_deref(),
+            Some(last),
+            "Kong's last word"
+        );
+    }
 }

@@ -22,7 +22,7 @@ use crate::document::plugin::jwt::JwtConfig;
 use crate::document::plugin::key_auth::KeyAuthConfig;
 use crate::document::{BasicauthCredential, End, KeyauthCredential};
 use crate::plugin::basic_auth::BasicAuth;
-use crate::plugin::credential_auth::{Challenges, CredentialAuth, Preflight, Visibility};
+use crate::plugin::credential_auth::{Challenges, CredentialAuth, Preflight};
 use crate::plugin::jwt::{ClaimRules, Jwt, Places};
 use crate::plugin::key_auth::{self, KeyAuth, KeyName};
 
@@ -56,7 +56,7 @@ impl<'c, 'a> Credentials<'c, 'a> {
         KeyAuth {
             auth: CredentialAuth {
                 anonymous: fallback(config.anonymous.as_ref(), self.consumers),
-                preflight: preflight(config.run_on_preflight),
+                preflight: config.run_on_preflight,
                 challenges: same_for_all(&config.challenge),
             },
             names: config
@@ -68,7 +68,7 @@ impl<'c, 'a> Credentials<'c, 'a> {
                 header: config.key_in_header,
                 query: config.key_in_query,
             },
-            visibility: visibility(config.hide_credentials),
+            visibility: config.hide_credentials,
             keys: Arc::clone(self.keys.get_or_init(|| Arc::new(self.all_keys()))),
         }
     }
@@ -81,7 +81,7 @@ impl<'c, 'a> Credentials<'c, 'a> {
                 preflight: Preflight::Authenticated,
                 challenges: same_for_all(&config.challenge),
             },
-            visibility: visibility(config.hide_credentials),
+            visibility: config.hide_credentials,
             passwords: Arc::clone(self.passwords.get_or_init(|| Arc::new(self.all_passwords()))),
         }
     }
@@ -91,7 +91,7 @@ impl<'c, 'a> Credentials<'c, 'a> {
         Jwt {
             auth: CredentialAuth {
                 anonymous: fallback(config.anonymous.as_ref(), self.consumers),
-                preflight: preflight(config.run_on_preflight),
+                preflight: config.run_on_preflight,
                 challenges: config.challenges.clone(),
             },
             places: Places {
@@ -178,22 +178,6 @@ fn same_for_all(challenge: &HeaderValue) -> Challenges {
     Challenges {
         absent: challenge.clone(),
         invalid: challenge.clone(),
-    }
-}
-
-fn preflight(runs: bool) -> Preflight {
-    if runs {
-        Preflight::Authenticated
-    } else {
-        Preflight::LetThrough
-    }
-}
-
-fn visibility(hidden: bool) -> Visibility {
-    if hidden {
-        Visibility::Hidden
-    } else {
-        Visibility::Shown
     }
 }
 

@@ -15,9 +15,9 @@ use transport::verify::TrustStore;
 
 use super::Compilation;
 use crate::consumer::{ConsumerKey, Consumers};
-use crate::document::Place;
 use crate::document::plugin::openid_connect as written;
 use crate::document::plugin::openid_connect::{OpenIdConnectConfig, Possession};
+use crate::document::{self, Place, PluginConfig};
 use crate::plugin::fallback::Fallback;
 use crate::plugin::openid_connect::claims::{ConsumerBy, ConsumerRule, Demand, MissingConsumer, Rules};
 use crate::plugin::openid_connect::possession::PossessionRule;
@@ -31,6 +31,7 @@ use crate::token::{Algorithm, ClaimPath, Required, VerificationKey};
 pub(super) struct Builder<'c, 'a> {
     compilation: &'c Compilation<'a>,
     consumers: &'c Consumers,
+    instances: usize,
     providers: RefCell<Vec<(Identity, Arc<Provider>)>>,
     trust: OnceCell<Option<Trust>>,
     usernames: OnceCell<Arc<HashMap<Box<str>, Option<ConsumerKey>>>>,
@@ -53,9 +54,13 @@ struct Trust {
 
 impl<'c, 'a> Builder<'c, 'a> {
     pub(super) fn new(compilation: &'c Compilation<'a>, consumers: &'c Consumers) -> Self {
+        let is_one = |plugin: &&document::Plugin| {
+            plugin.enabled && matches!(plugin.config, PluginConfig::OpenIdConnect(_))
+        };
         Self {
             compilation,
             consumers,
+            instances: compilation.document.plugins.iter().filter(is_one).count(),
             providers: RefCell::default(),
             trust: OnceCell::new(),
             usernames: OnceCell::new(),
@@ -98,6 +103,7 @@ impl<'c, 'a> Builder<'c, 'a> {
                 query: config.from_query,
                 cookie: config.from_cookie.as_deref().map(Into::into),
             },
+            instances: self.instances,
             rules: self.rules(config),
             possession: match config.possession.value {
                 Possession::Off => PossessionRule::Off,
@@ -108,7 +114,7 @@ impl<'c, 'a> Builder<'c, 'a> {
                 name: named.value.text.as_str().into(),
                 consumer: named.value.consumer.and_then(|id| self.consumers.by_id(id)),
             }),
-            lets_preflights_pass: !config.run_on_preflight,
+            preflight: config.run_on_preflight,
             hides_token: config.hide_credentials,
             passes_on: config
                 .upstream_access_token_header

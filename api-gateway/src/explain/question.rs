@@ -135,9 +135,11 @@ impl<'s> Question<'s> {
         let read: Vec<(HeaderName, HeaderFormat)> = slots
             .into_iter()
             .flat_map(|route| route.chain.slots())
-            .filter_map(|slot| match slot.for_everybody()? {
-                Plugin::HeaderCertAuth(plugin) => Some((plugin.header.clone(), plugin.format)),
-                _ => None,
+            .filter_map(|slot| {
+                let Some(Plugin::HeaderCertAuth(plugin)) = slot.for_everybody() else {
+                    return None;
+                };
+                Some((plugin.header.clone(), plugin.format))
             })
             .collect();
         let read = if read.is_empty() {

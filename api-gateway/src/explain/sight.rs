@@ -271,7 +271,13 @@ pub(super) fn because(
         PluginConfig::HeaderCertAuth(config) => of_certificate(&config.auth, exchange, verdict),
         PluginConfig::MtlsAuth(config) => of_certificate(&config.auth, exchange, verdict),
         PluginConfig::Principals(config) => of_principal(config, verdict.as_ref().err()?),
-        other => anonymous_used(other.anonymous(), exchange, verdict),
+        PluginConfig::BasicAuth(_)
+        | PluginConfig::CorrelationId(_)
+        | PluginConfig::IpRestriction(_)
+        | PluginConfig::Jwt(_)
+        | PluginConfig::KeyAuth(_)
+        | PluginConfig::OpenIdConnect(_)
+        | PluginConfig::RequestTermination(_) => anonymous_used(config.anonymous(), exchange, verdict),
     }
 }
 
@@ -317,24 +323,17 @@ fn anonymous_used(
 }
 
 fn of_principal(config: &PrincipalsConfig, rejection: &Rejection) -> Option<(Place, String)> {
-    match rejection {
-        Rejection::PrincipalMissing { plugin } => {
-            let name = config.require.iter().find(|name| *name.value == **plugin)?;
-            Some((name.place, format!("require: {}", name.value)))
-        }
-        Rejection::PrincipalsDiffer(_) => {
-            let same = config.same.as_ref()?;
-            Some((same.place, "same".to_owned()))
-        }
-        Rejection::PrincipalDenied { plugin } => {
-            let mut allowed = config.allow.iter();
-            let allowed = allowed.find(|allowed| *allowed.plugin.value == **plugin)?;
-            let groups = describe::list(allowed.groups.iter().map(|group| group.value.as_str()));
-            Some((
-                allowed.plugin.place,
-                format!("allow: {}: {groups}", allowed.plugin.value),
-            ))
-        }
-        _ => None,
+    if let Rejection::PrincipalMissing { plugin } = rejection {
+        let name = config.require.iter().find(|name| *name.value == **plugin)?;
+        return Some((name.place, format!("require: {}", name.value)));
     }
+    if let Rejection::PrincipalDenied { plugin } = rejection {
+        let mut allowed = config.allow.iter();
+        let allowed = allowed.find(|allowed| *allowed.plugin.value == **plugin)?;
+        let groups = describe::list(allowed.groups.iter().map(|group| group.value.as_str()));
+        let field = format!("allow: {}: {groups}", allowed.plugin.value);
+        return Some((allowed.plugin.place, field));
+    }
+    // What is left is that they differ.
+    Some((config.same.as_ref()?.place, "same".to_owned()))
 }

@@ -133,15 +133,15 @@ fn require_type(token: &UnverifiedToken<'_>) -> Result<(), JwtFault> {
 /// Kong's word for a token that cannot be read.
 fn bad(error: TokenError) -> JwtFault {
     let why = match &error {
-        TokenError::TooLong | TokenError::Parts | TokenError::Encrypted | TokenError::Json { .. } => {
-            "invalid JSON"
-        }
-        TokenError::Encoding("signature") => "invalid signature",
-        TokenError::Encoding(_) => "invalid JSON",
+        TokenError::Encoding("signature") | TokenError::Signature => "invalid signature",
+        TokenError::TooLong
+        | TokenError::Parts
+        | TokenError::Encrypted
+        | TokenError::Encoding(_)
+        | TokenError::Json { .. } => "invalid JSON",
         TokenError::Header("alg") | TokenError::Algorithm(_) | TokenError::WrongAlgorithm(_) => "invalid alg",
         TokenError::Header("typ") | TokenError::Type(_) => "invalid typ",
         TokenError::Header(_) => "invalid header",
-        TokenError::Signature => "invalid signature",
     };
     JwtFault::Bad {
         why,

@@ -4,6 +4,7 @@
 //! provider alone, an answer is remembered for one token of one instance and ends with the token, with its key, or with
 //! the configuration; and what binds a token to a certificate is compared with every request.
 
+mod admission;
 pub mod claims;
 mod evidence;
 pub mod introspection;
@@ -19,16 +20,18 @@ use http::{HeaderName, HeaderValue, Method};
 use rustls::pki_types::UnixTime;
 use transport::remembered::{Digest, Remembered};
 
+use self::admission::admit;
 use self::claims::{Outcome, Rules};
 use self::evidence::Voucher;
 use self::introspection::{Answer, Introspector};
 use self::possession::{Confirmation, PossessionRule};
 use self::provider::Provider;
 use self::source::{Found, Place, Sources};
+use super::credential_auth::Preflight;
 use super::errand::Errand;
-use super::fallback::{DESCRIPTION, Fallback, stands_back};
+use super::fallback::{Fallback, stands_back};
 use crate::consumer::{ConsumerKey, Consumers};
-use crate::exchange::{BearerIdentity, Exchange, Principal, Proof};
+use crate::exchange::{BearerIdentity, Exchange};
 use crate::identity::later;
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::{TimeError, TypeRule, UnverifiedToken, Validity, looks_like_jws};
@@ -36,8 +39,9 @@ use crate::token::{TimeError, TypeRule, UnverifiedToken, Validity, looks_like_jw
 pub use self::evidence::{SharedSecret, TokenEvidence};
 pub use self::refusals::TokenRefusals;
 
-/// Verified tokens that an instance remembers.
-const REMEMBERED: usize = 16_384;
+/// Verified tokens that all instances of a snapshot remember together, and the least and the most of one.
+const REMEMBERED_TOKENS: usize = 262_144;
+const REMEMBERED_BY_ONE: std::ops::RangeInclusive<usize> = 256..=16_384;
 
 /// A compiled `openid-connect`.
 #[derive(Debug)]
@@ -67,8 +71,8 @@ pub struct Parts {
     pub possession: PossessionRule,
     /// `anonymous`.
     pub anonymous: Option<Fallback>,
-    /// `run_on_preflight` is off: `OPTIONS` is not asked for a token.
-    pub lets_preflights_pass: bool,
+    /// `run_on_preflight`.
+    pub preflight: Preflight,
     /// `hide_credentials`: the upstream does not see where the token came in.
     pub hides_token: bool,
     /// `upstream_access_token_header`: where the upstream gets it, and what is written before it.
@@ -79,6 +83,8 @@ pub struct Parts {
     pub remember_for: Duration,
     /// What clients read.
     pub refusals: Arc<TokenRefusals>,
+    /// How many instances there are in the snapshot: they share the memory for what is remembered.
+    pub instances: usize,
 }
 
 /// What is known of a token that passed.
@@ -101,9 +107,11 @@ impl Known {
 impl OpenIdConnect {
     /// An instance that remembers nothing yet.
     pub fn new(parts: Parts) -> Self {
+        let (least, most) = REMEMBERED_BY_ONE.into_inner();
+        let own_share = (REMEMBERED_TOKENS / parts.instances.max(1)).clamp(least, most);
         Self {
             parts,
-            verified: Remembered::new(REMEMBERED),
+            verified: Remembered::new(own_share),
         }
     }
 
@@ -135,7 +143,7 @@ impl OpenIdConnect {
     /// Whether it has nothing to do with a request.
     pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
         let is_preflight = exchange.head.method == Method::OPTIONS;
-        is_preflight && self.parts.lets_preflights_pass
+        is_preflight && self.parts.preflight == Preflight::LetThrough
             || stands_back(self.parts.anonymous.as_ref(), exchange)
     }
 
@@ -378,34 +386,4 @@ fn introspected(
             Err(TokenFault::NotIntrospected(why.into()))
         }
     }
-}
-
-/// Makes the caller whoever the token names.
-fn admit(exchange: &mut Exchange<'_>, plugin: &Arc<str>, known: &Known) {
-    let outcome = &known.outcome;
-    match outcome.consumer {
-        Some(key) => {
-            exchange.withdraw(&DESCRIPTION);
-            exchange.authenticate(key, Some(outcome.credential.clone()));
-        }
-        // A consumer that was proved stays the consumer; one that stood in for nobody is not needed any more.
-        None if exchange.caller.credential.is_none() => {
-            exchange.caller.consumer = None;
-            exchange.caller.credential = Some(outcome.credential.clone());
-        }
-        None => {}
-    }
-    if let Some(groups) = &outcome.groups {
-        exchange.caller.authenticated_groups = Some(Arc::clone(groups));
-    }
-    for (name, value) in &outcome.stamps {
-        exchange.stamp(name.clone(), value.clone());
-    }
-    exchange.caller.principals.push(Principal {
-        plugin: Arc::clone(plugin),
-        consumer: outcome.consumer,
-        credential: Some(outcome.credential.clone()),
-        groups: outcome.groups.clone(),
-        proof: Proof::Bearer(Arc::clone(&known.identity)),
-    });
 }

@@ -76,8 +76,7 @@ pub(super) fn decide<'r, 's: 'r>(
     peer: Peer<'r>,
     asked: Asked<'r>,
     now: UnixTime,
-    trace: &mut Trace,
-    onlooker: &mut impl Onlooker,
+    (trace, onlooker): (&mut Trace, &mut impl Onlooker),
 ) -> Result<Decided<'r, 's>, Rejection> {
     let Asked {
         head,

@@ -118,7 +118,7 @@ fn prepare<'s>(
 
     let peer = entry.peer(connection);
     let upgrade = opening.map(|opening| (on_upgrade, opening));
-    match decision::decide(snapshot, peer, asked, now, &mut record.trace, &mut Nobody) {
+    match decision::decide(snapshot, peer, asked, now, (&mut record.trace, &mut Nobody)) {
         Ok(decided) => Ok(forward::outbound(
             snapshot,
             decided,

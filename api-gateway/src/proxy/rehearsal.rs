@@ -64,7 +64,7 @@ impl Rehearsal {
         let preference = Preference::of(&head.headers);
         let is_head = head.method == Method::HEAD;
         let mut trace = Trace::default();
-        let outcome = walk(snapshot, connection, head, now, &mut trace, onlooker);
+        let outcome = walk(snapshot, connection, head, now, (&mut trace, onlooker));
         let answer = outcome.as_ref().err().map(|rejection| {
             let addressee = Addressee {
                 preference: &preference,
@@ -100,14 +100,13 @@ fn walk(
     connection: &Connection,
     head: Parts,
     now: UnixTime,
-    trace: &mut Trace,
-    onlooker: &mut impl Onlooker,
+    (trace, onlooker): (&mut Trace, &mut impl Onlooker),
 ) -> Result<Sent, Rejection> {
     let request = Request::from_parts(head, ());
     let entry = Entry::of(&request, snapshot, connection, now)?;
     onlooker.entered(&entry.carrier, entry.client_ip);
     let (asked, upgrade) = entry.clean(request.into_parts().0, snapshot);
-    let decided = decide(snapshot, entry.peer(connection), asked, now, trace, onlooker)?;
+    let decided = decide(snapshot, entry.peer(connection), asked, now, (trace, onlooker))?;
     let passage = Passage {
         target: &entry.target,
         client: entry.client_ip.unwrap_or_else(|| connection.peer.ip()),

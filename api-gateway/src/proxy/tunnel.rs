@@ -71,7 +71,7 @@ impl Opening {
     }
 
     /// Judges the opening by the configuration in force; gives the time until which the answer is sure to hold.
-    fn judge(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Unanswered> {
+    fn judge(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Box<Unanswered>> {
         let snapshot = client.gateway.snapshots.load();
         let carrier = snapshot
             .sources
@@ -92,11 +92,11 @@ impl Opening {
             ),
         };
         let mut trace = Trace::default();
-        decide(&snapshot, peer, asked, now, &mut trace, &mut Nobody)
+        decide(&snapshot, peer, asked, now, (&mut trace, &mut Nobody))
             .map(drop)
-            .map_err(|rejection| Unanswered {
-                rejection,
-                errand: trace.undecided.take().map(|undecided| undecided.errand),
+            .map_err(|rejection| {
+                let errand = trace.undecided.take().map(|undecided| undecided.errand);
+                Box::new(Unanswered { rejection, errand })
             })?;
         let of_edge = match &carrier {
             Carrier::Edge(edge) => Some(edge.valid_until),
@@ -121,17 +121,16 @@ impl Opening {
         let deadline = Instant::now() + BUDGET;
         let mut rounds = 0;
         loop {
-            match self.judge(client, now) {
+            let Unanswered { rejection, errand } = match self.judge(client, now) {
                 Ok(until) => return Ok(until),
-                Err(Unanswered {
-                    errand: Some(errand), ..
-                }) if rounds < ROUNDS => {
-                    rounds += 1;
-                    // Out of time, it is judged by what is known.
-                    let _ = timeout_at(deadline, errand.run()).await;
-                }
-                Err(Unanswered { rejection, .. }) => return Err(rejection),
-            }
+                Err(unanswered) => *unanswered,
+            };
+            let Some(errand) = errand.filter(|_| rounds < ROUNDS) else {
+                return Err(rejection);
+            };
+            rounds += 1;
+            // Out of time, it is judged by what is known.
+            let _ = timeout_at(deadline, errand.run()).await;
         }
     }
 }

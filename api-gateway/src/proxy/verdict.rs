@@ -64,5 +64,5 @@ fn judge(
     let request = Request::from_parts(head, ());
     let entry = Entry::of(&request, snapshot, connection, now)?;
     let (asked, _) = entry.clean(request.into_parts().0, snapshot);
-    decide(snapshot, entry.peer(connection), asked, now, trace, &mut Nobody).map(drop)
+    decide(snapshot, entry.peer(connection), asked, now, (trace, &mut Nobody)).map(drop)
 }

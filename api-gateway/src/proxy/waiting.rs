@@ -68,7 +68,7 @@ impl Waiting {
                 target: &entry.target,
             };
             let (peer, now) = (entry.peer(connection), UnixTime::now());
-            let decided = decision::decide(snapshot, peer, asked, now, &mut record.trace, &mut Nobody);
+            let decided = decision::decide(snapshot, peer, asked, now, (&mut record.trace, &mut Nobody));
             match decided {
                 Ok(decided) => return forward::outbound(snapshot, decided, &entry.target, rest, record),
                 Err(rejection) => match record.trace.undecided.take() {

@@ -86,9 +86,8 @@ impl TokenFault {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Missing => "token_missing",
-            Self::Several | Self::Unreadable(_) => "token_malformed",
             Self::Refused(error) if error.is_malformed() => "token_malformed",
-            Self::Time(TimeError::NoDate(_)) => "token_malformed",
+            Self::Several | Self::Unreadable(_) | Self::Time(TimeError::NoDate(_)) => "token_malformed",
             Self::Time(TimeError::Expired) => "token_expired",
             Self::Refused(_)
             | Self::NoKey(_)

@@ -160,7 +160,7 @@ mod tests {
             (r#"{"a":NaN}"#.to_owned(), false),
             (r#"{"a":"\ud800"}"#.to_owned(), false),
             (r#"{"a":1,}"#.to_owned(), false),
-            (r#"{'a':1}"#.to_owned(), false),
+            ("{'a':1}".to_owned(), false),
             (deep(DEEPEST), true),
             (deep(DEEPEST + 1), false),
             (deep(100_000), false),

@@ -212,9 +212,8 @@ fn read_header(
     if header.contains_key("cty") {
         return Err(TokenError::Header("cty"));
     }
-    let name = match header.get("alg") {
-        Some(Value::String(name)) => name,
-        Some(_) | None => return Err(TokenError::Header("alg")),
+    let Some(Value::String(name)) = header.get("alg") else {
+        return Err(TokenError::Header("alg"));
     };
     let algorithm = Algorithm::named(name).ok_or_else(|| TokenError::Algorithm(shortened(name)))?;
     let key_id = match header.get("kid") {

@@ -21,7 +21,7 @@ pub struct VerificationKey(Box<[(Algorithm, Verifier)]>);
 
 enum Verifier {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 /// Why there is no key.
@@ -63,7 +63,10 @@ impl VerificationKey {
                 | Algorithm::Es512
                 | Algorithm::EdDsa => return Err(KeyError::WrongType),
             };
-            Ok((*algorithm, Verifier::Secret(hmac::Key::new(digest, secret))))
+            Ok((
+                *algorithm,
+                Verifier::Secret(Box::new(hmac::Key::new(digest, secret))),
+            ))
         };
         algorithms
             .iter()

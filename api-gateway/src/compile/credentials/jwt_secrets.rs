@@ -79,7 +79,7 @@ fn key(
         Err(error) => refuse(
             compilation,
             (field, located),
-            &what_is_wrong(&error, text, algorithm),
+            &what_is_wrong(error, text, algorithm),
         ),
     }
 }
@@ -91,7 +91,7 @@ fn octets(text: &str, form: SecretForm) -> Option<Vec<u8>> {
     }
 }
 
-fn what_is_wrong(error: &KeyError, text: &str, algorithm: Algorithm) -> String {
+fn what_is_wrong(error: KeyError, text: &str, algorithm: Algorithm) -> String {
     if text.contains("PRIVATE KEY-----") {
         return "this is a private key, which belongs to whoever signs: the gateway needs the public one"
             .to_owned();
@@ -129,9 +129,19 @@ fn warn_of_short(
     algorithm: Algorithm,
 ) {
     let least = match algorithm {
-        Algorithm::Hs512 => 64,
+        Algorithm::Hs256 => 32,
         Algorithm::Hs384 => 48,
-        _ => 32,
+        Algorithm::Hs512 => 64,
+        Algorithm::Rs256
+        | Algorithm::Rs384
+        | Algorithm::Rs512
+        | Algorithm::Ps256
+        | Algorithm::Ps384
+        | Algorithm::Ps512
+        | Algorithm::Es256
+        | Algorithm::Es384
+        | Algorithm::Es512
+        | Algorithm::EdDsa => return,
     };
     if octets.len() < least {
         let message = format!(

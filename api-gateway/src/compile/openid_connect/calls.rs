@@ -136,7 +136,7 @@ impl Builder<'_, '_> {
             let message = format!(
                 "{plain} is asked without TLS: whoever is on the way can write the keys that tokens are verified by"
             );
-            self.warn("plain-provider", place, "config.issuer", &message, "use https");
+            self.warn(("plain-provider", "config.issuer"), place, &message, "use https");
         }
     }
 
@@ -144,11 +144,11 @@ impl Builder<'_, '_> {
         if !verify.value {
             let message = "the provider's certificate is not verified: whoever answers in its place can write the keys that tokens are verified by";
             let fix = "put the provider's CA into lua_ssl_trusted_certificate";
-            self.warn("unverified-provider", verify.place, path, message, fix);
+            self.warn(("unverified-provider", path), verify.place, message, fix);
         }
     }
 
-    pub(super) fn warn(&self, code: &'static str, place: Place, path: &str, message: &str, fix: &str) {
+    pub(super) fn warn(&self, (code, path): (&'static str, &str), place: Place, message: &str, fix: &str) {
         let origin = self.compilation.at(place);
         self.compilation
             .report(Finding::warning(code, origin, path, message).with_fix(fix));

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use super::Builder;
 use crate::document::Place;
 use crate::document::plugin::openid_connect::{
-    ClientAuthenticationMethod, IntrospectionConfig, OpenIdConnectConfig,
+    Calls, ClientAuthenticationMethod, IntrospectionConfig, OpenIdConnectConfig,
 };
 use crate::plugin::openid_connect::introspection::{self, ClientAuthentication, Form, Introspector};
 use crate::plugin::openid_connect::provider::Provider;
@@ -23,48 +23,7 @@ impl Builder<'_, '_> {
         place: Place,
     ) -> Option<Introspector> {
         let calls = &config.calls;
-        let by_certificate = calls.certificate.is_some();
-        let method = introspection
-            .authentication
-            .unwrap_or(match (&calls.client_secret, by_certificate) {
-                (_, true) => ClientAuthenticationMethod::Certificate,
-                (Some(_), false) => ClientAuthenticationMethod::Basic,
-                (None, false) => ClientAuthenticationMethod::Nothing,
-            });
-        let lacks = |field: &str| {
-            let message = format!("required field missing: introspection needs {field}");
-            self.compilation
-                .error_at(place, &format!("config.{field}"), &message);
-        };
-        let id = calls.client_id.as_deref();
-        let secret = calls.client_secret.as_ref();
-        let authentication = match (method, id, secret) {
-            (ClientAuthenticationMethod::Basic, Some(id), Some(secret)) => {
-                ClientAuthentication::Basic(basic(id, secret)?)
-            }
-            (ClientAuthenticationMethod::Post, Some(id), Some(secret)) => ClientAuthentication::Post {
-                id: id.into(),
-                secret: secret.clone(),
-            },
-            (ClientAuthenticationMethod::Certificate, Some(id), _) if by_certificate => {
-                ClientAuthentication::Certificate { id: id.into() }
-            }
-            (ClientAuthenticationMethod::Nothing, id, _) => ClientAuthentication::Nothing {
-                id: id.map(Into::into),
-            },
-            (ClientAuthenticationMethod::Certificate, Some(_), _) => {
-                lacks("tls_client_auth_cert_id");
-                return None;
-            }
-            (_, None, _) => {
-                lacks("client_id");
-                return None;
-            }
-            (_, Some(_), None) => {
-                lacks("client_secret");
-                return None;
-            }
-        };
+        let authentication = self.authentication(calls, introspection, place)?;
         let shows_certificate = matches!(authentication, ClientAuthentication::Certificate { .. });
         let endpoint = introspection
             .endpoint_mtls
@@ -113,6 +72,56 @@ impl Builder<'_, '_> {
             },
             leeway: config.leeway,
         }))
+    }
+
+    fn authentication(
+        &self,
+        calls: &Calls,
+        introspection: &IntrospectionConfig,
+        place: Place,
+    ) -> Option<ClientAuthentication> {
+        let by_certificate = calls.certificate.is_some();
+        let method = introspection
+            .authentication
+            .unwrap_or(match (&calls.client_secret, by_certificate) {
+                (_, true) => ClientAuthenticationMethod::Certificate,
+                (Some(_), false) => ClientAuthenticationMethod::Basic,
+                (None, false) => ClientAuthenticationMethod::Nothing,
+            });
+        let lacks = |field: &str| {
+            let message = format!("required field missing: introspection needs {field}");
+            self.compilation
+                .error_at(place, &format!("config.{field}"), &message);
+        };
+        let id = calls.client_id.as_deref();
+        let secret = calls.client_secret.as_ref();
+        Some(match (method, id, secret) {
+            (ClientAuthenticationMethod::Basic, Some(id), Some(secret)) => {
+                ClientAuthentication::Basic(basic(id, secret)?)
+            }
+            (ClientAuthenticationMethod::Post, Some(id), Some(secret)) => ClientAuthentication::Post {
+                id: id.into(),
+                secret: secret.clone(),
+            },
+            (ClientAuthenticationMethod::Certificate, Some(id), _) if by_certificate => {
+                ClientAuthentication::Certificate { id: id.into() }
+            }
+            (ClientAuthenticationMethod::Nothing, id, _) => ClientAuthentication::Nothing {
+                id: id.map(Into::into),
+            },
+            (ClientAuthenticationMethod::Certificate, Some(_), _) => {
+                lacks("tls_client_auth_cert_id");
+                return None;
+            }
+            (_, None, _) => {
+                lacks("client_id");
+                return None;
+            }
+            (_, Some(_), None) => {
+                lacks("client_secret");
+                return None;
+            }
+        })
     }
 }
 

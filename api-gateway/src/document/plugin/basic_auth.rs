@@ -2,18 +2,19 @@
 
 use http::HeaderValue;
 
-use super::challenge::challenge;
+use super::challenge::{challenge, hide_credentials};
 use super::named_consumer::{NamedConsumer, anonymous};
 use crate::document::fields::Fields;
 use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::Located;
+use crate::plugin::credential_auth::Visibility;
 
 /// The configuration of `basic-auth`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BasicAuthConfig {
-    /// Whether the upstream does not see the password.
-    pub hide_credentials: bool,
+    /// Whether the upstream sees the password.
+    pub hide_credentials: Visibility,
     /// Who a request is made for when authentication fails.
     pub anonymous: Option<Located<NamedConsumer>>,
     /// `WWW-Authenticate`, made of `realm`.
@@ -22,7 +23,7 @@ pub struct BasicAuthConfig {
 
 pub(super) fn read(at: At<'_>) -> Option<BasicAuthConfig> {
     let mut fields = Fields::open(at)?;
-    let hide_credentials = fields.or("hide_credentials", false, rule::boolean);
+    let hide_credentials = hide_credentials(&mut fields);
     let anonymous = anonymous(&mut fields);
     let challenge = challenge(&mut fields, "Basic", Some("service"));
     fields.optional("brute_force_protection", brute_force_protection);

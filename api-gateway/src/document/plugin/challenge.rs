@@ -1,22 +1,33 @@
-//! What plugins that read a key, a password or a token have in common: `realm` and `run_on_preflight`.
+//! What plugins that read a key, a password or a token have in common: `realm`, `run_on_preflight`,
+//! `hide_credentials`.
 
 use http::HeaderValue;
 
 use crate::document::fields::Fields;
 use crate::document::rule;
+use crate::plugin::credential_auth::{Preflight, Visibility};
 
 /// `run_on_preflight`, of the plugins that have it.
-pub(super) fn run_on_preflight(fields: &mut Fields<'_>) -> bool {
-    fields.or("run_on_preflight", true, |at| {
-        let runs = rule::boolean(at)?;
-        if !runs {
-            at.warn(
-                "open-preflight",
-                "OPTIONS requests pass without authentication, whatever the upstream does with them",
-            );
+pub(super) fn run_on_preflight(fields: &mut Fields<'_>) -> Preflight {
+    fields.or("run_on_preflight", Preflight::Authenticated, |at| {
+        if rule::boolean(at)? {
+            return Some(Preflight::Authenticated);
         }
-        Some(runs)
+        at.warn(
+            "open-preflight",
+            "OPTIONS requests pass without authentication, whatever the upstream does with them",
+        );
+        Some(Preflight::LetThrough)
     })
+}
+
+/// `hide_credentials`, of the plugins that have it.
+pub(super) fn hide_credentials(fields: &mut Fields<'_>) -> Visibility {
+    if fields.or("hide_credentials", false, rule::boolean) {
+        Visibility::Hidden
+    } else {
+        Visibility::Shown
+    }
 }
 
 /// `realm`. What would be read as something else in `WWW-Authenticate` is refused.

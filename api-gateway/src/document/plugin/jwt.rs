@@ -10,7 +10,7 @@ use crate::document::fields::Fields;
 use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::Located;
-use crate::plugin::credential_auth::Challenges;
+use crate::plugin::credential_auth::{Challenges, Preflight};
 
 /// The configuration of `jwt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct JwtConfig {
     /// Who a request is made for when authentication fails.
     pub anonymous: Option<Located<NamedConsumer>>,
     /// Whether `OPTIONS` needs a token too.
-    pub run_on_preflight: bool,
+    pub run_on_preflight: Preflight,
     /// `WWW-Authenticate`, made of `realm`.
     pub challenges: Challenges,
 }

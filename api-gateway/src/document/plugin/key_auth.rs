@@ -2,12 +2,13 @@
 
 use http::{HeaderName, HeaderValue};
 
-use super::challenge::{challenge, run_on_preflight};
+use super::challenge::{challenge, hide_credentials, run_on_preflight};
 use super::named_consumer::{NamedConsumer, anonymous};
 use crate::document::fields::Fields;
 use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::Located;
+use crate::plugin::credential_auth::{Preflight, Visibility};
 
 /// The configuration of `key-auth`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +19,12 @@ pub struct KeyAuthConfig {
     pub key_in_header: bool,
     /// Whether a key may come in the query.
     pub key_in_query: bool,
-    /// Whether the upstream does not see the key.
-    pub hide_credentials: bool,
+    /// Whether the upstream sees the key.
+    pub hide_credentials: Visibility,
     /// Who a request is made for when authentication fails.
     pub anonymous: Option<Located<NamedConsumer>>,
     /// Whether `OPTIONS` needs a key too.
-    pub run_on_preflight: bool,
+    pub run_on_preflight: Preflight,
     /// `WWW-Authenticate`, made of `realm`.
     pub challenge: HeaderValue,
 }
@@ -43,7 +44,7 @@ pub(super) fn read(at: At<'_>) -> Option<KeyAuthConfig> {
         }
         Some(())
     });
-    let hide_credentials = fields.or("hide_credentials", false, rule::boolean);
+    let hide_credentials = hide_credentials(&mut fields);
     let anonymous = anonymous(&mut fields);
     let run_on_preflight = run_on_preflight(&mut fields);
     let challenge = challenge(&mut fields, "Key", None);

@@ -3,6 +3,7 @@
 
 mod calls;
 mod unbuilt;
+mod upstream;
 mod words;
 
 use std::time::Duration;
@@ -10,15 +11,19 @@ use std::time::Duration;
 use http::{HeaderName, Uri};
 
 pub use self::calls::{Calls, ClientAuthenticationMethod, IntrospectionConfig, Proxy};
-use self::words::{header_and_prefix, path, required, seconds, text_or_empty, uri};
+use self::upstream::{read_token_header, read_upstream_headers};
+use self::words::{path, required, seconds, text_or_empty, uri};
+use super::challenge::run_on_preflight;
 use super::named_consumer::{NamedConsumer, anonymous};
 use crate::document::fields::Fields;
 use crate::document::reader::At;
 use crate::document::rule;
 use crate::document::tree::{Located, Place};
+use crate::plugin::credential_auth::Preflight;
 
 /// The configuration of `openid-connect`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools)] // as the schema has them
 pub struct OpenIdConnectConfig {
     /// The provider, or the URL of its discovery document.
     pub issuer: Issuer,
@@ -77,7 +82,7 @@ pub struct OpenIdConnectConfig {
     /// Who a request is made for when authentication fails.
     pub anonymous: Option<Located<NamedConsumer>>,
     /// Whether `OPTIONS` needs a token too.
-    pub run_on_preflight: bool,
+    pub run_on_preflight: Preflight,
     /// The text of a 401.
     pub unauthorized_error_message: String,
     /// The text of a 403.
@@ -184,13 +189,7 @@ enum TokenPlace {
 pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
     let mut fields = Fields::open(at)?;
     unbuilt::read(&mut fields);
-    let issuer = fields.required("issuer", |at| {
-        Some(Issuer {
-            uri: uri(at)?,
-            name: rule::text(at)?,
-            place: at.node.place,
-        })
-    });
+    let issuer = fields.required("issuer", issuer);
     let using_pseudo_issuer = fields.or("using_pseudo_issuer", false, rule::boolean);
     let issuers_allowed = fields.optional("issuers_allowed", rule::list(rule::text));
     let mut further_keys = Vec::new();
@@ -199,33 +198,22 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
     let methods = fields.or("auth_methods", vec![Method::Bearer], methods);
     let calls = calls::read(&mut fields);
     let introspection = calls::read_introspection(&mut fields);
-    let introspects = methods.contains(&Method::Introspection);
-    if introspects && using_pseudo_issuer && introspection.endpoint.is_none() {
-        let message =
-            "required field missing: with using_pseudo_issuer no provider says where tokens are introspected";
-        fields.refuse::<()>("introspection_endpoint", "required-field-missing", message);
-    }
     let enable_hs_signatures = fields.or("enable_hs_signatures", false, rule::boolean);
+    let bearer = methods.contains(&Method::Bearer);
+    let introspects = methods.contains(&Method::Introspection);
     if enable_hs_signatures && calls.client_secret.is_none() {
         let message = "HS signatures are verified by the client's secret: set client_secret";
         fields.refuse::<()>("enable_hs_signatures", "entity-check", message);
     }
-    let bearer = methods.contains(&Method::Bearer);
-    if using_pseudo_issuer && bearer && further_keys.is_empty() && !enable_hs_signatures {
-        let message = "no token could be verified: with using_pseudo_issuer keys come from jwks_endpoint or extra_jwks_uris";
-        fields.refuse::<()>("using_pseudo_issuer", "entity-check", message);
+    if using_pseudo_issuer {
+        let has_keys = !bearer || !further_keys.is_empty() || enable_hs_signatures;
+        check_undiscovered(
+            &fields,
+            has_keys,
+            !introspects || introspection.endpoint.is_some(),
+        );
     }
-    let cookie_name = fields.optional("bearer_token_cookie_name", rule::text);
-    let places = read_places(&mut fields);
-    let takes = |place| places.contains(&place);
-    if takes(TokenPlace::Cookie) && cookie_name.is_none() {
-        let message = "required field missing: bearer_token_param_type has cookie";
-        fields.refuse::<()>("bearer_token_cookie_name", "required-field-missing", message);
-    }
-    let cache_ttl = fields.or("cache_ttl", Duration::from_hours(1), seconds);
-    let most = fields
-        .optional("cache_ttl_max", seconds)
-        .filter(|most| !most.is_zero());
+    let (from_header, from_query, from_cookie) = read_sources(&mut fields);
     let demands = read_demands(&mut fields);
     let config = OpenIdConnectConfig {
         using_pseudo_issuer,
@@ -235,11 +223,11 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
         introspection: introspects.then_some(introspection),
         calls,
         enable_hs_signatures,
-        from_header: takes(TokenPlace::Header),
-        from_query: takes(TokenPlace::Query),
-        from_cookie: cookie_name.filter(|_| takes(TokenPlace::Cookie)),
+        from_header,
+        from_query,
+        from_cookie,
         leeway: fields.or("leeway", Duration::ZERO, seconds),
-        cache_ttl: most.map_or(cache_ttl, |most| most.min(cache_ttl)),
+        cache_ttl: read_cache_ttl(&mut fields),
         rediscovery_lifetime: fields.or("rediscovery_lifetime", Duration::from_secs(30), seconds),
         cache_tokens: fields.or("cache_tokens", true, rule::boolean),
         names_audience: demands.iter().any(|demand| demand.what == "audience"),
@@ -255,13 +243,9 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
         upstream_access_token_header: read_token_header(&mut fields),
         upstream_headers: read_upstream_headers(&mut fields),
         anonymous: anonymous(&mut fields),
-        run_on_preflight: fields.or("run_on_preflight", true, rule::boolean),
-        unauthorized_error_message: fields.or(
-            "unauthorized_error_message",
-            "Unauthorized".to_owned(),
-            text_or_empty,
-        ),
-        forbidden_error_message: fields.or("forbidden_error_message", "Forbidden".to_owned(), text_or_empty),
+        run_on_preflight: run_on_preflight(&mut fields),
+        unauthorized_error_message: message(&mut fields, "unauthorized_error_message", "Unauthorized"),
+        forbidden_error_message: message(&mut fields, "forbidden_error_message", "Forbidden"),
         display_errors: fields.or("display_errors", false, rule::boolean),
         expose_error_code: fields.or("expose_error_code", true, rule::boolean),
         possession: fields.or(
@@ -280,6 +264,31 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
     issuer.map(|_| config)
 }
 
+fn issuer(at: At<'_>) -> Option<Issuer> {
+    Some(Issuer {
+        uri: uri(at)?,
+        name: rule::text(at)?,
+        place: at.node.place,
+    })
+}
+
+fn message(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
+    fields.or(name, default.to_owned(), text_or_empty)
+}
+
+/// What nobody says where nothing is discovered.
+fn check_undiscovered(fields: &Fields<'_>, has_keys: bool, has_endpoint: bool) {
+    if !has_endpoint {
+        let message =
+            "required field missing: with using_pseudo_issuer no provider says where tokens are introspected";
+        fields.refuse::<()>("introspection_endpoint", "required-field-missing", message);
+    }
+    if !has_keys {
+        let message = "no token could be verified: with using_pseudo_issuer keys come from jwks_endpoint or extra_jwks_uris";
+        fields.refuse::<()>("using_pseudo_issuer", "entity-check", message);
+    }
+}
+
 fn methods(at: At<'_>) -> Option<Vec<Method>> {
     let built = |at: At<'_>| {
         rule::one_of(METHODS)(at)?.or_else(|| {
@@ -295,6 +304,27 @@ fn methods(at: At<'_>) -> Option<Vec<Method>> {
         return at.refuse("invalid-value", "length must be at least 1");
     }
     Some(listed)
+}
+
+fn read_cache_ttl(fields: &mut Fields<'_>) -> Duration {
+    let ttl = fields.or("cache_ttl", Duration::from_hours(1), seconds);
+    let most = fields
+        .optional("cache_ttl_max", seconds)
+        .filter(|most| !most.is_zero());
+    most.map_or(ttl, |most| most.min(ttl))
+}
+
+/// Whether header and query are looked at, and which cookie.
+fn read_sources(fields: &mut Fields<'_>) -> (bool, bool, Option<String>) {
+    let cookie_name = fields.optional("bearer_token_cookie_name", rule::text);
+    let places = read_places(fields);
+    let takes = |place| places.contains(&place);
+    if takes(TokenPlace::Cookie) && cookie_name.is_none() {
+        let message = "required field missing: bearer_token_param_type has cookie";
+        fields.refuse::<()>("bearer_token_cookie_name", "required-field-missing", message);
+    }
+    let cookie = cookie_name.filter(|_| takes(TokenPlace::Cookie));
+    (takes(TokenPlace::Header), takes(TokenPlace::Query), cookie)
 }
 
 /// Kong looks into the body by default, and so does every file that says nothing; here a token in the body is not looked
@@ -360,44 +390,4 @@ fn read_consumer_by(fields: &mut Fields<'_>) -> Vec<ConsumerBy> {
         vec![ConsumerBy::Username, ConsumerBy::CustomId]
     };
     fields.or("consumer_by", default, rule::list(rule::one_of(CONSUMER_BY)))
-}
-
-/// What is written counts, also beside `hide_credentials`; the default is not stronger than that.
-fn read_token_header(fields: &mut Fields<'_>) -> Option<(Located<HeaderName>, String)> {
-    if fields.is_written("upstream_access_token_header") {
-        return fields.optional("upstream_access_token_header", header_and_prefix);
-    }
-    let hides = matches!(
-        fields.at.node.get("hide_credentials").map(|node| &node.value),
-        Some(crate::document::tree::Value::Bool(true))
-    );
-    fields.ignored("upstream_access_token_header");
-    let header = fields.at.located(http::header::AUTHORIZATION);
-    (!hides).then(|| (header, "Bearer ".to_owned()))
-}
-
-fn read_upstream_headers(fields: &mut Fields<'_>) -> Vec<(Located<HeaderName>, Vec<String>)> {
-    let claims = fields.or("upstream_headers_claims", Vec::new(), rule::list(rule::text));
-    let names = fields.or(
-        "upstream_headers_names",
-        Vec::new(),
-        rule::list(rule::located(rule::header_name)),
-    );
-    if claims.len() != names.len() {
-        let message = "upstream_headers_claims and upstream_headers_names must be of one length";
-        fields.refuse::<()>("upstream_headers_names", "entity-check", message);
-    }
-    let further = fields.or(
-        "upstream_headers",
-        Vec::new(),
-        rule::list(|at: At<'_>| {
-            let mut fields = Fields::open(at)?;
-            let header = fields.required("header", rule::located(rule::header_name));
-            let path = fields.required("path", path);
-            fields.close();
-            Some((header?, path?))
-        }),
-    );
-    let named = names.into_iter().zip(claims.into_iter().map(|claim| vec![claim]));
-    named.chain(further).collect()
 }

@@ -4,6 +4,7 @@
 use super::{check, document, findings};
 use crate::document::plugin::jwt::JwtConfig;
 use crate::document::{End, PluginConfig};
+use crate::plugin::credential_auth::{Preflight, Visibility};
 use crate::token::Algorithm;
 
 const KEY: &str = "a-key-that-is-long-enough";
@@ -49,7 +50,7 @@ keyauth_credentials:
 }
 
 #[test]
-fn what_is_wrong_with_a_credential_is_told_without_it() {
+fn what_is_wrong_with_a_key_is_told_without_it() {
     check(&[
         (
             "consumers: [{username: a, keyauth_credentials: [{}]}]",
@@ -98,6 +99,12 @@ fn what_is_wrong_with_a_credential_is_told_without_it() {
                 "k.yaml:2:83: error[uniqueness-violation]: uniqueness violation: 'keyauth_credentials' entity with the same key already declared (line 2, column 49)",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_a_password_is_told_without_it() {
+    check(&[
         (
             "consumers: [{username: a, basicauth_credentials: [{username: u}]}]",
             &["k.yaml:2:51: error[required-field-missing]: password: required field missing"],
@@ -116,6 +123,12 @@ fn what_is_wrong_with_a_credential_is_told_without_it() {
                 "k.yaml:2:79: error[uniqueness-violation]: uniqueness violation: 'basicauth_credentials' entity with username set to 'u' already declared (line 2, column 51)",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_told_without_it() {
+    check(&[
         (
             "consumers: [{username: a, jwt_secrets: [{}]}]",
             &[
@@ -170,15 +183,17 @@ fn defaults_of_the_plugins_are_kongs() {
     };
     assert_eq!(found, Vec::<String>::new());
     assert_eq!(key_auth.key_names[0].value.0, "apikey");
-    assert!(key_auth.key_in_header && key_auth.key_in_query && key_auth.run_on_preflight);
-    assert!(!key_auth.hide_credentials && key_auth.anonymous.is_none());
+    assert!(key_auth.key_in_header && key_auth.key_in_query && key_auth.anonymous.is_none());
+    assert_eq!(key_auth.run_on_preflight, Preflight::Authenticated);
+    assert_eq!(key_auth.hide_credentials, Visibility::Shown);
     assert_eq!(key_auth.challenge, "Key");
 
     let (PluginConfig::BasicAuth(basic_auth), found) = config("{name: basic-auth}") else {
         panic!("not basic-auth")
     };
     assert_eq!(found, Vec::<String>::new());
-    assert!(!basic_auth.hide_credentials && basic_auth.anonymous.is_none());
+    assert_eq!(basic_auth.hide_credentials, Visibility::Shown);
+    assert!(basic_auth.anonymous.is_none());
     assert_eq!(basic_auth.challenge, "Basic realm=\"service\"");
 
     let (PluginConfig::Jwt(jwt), _) = config("{name: jwt}") else {
@@ -200,7 +215,8 @@ fn defaults_of_the_plugins_are_kongs() {
     assert_eq!((uri_param_names, cookie_names), (vec!["jwt".to_owned()], vec![]));
     assert_eq!(header_names[0].value, "authorization");
     assert_eq!(key_claim_name, "iss");
-    assert!(!secret_is_base64 && !verifies_exp && !verifies_nbf && run_on_preflight);
+    assert!(!secret_is_base64 && !verifies_exp && !verifies_nbf);
+    assert_eq!(run_on_preflight, Preflight::Authenticated);
     assert!(maximum_expiration.is_none() && anonymous.is_none());
     assert_eq!(challenges.absent, "Bearer");
     assert_eq!(challenges.invalid, "Bearer error=\"invalid_token\"");

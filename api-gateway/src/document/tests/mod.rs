@@ -3,6 +3,7 @@
 mod certificates;
 mod credentials;
 mod entities;
+mod openid_connect;
 mod plugins;
 mod references;
 mod robustness;

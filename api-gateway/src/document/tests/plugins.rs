@@ -63,20 +63,20 @@ plugins:
 fn a_name_that_is_neither_is_told() {
     check(&[
         (
-            "plugins: [{name: openid-connect}, {name: mtls_auth}, {name: acl_}, {name: acl_-1}, {name: nonsense}, {}]",
+            "plugins: [{name: route-by-header}, {name: mtls_auth}, {name: acl_}, {name: acl_-1}, {name: nonsense}, {}]",
             &[
-                "k.yaml:2:18: error[unsupported-plugin]: name: plugin 'openid-connect' not enabled; add it to the \
+                "k.yaml:2:18: error[unsupported-plugin]: name: plugin 'route-by-header' not enabled; add it to the \
              'plugins' configuration property; this gateway does not have this plugin of Kong's: remove it or keep \
              the route on Kong",
-                "k.yaml:2:42: error[unknown-plugin]: name: plugin 'mtls_auth' not enabled; add it to the 'plugins' \
+                "k.yaml:2:43: error[unknown-plugin]: name: plugin 'mtls_auth' not enabled; add it to the 'plugins' \
              configuration property; did you mean 'mtls-auth'?",
-                "k.yaml:2:61: error[unknown-plugin]: name: plugin 'acl_' not enabled; add it to the 'plugins' \
+                "k.yaml:2:62: error[unknown-plugin]: name: plugin 'acl_' not enabled; add it to the 'plugins' \
              configuration property; did you mean 'acl'?",
-                "k.yaml:2:75: error[unknown-plugin]: name: plugin 'acl_-1' not enabled; add it to the 'plugins' \
+                "k.yaml:2:76: error[unknown-plugin]: name: plugin 'acl_-1' not enabled; add it to the 'plugins' \
              configuration property",
-                "k.yaml:2:91: error[unknown-plugin]: name: plugin 'nonsense' not enabled; add it to the 'plugins' \
+                "k.yaml:2:92: error[unknown-plugin]: name: plugin 'nonsense' not enabled; add it to the 'plugins' \
              configuration property",
-                "k.yaml:2:102: error[required-field-missing]: name: required field missing",
+                "k.yaml:2:103: error[required-field-missing]: name: required field missing",
             ],
         ),
         (

@@ -56,9 +56,9 @@ impl Places {
             for cookie in line.as_bytes().split(|octet| *octet == b';') {
                 let mut halves = cookie.splitn(2, |octet| *octet == b'=');
                 let (name, value) = (halves.next().unwrap_or_default(), halves.next());
-                let is_ours = |known: &Box<str>| known.as_bytes() == name.trim_ascii();
+                let name = name.trim_ascii();
                 if let Some(value) = value
-                    && self.cookies.iter().any(is_ours)
+                    && self.cookies.iter().any(|known| known.as_bytes() == name)
                 {
                     found.note(Cow::Borrowed(value.trim_ascii()))?;
                 }

@@ -179,19 +179,31 @@ impl Provider {
         }
     }
 
-    /// Asks for a request that waits, unless that was done while it waited.
-    pub async fn ask_for_keys(&self) {
+    /// Asks for a request that waits, unless that was done while it waited. Whoever goes away meanwhile ends nothing: the
+    /// next one needs the answer too.
+    pub async fn ask_for_keys(self: &Arc<Self>) {
         let _waiting = Waiting::among(&self.waiting);
+        let provider = Arc::clone(self);
+        // It ends with the program alone; then nobody waits.
+        let _ = tokio::spawn(async move { provider.ask_in_turn().await }).await;
+    }
+
+    async fn ask_in_turn(&self) {
         let begun = Instant::now();
         let mut asked = self.asked.lock().await;
         let pause = self.least_pause();
         let is_recent = asked.is_some_and(|at| at >= begun || at.elapsed() < pause);
         if !is_recent {
-            // Set also if this is dropped in the middle: whoever goes away does not make room for the next.
-            self.note(&mut asked);
-            self.learn().await;
-            self.note(&mut asked);
+            self.ask(&mut asked).await;
         }
+    }
+
+    /// Asks, and notes when.
+    async fn ask(&self, asked: &mut Option<Instant>) -> bool {
+        self.note(asked);
+        let learned = self.learn().await;
+        self.note(asked);
+        learned
     }
 
     fn note(&self, asked: &mut Option<Instant>) {
@@ -248,10 +260,7 @@ impl Provider {
                 };
                 let next = {
                     let mut asked = provider.asked.lock().await;
-                    provider.note(&mut asked);
-                    let learned = provider.learn().await;
-                    provider.note(&mut asked);
-                    if learned {
+                    if provider.ask(&mut asked).await {
                         pause = FIRST_RETRY;
                         provider.pace.keep.max(LEAST_KEPT)
                     } else {
