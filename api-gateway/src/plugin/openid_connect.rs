@@ -245,7 +245,14 @@ impl OpenIdConnect {
             }
         };
         let claims = evidence.claims.claims();
-        let end = self.judge_standing(&evidence, now)?;
+        let end = self.judge_standing(&evidence, now).inspect_err(|fault| {
+            // Whose name it should be is not known either before the provider has answered.
+            let provider = &parts.provider;
+            let is_unknown = matches!(fault, TokenFault::Issuer(_)) && provider.known().since.is_none();
+            if is_unknown && provider.may_know_more() {
+                *errand = Some(Errand::Keys(Arc::clone(provider)));
+            }
+        })?;
         let outcome = parts.rules.judge(claims, consumers)?;
         let confirmation = Confirmation::of(claims);
         let end = match (end, until) {

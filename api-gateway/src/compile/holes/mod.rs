@@ -193,7 +193,7 @@ impl Tally {
         } in self.all
         {
             if others > 0 {
-                finding.message += &format!(" (and {others} more {of})");
+                finding.message = format!("{} (and {others} more {of})", finding.message);
             }
             compilation.report(finding);
         }

@@ -6,7 +6,7 @@ use transport::finding::Finding;
 use transport::layers::nearest;
 use uuid::Uuid;
 
-use super::duty::{Authentication, Duty, Evidence};
+use super::duty::{Authentication, Duty, Evidence, KnownBy};
 use super::{Survey, Tally, Turn};
 use crate::document::plugin::acl::AclRule;
 use crate::document::plugin::principals::AllowedGroups;
@@ -91,8 +91,9 @@ fn check_groups(survey: &Survey<'_>, tally: &mut Tally) {
         {
             let is_empty = |group: &&Located<String>| {
                 let name = group.value.as_str();
-                !groups.of_acls.contains(name)
-                    && !(counts_consumer_groups && groups.of_consumers.contains(name))
+                let is_in_use = groups.of_acls.contains(name)
+                    || counts_consumer_groups && groups.of_consumers.contains(name);
+                !is_in_use
             };
             for group in listed.iter().filter(|_| !open.contains(&of)).filter(is_empty) {
                 looked_up += 1;
@@ -186,9 +187,7 @@ fn tell_empty(
 /// How consumers can be found by the plugins that are in effect anywhere.
 #[derive(Default)]
 struct Reach {
-    by_username: bool,
-    by_custom_id: bool,
-    by_id: bool,
+    known_by: HashSet<KnownBy>,
     /// What is looked at for consumers.
     evidence: HashSet<Evidence>,
     /// CAs that are trusted with what is looked at.
@@ -212,9 +211,7 @@ impl Reach {
     }
 
     fn add(&mut self, own: &Authentication<'_>) {
-        self.by_username |= own.by_username;
-        self.by_custom_id |= own.by_custom_id;
-        self.by_id |= own.by_id;
+        self.known_by.extend(&own.known_by);
         let named = own.anonymous.into_iter().chain(own.default);
         self.named.extend(named.filter_map(|named| named.value.consumer));
         if own.finds_consumers {
@@ -268,9 +265,10 @@ impl Reach {
     }
 
     fn finds(&self, consumer: &Consumer) -> bool {
-        self.by_id
-            || self.by_username && consumer.username.is_some()
-            || self.by_custom_id && consumer.custom_id.is_some()
+        let is_known = |by| self.known_by.contains(&by);
+        is_known(KnownBy::Id)
+            || is_known(KnownBy::Username) && consumer.username.is_some()
+            || is_known(KnownBy::CustomId) && consumer.custom_id.is_some()
             || self.named.contains(&consumer.id)
     }
 }

@@ -144,15 +144,21 @@ impl Witness {
     pub(super) fn shown(&self, path: &str, routes: [&Route; 2]) -> String {
         let mut text = format!("{} {path}", self.method);
         if routes.iter().any(|route| !route.hosts.is_empty()) {
-            text += &format!(", Host: {}", self.host);
+            text.push_str(", Host: ");
+            text.push_str(&self.host);
         }
         for (name, value) in &self.headers {
-            text += &format!(", {name}: {}", value.to_str().unwrap_or_default());
+            for part in [", ", name.as_str(), ": ", value.to_str().unwrap_or_default()] {
+                text.push_str(part);
+            }
         }
         if routes.iter().any(|route| !route.snis.is_empty()) {
             match &self.sni {
-                Some(sni) => text += &format!(", SNI {sni}"),
-                None => text += ", without SNI",
+                Some(sni) => {
+                    text.push_str(", SNI ");
+                    text.push_str(sni);
+                }
+                None => text.push_str(", without SNI"),
             }
         }
         text

@@ -88,9 +88,9 @@ fn what_the_client_chooses_is_no_protection() {
 
 #[test]
 fn each_name_of_a_route_is_a_way() {
+    const MTLS: &str = "plugins: [{name: mtls-auth, config: {ca_certificates: [*ca]}}]";
     let route =
         |name: &str, more: &str| format!("  - {{name: {name}, paths: [/o], strip_path: false, {more}}}\n");
-    const MTLS: &str = "plugins: [{name: mtls-auth, config: {ca_certificates: [*ca]}}]";
     for (strong, weak, expected) in [
         ("hosts: [a.test]", "hosts: [a.test, b.test]", "Host: b.test"),
         (
@@ -246,6 +246,7 @@ fn many_routes_to_one_place_are_told_once() {
 
 #[test]
 fn other_spellings_and_neighbours() {
+    const AROUND: &str = "services:\n- name: s\n  url: http://u.test/\n  routes:\n  - {name: all, paths: [/], strip_path: false, plugins: [{name: mtls-auth, config: {ca_certificates: [*ca]}}]}\n";
     let site = "  - {name: site, paths: [/], strip_path: false}\n";
     let admin = |path: &str| {
         format!(
@@ -271,7 +272,6 @@ fn other_spellings_and_neighbours() {
         admin("/admin")
     );
     check(&CODES, &[(&open_reads, &["path-variant … `POST /ADMIN`"])]);
-    const AROUND: &str = "services:\n- name: s\n  url: http://u.test/\n  routes:\n  - {name: all, paths: [/], strip_path: false, plugins: [{name: mtls-auth, config: {ca_certificates: [*ca]}}]}\n";
     for (route, expected) in [
         (
             "paths: [/health], strip_path: false",
