@@ -166,6 +166,17 @@ pub struct Answer {
     pub place: Option<String>,
 }
 
+impl Answer {
+    /// What is said, whoever asks: the status, the reason, the plugin; of a request that gets through, the service.
+    pub(super) fn without_names(&self) -> (String, Option<String>) {
+        let verdict = match &self.verdict {
+            AnswerVerdict::Reached { service, .. } => service.clone(),
+            AnswerVerdict::Refused { status, reason } => format!("{status} {reason}"),
+        };
+        (verdict, self.plugin.clone())
+    }
+}
+
 /// Whether a request gets through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerVerdict {

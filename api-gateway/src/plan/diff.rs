@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::bench::Bench;
-use super::change::{Access, CertificateBy, Change, Credential, Direction, Relation, Who};
+use super::change::{Access, Answer, CertificateBy, Change, Credential, Direction, Relation, Who};
 use super::classes::CertificateClass;
 use super::instances::Reading;
 use super::request::PlannedRequest;
@@ -291,6 +291,7 @@ impl<'b, 's> Diff<'b, 's> {
                 })
             })
             .collect();
+        changes = merged(changes);
         changes.sort_by_key(|change| (change.direction, change.is_implied, change.credential));
         changes
     }
@@ -310,6 +311,53 @@ fn by_holders(class: &CertificateClass) -> Vec<Issued> {
         }
     }
     by_holders
+}
+
+/// Consumers who gain or lose alike, together: they came in classes, of which not every difference matters.
+fn merged(changes: Vec<Change>) -> Vec<Change> {
+    let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for change in changes {
+        let Who::Consumers(names, groups) = &change.who else {
+            kept.push(change);
+            continue;
+        };
+        let alike = |access: &Access| {
+            let answers = access.answers.each_ref().map(Answer::without_names);
+            (access.route.clone(), access.service.clone(), answers)
+        };
+        let accesses: Vec<_> = change.accesses.iter().map(alike).collect();
+        let key = (
+            (
+                change.direction,
+                change.credential,
+                change.relation,
+                change.is_implied,
+            ),
+            change.socket.clone(),
+            change.header.clone(),
+            accesses,
+        );
+        match known.get(&key).and_then(|position| kept.get_mut(*position)) {
+            Some(Change {
+                who: Who::Consumers(known, shared),
+                ..
+            }) => {
+                known.extend(names.iter().cloned());
+                shared.retain(|group| groups.contains(group));
+            }
+            Some(_) | None => {
+                known.insert(key, kept.len());
+                kept.push(change);
+            }
+        }
+    }
+    for change in &mut kept {
+        if let Who::Consumers(names, _) = &mut change.who {
+            *names = sorted(std::mem::take(names));
+        }
+    }
+    kept
 }
 
 fn sorted(mut texts: Vec<String>) -> Vec<String> {

@@ -74,6 +74,7 @@ fn each_change_is_told_by_whom_it_concerns() {
     let acl = |groups: &[&str]| json!({"name": "acl", "config": {"allow": groups}});
     let key = || json!({"name": "key-auth", "config": {}});
     let principals = |same: &str| json!({"name": "principals", "config": {"require": ["mtls-auth", "key-auth"], "same": same}});
+    let mut wrong = Vec::new();
     let anybody = "- anybody, without a credential";
     for (what, old, new, expected) in [
         (
@@ -106,11 +107,12 @@ fn each_change_is_told_by_whom_it_concerns() {
             ],
         ),
         (
+            // Nobody answers for the authority below either.
             "revocation that must be known",
             json!([mtls(json!({}))]),
             json!([mtls(json!({"revocation_check_mode": "STRICT"}))]),
             &[
-                "- alice, bob, guest, by a certificate in the handshake (by Clients Below; of unknown revocation, by Clients)",
+                "- alice, bob, guest, by a certificate in the handshake (of unknown revocation, by Clients; by Clients Below)",
             ],
         ),
         (
@@ -162,7 +164,7 @@ fn each_change_is_told_by_whom_it_concerns() {
             json!([mtls(json!({})), key(), principals("consumer")]),
             json!([mtls(json!({})), key(), principals("tag:team-")]),
             &[
-                "+ bob, by a certificate in the handshake (by Clients; by Clients Below) with a key, of different consumers that share a tag",
+                "+ alice, bob, by a certificate in the handshake (by Clients; by Clients Below) with a key, of different consumers that share a tag",
             ],
         ),
         (
@@ -190,6 +192,10 @@ fn each_change_is_told_by_whom_it_concerns() {
             ],
         ),
     ] {
-        assert_eq!(lines(&pki, &old, &new), expected, "{what}");
+        let lines = lines(&pki, &old, &new);
+        if lines != expected {
+            wrong.push(format!("{what}: {lines:#?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

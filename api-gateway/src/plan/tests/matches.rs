@@ -19,7 +19,7 @@ use crate::plan::{Plan, Side};
 use transport::verify::supposed::Standing;
 
 /// Pairs that are tried however long it takes, and how many more if there is time.
-const PAIRS: std::ops::Range<u64> = 60..3000;
+const PAIRS: std::ops::Range<u64> = 20..3000;
 const TIME: Duration = Duration::from_secs(8);
 /// Every so many pairs, everybody is tried.
 const WHOLE: u64 = 20;
