@@ -40,10 +40,11 @@ consumers:
 }
 
 fn indented(fields: &str) -> String {
-    fields
+    let lines: Vec<String> = fields
         .split(';')
-        .map(|field| format!("        {}\n", field.trim()))
-        .collect()
+        .map(|field| format!("        {}", field.trim()))
+        .collect();
+    lines.join("\n")
 }
 
 async fn started(issuer: &Issuer, fields: &str) -> Stack {

@@ -19,6 +19,7 @@ async fn refused(stack: &Stack, what: &str, token: &str, reason: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 async fn forged_tokens_are_refused() {
     let issuer = Issuer::start(1);
     let secret = "a secret that the client has as well";

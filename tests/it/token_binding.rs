@@ -8,6 +8,10 @@ use harness::stack::{Plan, Stack};
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
+/// Answers.
+const NOT_BOUND: (u16, &str) = (401, "token_not_bound");
+const FINE: (u16, &str) = (200, "");
+
 /// Routes on which certificates come in every way, and the plugins that look at them.
 fn plan(issuer: &Issuer) -> Plan {
     let url = issuer.url();
@@ -97,8 +101,6 @@ async fn a_bound_token_is_good_beside_its_certificate_alone() {
         let client = stack.gateway();
         name.map_or(client.clone(), |name| client.cert(name))
     };
-    const NOT_BOUND: (u16, &str) = (401, "token_not_bound");
-    const FINE: (u16, &str) = (200, "");
     let rows: [(Client, &str, &str, (u16, &str)); 26] = table! {
         (through(Some("alice")), "after", "alice", FINE);
         // The token is remembered by now, and the certificate is another one.
