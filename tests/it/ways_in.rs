@@ -122,11 +122,10 @@ async fn the_request_that_is_shown_comes_through() {
         let finding = findings.iter().find(|finding| finding.code == code);
         let shown = Shown::parse(&finding.unwrap_or_else(|| panic!("{other}: {findings}")).message);
         let stack = Stack::reading(document(other)).start().await;
-        assert_eq!(
-            stack.gateway().get(path).await.status,
-            if code == "second-route" { 401 } else { 200 },
-            "{other}"
-        );
+        if code == "second-route" {
+            let protected = stack.gateway().request(Method::DELETE, path).await;
+            assert_eq!(protected.status, 401, "{other}");
+        }
         assert_eq!(shown.send(&stack).await, (200, Some(path.to_owned())), "{other}");
         let findings = Stack::reading(document(mended)).findings();
         assert!(
