@@ -108,6 +108,7 @@ const OF_ENTITIES: &[Rule] = &[
         "unsupported-value",
         "a value of Kong's that this gateway does not have",
     ),
+    Rule::error("unverified-token", "tokens would be believed without a signature"),
 ];
 
 /// Made by `compile`: who gets in, or is locked out, and should not be.
@@ -204,6 +205,31 @@ const HOLES: &[Rule] = &[
         "a certificate header that edges do not strip",
     ),
     Rule::warning("unverified-upstream", "tls_verify: false accepts whoever answers"),
+    Rule::warning(
+        "key-in-query",
+        "a key is taken out of the query, which ends in logs",
+    ),
+    Rule::warning(
+        "never-bound",
+        "a token has to name a certificate that nobody is asked for",
+    ),
+    Rule::warning("open-preflight", "OPTIONS requests pass without authentication"),
+    Rule::warning("plain-provider", "a provider of tokens is asked without TLS"),
+    Rule::warning(
+        "principal-stands-back",
+        "principals requires a plugin that lets requests pass unexamined",
+    ),
+    Rule::warning(
+        "token-without-audience",
+        "a token that was issued for any service is taken",
+    ),
+    Rule::warning("unbounded-token", "the end of tokens is not looked at"),
+    Rule::warning("unused-tag", "principals wants a tag in common that nobody has"),
+    Rule::warning(
+        "unverified-provider",
+        "whoever answers in a provider's place is believed",
+    ),
+    Rule::warning("weak-credential", "a key or a secret that can be found by trying"),
 ];
 
 /// Made by `compile`: what cannot be run, or runs otherwise than it looks.
@@ -225,10 +251,6 @@ const OF_WHAT_RUNS: &[Rule] = &[
         "ordering",
         "plugins of which each would have to run before the other",
     ),
-    Rule::warning(
-        "principal-stands-back",
-        "principals requires a plugin that has an anonymous consumer",
-    ),
     Rule::error("revocation-list", "a revocation list that cannot be used"),
     Rule::warning("self-signed", "clients see a certificate made at start"),
     Rule::error("too-many-plugins", "more plugin names than a route looks through"),
@@ -239,7 +261,10 @@ const OF_WHAT_RUNS: &[Rule] = &[
     ),
     Rule::error(
         "unknown-principal",
-        "principals requires what no plugin of the route authenticates before it",
+        "principals requires what no plugin authenticates before it",
     ),
-    Rule::warning("unused-tag", "principals wants a tag in common that nobody has"),
+    Rule::warning(
+        "unusable-credential",
+        "a secret that a plugin with secret_is_base64 cannot read",
+    ),
 ];

@@ -14,6 +14,7 @@ fn explain(stack: &Stack, arguments: &[&str]) -> Said {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines)] // a table
 async fn the_exit_code_says_whether_it_could_be_told() {
     let stack = Stack::with("hop.yaml").start().await;
     let alice = stack.pki.path("clients/alice.pem").display().to_string();

@@ -24,12 +24,8 @@ impl Files {
 
 /// Texts of a JSON array.
 fn texts(value: &Value) -> Vec<&str> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|text| text.as_str().unwrap())
-        .collect()
+    let all = value.as_array().unwrap().iter();
+    all.map(|text| text.as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -163,6 +159,7 @@ fn place(line: &str, word: &str) -> Value {
 
 /// Which plugin spoke, what it saw last, and the line that is to blame.
 #[tokio::test]
+#[allow(clippy::too_many_lines)] // a table
 async fn each_way_to_be_refused_has_its_sight_and_its_line() {
     let stack = Stack::with("principals.yaml").start().await;
     let files = Files::of(&stack);

@@ -58,6 +58,7 @@ async fn each_principal_is_judged_by_its_own_and_all_of_them_together() {
 
 /// Nobody is an edge here: who calls has a certificate of his own, and carries one.
 #[tokio::test]
+#[allow(clippy::too_many_lines)] // a table
 async fn two_certificates_of_one_consumer_and_of_two() {
     let text = "_format_version: '3.0'\nservices: [{name: echo, url: 'http://{echo}'}]\nconsumers:\n\
                 - {username: alice@example.com, custom_id: a1, tags: ['org:acme']}\n\

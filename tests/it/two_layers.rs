@@ -2,6 +2,8 @@
 //! the gateway and from the edge. What Kong's one `acl` lets through, what a second `acl` closes, what only `principals`
 //! does; and `explain`, which says of each the same as the gateway did.
 
+use std::fmt::Write as _;
+
 use certs::pki::pem_block;
 use harness::client::Call;
 use harness::document::{AUTHORITIES, by_header, by_socket};
@@ -91,19 +93,29 @@ fn document(issuer: &Issuer) -> String {
         );
         for (policy, judges) in policies.into_iter().chain([("told", told)]) {
             let name = door.route(policy);
-            text += &format!(
-                "      - {{name: {name}, paths: [/{name}], plugins: [{certificate}, {token}, {judges}]}}\n"
-            );
+            writeln!(
+                text,
+                "      - {{name: {name}, paths: [/{name}], plugins: [{certificate}, {token}, {judges}]}}"
+            )
+            .unwrap();
         }
     }
     text += "consumers:\n";
     for (name, member, org) in CERTIFICATES.into_iter().filter(|row| !row.2.is_empty()) {
         let groups = if member { "{group: partners}" } else { "" };
-        text += &format!("  - {{username: {name}@example.com, tags: ['{org}'], acls: [{groups}]}}\n");
+        writeln!(
+            text,
+            "  - {{username: {name}@example.com, tags: ['{org}'], acls: [{groups}]}}"
+        )
+        .unwrap();
     }
     for (name, member, org) in TOKENS.into_iter().filter(|row| !row.2.is_empty()) {
         let groups = if member { "{group: orders-read}" } else { "" };
-        text += &format!("  - {{username: {name}, tags: ['{org}'], acls: [{groups}]}}\n");
+        writeln!(
+            text,
+            "  - {{username: {name}, tags: ['{org}'], acls: [{groups}]}}"
+        )
+        .unwrap();
     }
     text + AUTHORITIES
 }

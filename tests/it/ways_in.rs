@@ -67,25 +67,77 @@ async fn the_request_that_is_shown_comes_through() {
     let admin = format!("  - {{ name: admin, paths: [/admin], strip_path: false, {MTLS} }}\n");
     let all = format!("  - {{ name: all, paths: [/], strip_path: false, {MTLS} }}\n");
     for (code, protected, other, mended, path) in [
-        ("second-route", &orders, "paths: [/public]", "paths: [/public], strip_path: false", "/orders/any/path"),
-        ("second-route", &orders, "hosts: ['*.b.test'], paths: [/orders], strip_path: false", "hosts: ['*.b.test'], paths: [/order/], strip_path: false", "/orders/any/path"),
-        ("second-route", &orders, "headers: { x-a: ['1'] }, paths: [/], strip_path: false", "headers: { x-a: ['1'] }, paths: [/x], strip_path: false", "/orders/any/path"),
-        ("second-route", &orders, "methods: [GET, POST], paths: [/orders], strip_path: false", "methods: [OPTIONS], paths: [/orders], strip_path: false", "/orders/any/path"),
-        ("second-route", &orders, "paths: ['~/any/[a-z]+']", "paths: ['~/any/[a-z]+'], strip_path: false", "/orders/any/path"),
-        ("path-variant", &admin, "paths: [/], strip_path: false", "paths: [/site], strip_path: false", "/ADMIN"),
-        ("prefix-neighbour", &all, "paths: [/health], strip_path: false", "paths: ['~/health(/|$)'], strip_path: false", "/health-x"),
+        (
+            "second-route",
+            &orders,
+            "paths: [/public]",
+            "paths: [/public], strip_path: false",
+            "/orders/any/path",
+        ),
+        (
+            "second-route",
+            &orders,
+            "hosts: ['*.b.test'], paths: [/orders], strip_path: false",
+            "hosts: ['*.b.test'], paths: [/order/], strip_path: false",
+            "/orders/any/path",
+        ),
+        (
+            "second-route",
+            &orders,
+            "headers: { x-a: ['1'] }, paths: [/], strip_path: false",
+            "headers: { x-a: ['1'] }, paths: [/x], strip_path: false",
+            "/orders/any/path",
+        ),
+        (
+            "second-route",
+            &orders,
+            "methods: [GET, POST], paths: [/orders], strip_path: false",
+            "methods: [OPTIONS], paths: [/orders], strip_path: false",
+            "/orders/any/path",
+        ),
+        (
+            "second-route",
+            &orders,
+            "paths: ['~/any/[a-z]+']",
+            "paths: ['~/any/[a-z]+'], strip_path: false",
+            "/orders/any/path",
+        ),
+        (
+            "path-variant",
+            &admin,
+            "paths: [/], strip_path: false",
+            "paths: [/site], strip_path: false",
+            "/ADMIN",
+        ),
+        (
+            "prefix-neighbour",
+            &all,
+            "paths: [/health], strip_path: false",
+            "paths: ['~/health(/|$)'], strip_path: false",
+            "/health-x",
+        ),
     ] {
         let document = |other: &str| format!("{BEGINNING}{protected}  - {{ name: other, {other} }}\n");
         let findings = Stack::reading(document(other)).findings();
         let finding = findings.iter().find(|finding| finding.code == code);
         let shown = Shown::parse(&finding.unwrap_or_else(|| panic!("{other}: {findings}")).message);
         let stack = Stack::reading(document(other)).start().await;
-        assert_eq!(stack.gateway().get(path).await.status, if code == "second-route" { 401 } else { 200 }, "{other}");
+        assert_eq!(
+            stack.gateway().get(path).await.status,
+            if code == "second-route" { 401 } else { 200 },
+            "{other}"
+        );
         assert_eq!(shown.send(&stack).await, (200, Some(path.to_owned())), "{other}");
         let findings = Stack::reading(document(mended)).findings();
-        assert!(findings.iter().all(|finding| finding.code != code), "{mended}: {findings}");
+        assert!(
+            findings.iter().all(|finding| finding.code != code),
+            "{mended}: {findings}"
+        );
         let stack = Stack::reading(document(mended)).start().await;
         let (status, asked) = shown.send(&stack).await;
-        assert!(status == 401 || asked.as_deref() != Some(path), "{mended}: {status} {asked:?}");
+        assert!(
+            status == 401 || asked.as_deref() != Some(path),
+            "{mended}: {status} {asked:?}"
+        );
     }
 }

@@ -9,6 +9,7 @@ use super::question::Question;
 use super::secrets::Secrets;
 use super::watcher::{Routing, Turn, Watcher};
 use crate::proxy::rehearsal::{Rehearsal, Sent};
+use crate::rejection::Rejection;
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -133,8 +134,8 @@ impl Account {
         Self {
             verdict: if rejection.is_some() { "deny" } else { "allow" },
             unknown,
-            reason: rejection.as_ref().map(|rejection| rejection.reason()),
-            cause: rejection.as_ref().and_then(|rejection| rejection.cause()),
+            reason: rejection.as_ref().map(Rejection::reason),
+            cause: rejection.as_ref().and_then(Rejection::cause),
             plugin: rehearsal.plugin.map(|name| name.to_string()),
             status: rejection.as_ref().map(|rejection| rejection.status().as_u16()),
             request: Asked {

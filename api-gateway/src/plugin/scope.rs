@@ -117,7 +117,7 @@ mod tests {
             echo: Echo::No,
         });
         let place = Place::START;
-        Arc::new(Configured { plugin, place })
+        Arc::new(Configured { place, plugin })
     }
 
     /// Kong's table (§4.4), from the top: whose configuration, and for which of route+service, route, service, global.

@@ -6,8 +6,9 @@ use transport::finding::Finding;
 
 use super::duty::{Authentication, Duty, Evidence};
 use super::{Site, Survey, Tally, Turn};
-use crate::document::plugin::acl::{AclConfig, AclRule};
+use crate::document::plugin::acl::AclRule;
 use crate::document::plugin::named_consumer::NamedConsumer;
+use crate::document::plugin::principals::AllowedGroups;
 use crate::document::{Located, RouteProtocol};
 use crate::plugin::Plugin;
 
@@ -33,8 +34,7 @@ fn check_order(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     for turn in &site.turns {
         match &turn.duty {
             Duty::Authenticates(_) => return,
-            // That has a check of its own.
-            Duty::JudgesTogether(_) | Duty::Other => {}
+            Duty::JudgesAll(_) | Duty::Other => {}
             Duty::Judges(_) => {
                 let later = site
                     .turns
@@ -70,7 +70,6 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     let mut found: Option<(&Turn<'_>, &Authentication<'_>, Option<&Turn<'_>>)> = None;
     let mut overlooked: Vec<(&Turn<'_>, &Turn<'_>)> = Vec::new();
     let mut judges: Option<&Turn<'_>> = None;
-    let together = judged_together(site);
     for turn in &site.turns {
         match &turn.duty {
             Duty::Authenticates(own) if own.finds_consumers => {
@@ -78,7 +77,6 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                     Some((_, earlier, _)) if !own.overrules(earlier) => continue,
                     // Whoever has none may come too: nothing rests on this one.
                     Some((_, earlier, _)) if !earlier.is_required() => {}
-                    Some((earlier, _, None)) if together.contains(earlier.name()) => {}
                     Some((earlier, _, None)) => overlooked.push((earlier, turn)),
                     Some((_, _, Some(_))) | None => {}
                 }
@@ -90,13 +88,15 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                     *judged = Some(turn);
                 }
             }
-            Duty::Authenticates(_) | Duty::JudgesTogether(_) | Duty::Other => {}
+            Duty::Authenticates(_) | Duty::JudgesAll(_) | Duty::Other => {}
         }
     }
     let Some(judge) = judges else { return };
+    let settled = settled(site);
+    overlooked.retain(|(earlier, _)| !settled.contains(earlier.name()));
     if let Some((last, own, None)) = found
         && own.is_required()
-        && !together.contains(last.name())
+        && !settled.contains(last.name())
         && site
             .turns
             .iter()
@@ -128,7 +128,7 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
                 survey.at(earlier.entity.place),
             );
             let fix = format!(
-                "judge both together by `principals`, or the first by a clone between the two: acl_{}",
+                "judge the first by a clone between the two: acl_{}",
                 earlier.entity.name.priority.saturating_sub(5)
             );
             let origin = survey.compilation.at(judge.entity.place);
@@ -137,17 +137,17 @@ fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     }
 }
 
-/// The plugins whose principals a `principals` judges: by their groups, or by what they have in common with others.
-fn judged_together<'s>(site: &'s Site<'_>) -> HashSet<&'s str> {
-    let mut judged = HashSet::new();
+/// The plugins whose consumers `principals` judges: by their own groups, or as those that belong to another's.
+fn settled<'s>(site: &'s Site<'_>) -> HashSet<&'s str> {
+    let mut settled = HashSet::new();
     for turn in &site.turns {
-        if let Duty::JudgesTogether(config) = &turn.duty {
-            let bound = config.require.iter().filter(|_| config.same.is_some());
-            judged.extend(bound.map(|name| name.value.as_str()));
-            judged.extend(config.allow.iter().map(|allowed| allowed.plugin.value.as_str()));
+        if let Duty::JudgesAll(config) = &turn.duty {
+            settled.extend(config.allow.iter().map(|allowed| allowed.plugin.value.as_str()));
+            let together = config.require.iter().filter(|_| config.same.is_some());
+            settled.extend(together.map(|name| name.value.as_str()));
         }
     }
-    judged
+    settled
 }
 
 /// Who stands for others at an `acl`.
@@ -179,25 +179,53 @@ fn check_fallbacks(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
             }
             Duty::Judges(config) => {
                 if let AclRule::Allow(groups) = &config.rule {
-                    standing.retain(|stand_in| {
-                        let by = groups
-                            .iter()
-                            .find(|group| is_member(survey, config, &stand_in.named.value, &group.value));
-                        if let Some(group) = by
-                            && !is_turned_away(survey, site, &stand_in.named.value)
-                        {
-                            tell_stand_in(survey, (site, turn), stand_in, group, tally);
-                        }
-                        by.is_some()
-                    });
+                    let list = (groups.as_slice(), config.include_consumer_groups);
+                    standing.retain(|stand_in| passes(survey, (site, turn), stand_in, list, tally));
                 }
             }
-            Duty::JudgesTogether(_) | Duty::Other => {}
+            Duty::JudgesAll(config) => {
+                for AllowedGroups { plugin, groups } in &config.allow {
+                    // An anonymous consumer is no principal.
+                    let default = site.turn(&plugin.value).and_then(|own| {
+                        let named = own.duty.authentication()?.default?;
+                        let kind = Kind::Default;
+                        Some(StandIn {
+                            turn: own,
+                            named,
+                            kind,
+                        })
+                    });
+                    let list = (groups.as_slice(), config.include_consumer_groups);
+                    if let Some(stand_in) = default {
+                        passes(survey, (site, turn), &stand_in, list, tally);
+                    }
+                }
+            }
+            Duty::Other => {}
         }
     }
 }
 
-fn is_member(survey: &Survey<'_>, config: &AclConfig, named: &NamedConsumer, group: &str) -> bool {
+/// Whether somebody who stands for others is in one of the groups; then it is told, unless he gets no further.
+fn passes(
+    survey: &Survey<'_>,
+    at: (&Site<'_>, &Turn<'_>),
+    stand_in: &StandIn<'_>,
+    (groups, include_consumer_groups): (&[Located<String>], bool),
+    tally: &mut Tally,
+) -> bool {
+    let named = &stand_in.named.value;
+    let mut groups = groups.iter();
+    let by = groups.find(|group| is_member(survey, include_consumer_groups, named, &group.value));
+    if let Some(group) = by
+        && !is_turned_away(survey, at.0, named)
+    {
+        tell_stand_in(survey, at, stand_in, group, tally);
+    }
+    by.is_some()
+}
+
+fn is_member(survey: &Survey<'_>, include_consumer_groups: bool, named: &NamedConsumer, group: &str) -> bool {
     let key = named.consumer.and_then(|id| survey.consumers.by_id(id));
     let Some(consumer) = key.and_then(|key| survey.consumers.get(key)) else {
         return false;
@@ -206,7 +234,7 @@ fn is_member(survey: &Survey<'_>, config: &AclConfig, named: &NamedConsumer, gro
     let more = consumer
         .consumer_groups
         .iter()
-        .filter(|_| config.include_consumer_groups);
+        .filter(|_| include_consumer_groups);
     own.chain(more).any(|name| &**name == group)
 }
 

@@ -15,9 +15,9 @@ pub(super) enum Duty<'d> {
     Authenticates(Authentication<'d>),
     /// It judges groups.
     Judges(&'d AclConfig),
-    /// It judges several whom others have found, each by its own groups, and whether they belong together.
-    JudgesTogether(&'d PrincipalsConfig),
-    /// Neither.
+    /// It judges everybody who was found.
+    JudgesAll(&'d PrincipalsConfig),
+    /// None of these.
     Other,
 }
 
@@ -33,14 +33,18 @@ pub(super) struct Authentication<'d> {
     pub(super) anonymous: Option<&'d Located<NamedConsumer>>,
     /// Who a good credential stands for that matches nobody.
     pub(super) default: Option<&'d Located<NamedConsumer>>,
-    /// Whether a consumer is found by his username, without anything in the document that says so.
-    pub(super) by_username: bool,
-    /// The same for the custom id.
-    pub(super) by_custom_id: bool,
-    /// The same for the id.
-    pub(super) by_id: bool,
+    /// What consumers are found by without anything in the document that says so.
+    pub(super) known_by: Vec<KnownBy>,
     /// The CAs that it trusts.
     pub(super) authorities: &'d [Located<Uuid>],
+}
+
+/// A name of a consumer's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum KnownBy {
+    Username,
+    CustomId,
+    Id,
 }
 
 /// What an authentication looks at.
@@ -72,7 +76,7 @@ impl<'d> Duty<'d> {
             PluginConfig::KeyAuth(config) => Self::credential(Evidence::Key, config.anonymous.as_ref()),
             PluginConfig::MtlsAuth(config) => Self::certificate(&config.auth, Evidence::Socket),
             PluginConfig::OpenIdConnect(config) => Self::token(config),
-            PluginConfig::Principals(config) => Self::JudgesTogether(config),
+            PluginConfig::Principals(config) => Self::JudgesAll(config),
             PluginConfig::CorrelationId(_)
             | PluginConfig::IpRestriction(_)
             | PluginConfig::RequestTermination(_) => Self::Other,
@@ -81,13 +85,16 @@ impl<'d> Duty<'d> {
 
     fn certificate(config: &'d CertificateAuth, evidence: Evidence) -> Self {
         let looks_up = !config.skip_consumer_lookup;
-        let by = |name| looks_up && config.consumer_by.contains(&name);
+        let by = config.consumer_by.iter().filter(|_| looks_up);
+        let known_by = by.map(|name| match name {
+            ConsumerBy::Username => KnownBy::Username,
+            ConsumerBy::CustomId => KnownBy::CustomId,
+        });
         Self::Authenticates(Authentication {
             finds_consumers: looks_up,
+            known_by: known_by.collect(),
             names_groups: !looks_up && config.authenticated_group_by.is_some(),
             default: config.default_consumer.as_ref().filter(|_| looks_up),
-            by_username: by(ConsumerBy::Username),
-            by_custom_id: by(ConsumerBy::CustomId),
             authorities: &config.ca_certificates,
             ..Authentication::by_credentials(evidence, config.anonymous.as_ref())
         })
@@ -99,13 +106,16 @@ impl<'d> Duty<'d> {
 
     fn token(config: &'d OpenIdConnectConfig) -> Self {
         let looks_up = !config.consumer_claims.is_empty();
-        let by = |name| looks_up && config.consumer_by.contains(&name);
+        let by = config.consumer_by.iter().filter(|_| looks_up);
+        let known_by = by.map(|name| match name {
+            openid_connect::ConsumerBy::Username => KnownBy::Username,
+            openid_connect::ConsumerBy::CustomId => KnownBy::CustomId,
+            openid_connect::ConsumerBy::Id => KnownBy::Id,
+        });
         Self::Authenticates(Authentication {
             finds_consumers: looks_up,
+            known_by: known_by.collect(),
             names_groups: config.authenticated_groups_claim.is_some(),
-            by_username: by(openid_connect::ConsumerBy::Username),
-            by_custom_id: by(openid_connect::ConsumerBy::CustomId),
-            by_id: by(openid_connect::ConsumerBy::Id),
             ..Authentication::by_credentials(Evidence::Token, config.anonymous.as_ref())
         })
     }
@@ -113,7 +123,7 @@ impl<'d> Duty<'d> {
     pub(super) fn authentication(&self) -> Option<&Authentication<'d>> {
         match self {
             Self::Authenticates(authentication) => Some(authentication),
-            Self::Judges(_) | Self::JudgesTogether(_) | Self::Other => None,
+            Self::Judges(_) | Self::JudgesAll(_) | Self::Other => None,
         }
     }
 }
@@ -127,9 +137,7 @@ impl<'d> Authentication<'d> {
             names_groups: false,
             anonymous,
             default: None,
-            by_username: false,
-            by_custom_id: false,
-            by_id: false,
+            known_by: Vec::new(),
             authorities: &[],
         }
     }

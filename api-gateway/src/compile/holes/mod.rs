@@ -116,6 +116,11 @@ impl<'s> Site<'s> {
         &self.compiled.name
     }
 
+    /// The turn of a plugin of this name.
+    fn turn(&self, name: &str) -> Option<&Turn<'s>> {
+        self.turns.iter().find(|turn| turn.name() == name)
+    }
+
     /// The path of a field of this route.
     fn path(&self, field: &str) -> String {
         format!("routes.{}.{field}", self.name())
@@ -188,7 +193,7 @@ impl Tally {
         } in self.all
         {
             if others > 0 {
-                finding.message += &format!(" (and {others} more {of})");
+                finding.message = format!("{} (and {others} more {of})", finding.message);
             }
             compilation.report(finding);
         }

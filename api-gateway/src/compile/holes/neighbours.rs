@@ -17,16 +17,21 @@ use crate::router::path::escape;
 pub(super) fn check(
     survey: &Survey<'_>,
     groups: &Groups<'_>,
-    known: (&Protections, &Witnesses),
+    (protections, witnesses): (&Protections, &Witnesses),
     tally: &mut Tally,
 ) {
-    let (protections, witnesses) = known;
     for secured in &witnesses.secured {
         check_spellings(survey, groups, (protections, witnesses, secured), tally);
     }
-    let protected = by_prefix(survey, groups, protections);
+    let neighbourhood = Neighbourhood {
+        survey,
+        groups,
+        protections,
+        witnesses,
+        protected: by_prefix(survey, groups, protections),
+    };
     for (position, site) in survey.sites.iter().enumerate() {
-        check_prefixes(survey, groups, known, (position, site), &protected, tally);
+        neighbourhood.check(position, site, tally);
     }
 }
 
@@ -172,55 +177,67 @@ fn prefixes(route: &Route) -> impl Iterator<Item = (String, Place)> {
 /// Routes that are compared with one exception.
 const COMPARED: usize = 8;
 
-fn check_prefixes(
-    survey: &Survey<'_>,
-    groups: &Groups<'_>,
-    (protections, witnesses): (&Protections, &Witnesses),
-    (position, site): (usize, &Site<'_>),
-    protected: &ByPrefix,
-    tally: &mut Tally,
-) {
-    const CODE: &str = "prefix-neighbour";
-    let witness = witnesses.of_site.get(position).and_then(Option::as_ref);
-    let (Some(group), Some(witness)) = (groups.group(position), witness) else {
-        return;
-    };
-    for (prefix, place) in prefixes(site.route).filter(|(prefix, _)| !prefix.ends_with('/')) {
-        let neighbour = format!("{prefix}-x");
-        let shorter = (0..prefix.len()).rev().filter_map(|length| prefix.get(..length));
-        let around = shorter.filter_map(|shorter| protected.get(&(group, shorter.to_owned())));
-        let hit = around.flatten().take(COMPARED).find_map(|other| {
-            let lack = protections.lack(position, *other)?;
-            let strong = survey.sites.get(*other)?;
-            let method = common_method(site.route, strong.route)?;
-            let witness = witness.with_method(method);
-            let matched = witness
-                .goes_to(survey, &neighbour)
-                .filter(|found| found.route == position)?;
-            // Where it would go if this route were not there.
-            let alone = Router::compile(&[strong.route.matchers()]).ok()?;
-            let theirs = alone.find(&witness.facts(survey, &neighbour))?;
-            let is_same = asked_for(site, &neighbour, matched.path)
-                == asked_for(strong, &neighbour, theirs.path)
-                && groups.same_server(survey, (position, &witness.host), (*other, &witness.host));
-            is_same.then_some((strong, lack, witness))
-        });
-        let Some((strong, lack, witness)) = hit else {
-            continue;
+/// Prefixes, and what is protected around them.
+struct Neighbourhood<'s> {
+    survey: &'s Survey<'s>,
+    groups: &'s Groups<'s>,
+    protections: &'s Protections,
+    witnesses: &'s Witnesses,
+    protected: ByPrefix,
+}
+
+impl Neighbourhood<'_> {
+    /// Looks at the prefixes of one site.
+    fn check(&self, position: usize, site: &Site<'_>, tally: &mut Tally) {
+        const CODE: &str = "prefix-neighbour";
+        let Self {
+            survey,
+            groups,
+            protections,
+            witnesses,
+            protected,
+        } = self;
+        let witness = witnesses.of_site.get(position).and_then(Option::as_ref);
+        let (Some(group), Some(witness)) = (groups.group(position), witness) else {
+            return;
         };
-        tally.tell(CODE, place, "routes", || {
-            let message = neighbour_told(
-                survey,
-                (site, strong),
-                lack,
-                &prefix,
-                &witness.shown(&neighbour, [site.route, strong.route]),
-            );
-            let origin = survey.compilation.at(place);
-            Finding::warning(CODE, origin, site.path("paths"), message).with_fix(format!(
-                "end it where the name ends: {prefix}/, or ~{prefix}(/|$)"
-            ))
-        });
+        for (prefix, place) in prefixes(site.route).filter(|(prefix, _)| !prefix.ends_with('/')) {
+            let neighbour = format!("{prefix}-x");
+            let shorter = (0..prefix.len()).rev().filter_map(|length| prefix.get(..length));
+            let around = shorter.filter_map(|shorter| protected.get(&(group, shorter.to_owned())));
+            let hit = around.flatten().take(COMPARED).find_map(|other| {
+                let lack = protections.lack(position, *other)?;
+                let strong = survey.sites.get(*other)?;
+                let method = common_method(site.route, strong.route)?;
+                let witness = witness.with_method(method);
+                let matched = witness
+                    .goes_to(survey, &neighbour)
+                    .filter(|found| found.route == position)?;
+                // Where it would go if this route were not there.
+                let alone = Router::compile(&[strong.route.matchers()]).ok()?;
+                let theirs = alone.find(&witness.facts(survey, &neighbour))?;
+                let is_same = asked_for(site, &neighbour, matched.path)
+                    == asked_for(strong, &neighbour, theirs.path)
+                    && groups.same_server(survey, (position, &witness.host), (*other, &witness.host));
+                is_same.then_some((strong, lack, witness))
+            });
+            let Some((strong, lack, witness)) = hit else {
+                continue;
+            };
+            tally.tell(CODE, place, "routes", || {
+                let message = neighbour_told(
+                    survey,
+                    (site, strong),
+                    lack,
+                    &prefix,
+                    &witness.shown(&neighbour, [site.route, strong.route]),
+                );
+                let origin = survey.compilation.at(place);
+                Finding::warning(CODE, origin, site.path("paths"), message).with_fix(format!(
+                    "end it where the name ends: {prefix}/, or ~{prefix}(/|$)"
+                ))
+            });
+        }
     }
 }
 

@@ -6,9 +6,10 @@ use transport::finding::Finding;
 use transport::layers::nearest;
 use uuid::Uuid;
 
-use super::duty::{Authentication, Duty, Evidence};
+use super::duty::{Authentication, Duty, Evidence, KnownBy};
 use super::{Survey, Tally, Turn};
 use crate::document::plugin::acl::AclRule;
+use crate::document::plugin::principals::AllowedGroups;
 use crate::document::{CertificateMapping, Consumer, Located, Place};
 
 /// Comparing names takes time: for so many groups a similar one is looked for, and among so many.
@@ -50,52 +51,94 @@ impl<'d> Groups<'d> {
     }
 }
 
-/// An `acl` as it is written, with the routes that it judges on.
+/// What judges groups as it is written, over all routes that it judges on.
 struct Judge<'s> {
     turn: &'s Turn<'s>,
-    /// Whether it ever judges groups that are in credentials and in no document.
-    is_open: bool,
+    /// Whether it ever judges groups that are in credentials and in no document: those of a plugin, where it judges each
+    /// by itself.
+    open: HashSet<Option<&'s str>>,
 }
 
 fn check_groups(survey: &Survey<'_>, tally: &mut Tally) {
     let mut judges: HashMap<Place, Judge<'_>> = HashMap::new();
     for site in survey.sites {
-        let mut is_open = false;
+        let mut open: HashSet<Option<&str>> = HashSet::new();
         for turn in &site.turns {
             match &turn.duty {
-                Duty::Authenticates(own) => is_open |= own.names_groups,
-                Duty::Judges(_) => {
-                    let known = judges.entry(turn.entity.place);
-                    known.or_insert(Judge { turn, is_open: false }).is_open |= is_open;
+                Duty::Authenticates(own) if own.names_groups => open.extend([None, Some(turn.name())]),
+                Duty::Judges(_) | Duty::JudgesAll(_) => {
+                    let known = judges.entry(turn.entity.place).or_insert_with(|| Judge {
+                        turn,
+                        open: HashSet::new(),
+                    });
+                    known.open.extend(&open);
                 }
-                Duty::JudgesTogether(_) | Duty::Other => {}
+                Duty::Authenticates(_) | Duty::Other => {}
             }
         }
     }
-    let mut judges: Vec<Judge<'_>> = judges.into_values().filter(|judge| !judge.is_open).collect();
+    let mut judges: Vec<Judge<'_>> = judges.into_values().collect();
     judges.sort_by_key(|judge| judge.turn.entity.place);
     let groups = Groups::of(survey);
     let mut looked_up = 0;
-    for Judge { turn, .. } in judges {
-        let Duty::Judges(config) = &turn.duty else {
-            continue;
-        };
-        let is_empty = |group: &&Located<String>| {
-            let name = group.value.as_str();
-            !groups.of_acls.contains(name)
-                && !(config.include_consumer_groups && groups.of_consumers.contains(name))
-        };
-        let (listed, is_allow) = match &config.rule {
-            AclRule::Allow(listed) => (listed, true),
-            AclRule::Deny(listed) => (listed, false),
-        };
-        for group in listed.iter().filter(is_empty) {
-            looked_up += 1;
-            let similar = (looked_up <= SUGGESTIONS)
-                .then(|| groups.similar(&group.value))
-                .flatten();
-            tell_empty(survey, turn, (group, is_allow), similar, tally);
+    for Judge { turn, open } in judges {
+        for List {
+            groups: listed,
+            is_allow,
+            counts_consumer_groups,
+            of,
+        } in lists(&turn.duty)
+        {
+            let is_empty = |group: &&Located<String>| {
+                let name = group.value.as_str();
+                let is_in_use = groups.of_acls.contains(name)
+                    || counts_consumer_groups && groups.of_consumers.contains(name);
+                !is_in_use
+            };
+            for group in listed.iter().filter(|_| !open.contains(&of)).filter(is_empty) {
+                looked_up += 1;
+                let similar = (looked_up <= SUGGESTIONS)
+                    .then(|| groups.similar(&group.value))
+                    .flatten();
+                tell_empty(survey, turn, (group, is_allow), similar, tally);
+            }
         }
+    }
+}
+
+/// Groups that a plugin lists.
+struct List<'d> {
+    groups: &'d [Located<String>],
+    is_allow: bool,
+    counts_consumer_groups: bool,
+    /// Whose groups they are, where that is one plugin's principal.
+    of: Option<&'d str>,
+}
+
+fn lists<'d>(duty: &Duty<'d>) -> Vec<List<'d>> {
+    match duty {
+        Duty::Judges(config) => {
+            let (groups, is_allow) = match &config.rule {
+                AclRule::Allow(groups) => (groups, true),
+                AclRule::Deny(groups) => (groups, false),
+            };
+            vec![List {
+                groups,
+                is_allow,
+                counts_consumer_groups: config.include_consumer_groups,
+                of: None,
+            }]
+        }
+        Duty::JudgesAll(config) => {
+            let list = |allowed: &'d AllowedGroups| List {
+                groups: &allowed.groups,
+                is_allow: true,
+                counts_consumer_groups: config.include_consumer_groups,
+                of: Some(&allowed.plugin.value),
+            };
+            config.allow.iter().map(list).collect()
+        }
+        Duty::Authenticates(_) | Duty::Other => Vec::new(),
     }
 }
 
@@ -144,9 +187,7 @@ fn tell_empty(
 /// How consumers can be found by the plugins that are in effect anywhere.
 #[derive(Default)]
 struct Reach {
-    by_username: bool,
-    by_custom_id: bool,
-    by_id: bool,
+    known_by: HashSet<KnownBy>,
     /// What is looked at for consumers.
     evidence: HashSet<Evidence>,
     /// CAs that are trusted with what is looked at.
@@ -170,9 +211,7 @@ impl Reach {
     }
 
     fn add(&mut self, own: &Authentication<'_>) {
-        self.by_username |= own.by_username;
-        self.by_custom_id |= own.by_custom_id;
-        self.by_id |= own.by_id;
+        self.known_by.extend(&own.known_by);
         let named = own.anonymous.into_iter().chain(own.default);
         self.named.extend(named.filter_map(|named| named.value.consumer));
         if own.finds_consumers {
@@ -226,9 +265,10 @@ impl Reach {
     }
 
     fn finds(&self, consumer: &Consumer) -> bool {
-        self.by_id
-            || self.by_username && consumer.username.is_some()
-            || self.by_custom_id && consumer.custom_id.is_some()
+        let is_known = |by| self.known_by.contains(&by);
+        is_known(KnownBy::Id)
+            || is_known(KnownBy::Username) && consumer.username.is_some()
+            || is_known(KnownBy::CustomId) && consumer.custom_id.is_some()
             || self.named.contains(&consumer.id)
     }
 }

@@ -78,9 +78,11 @@ impl Protection {
                     is_judged = true;
                     allows |= matches!(config.rule, AclRule::Allow(_));
                 }
-                Duty::JudgesTogether(_) => {
-                    is_judged = true;
-                    allows = true;
+                Duty::JudgesAll(config) => {
+                    is_judged |= config.same.is_some() || !config.allow.is_empty();
+                    // Whom it requires must be there, whatever `anonymous` says.
+                    let named = config.require.iter().filter_map(|name| site.turn(&name.value));
+                    required.extend(named.map(|turn| turn.entity.name.kind.name()));
                 }
                 Duty::Other => {}
             }

@@ -12,7 +12,7 @@ use transport::finding::Finding;
 
 use super::protection::{Lack, Protections};
 use super::upstreams::Groups;
-use super::witness::{Secured, Witness, Witnesses, asked_for};
+use super::witness::{Secured, Witness, Witnesses, asked_for, name_for};
 use super::{Survey, Tally, regex_sample};
 use crate::document::Route;
 use crate::router::path::escape;
@@ -23,6 +23,9 @@ const CODE: &str = "second-route";
 /// its routes to be looked at, and each route is compared with some.
 const TRIES: usize = 1000;
 const TRIES_IN_ALL: usize = 500_000;
+
+/// Hosts, and server names, of one route that are tried.
+const NAMES: usize = 4;
 
 /// Each route is told for itself unless there are more to one place.
 const FEW: usize = 20;
@@ -145,8 +148,8 @@ impl<'s> Search<'s> {
                 };
                 let rest = secured.below.get(stem.len()..).unwrap_or_default();
                 let path = beginning.before(rest);
-                for host in self.hosts(weak.route, witness, secured) {
-                    let witness = witness.with_method(method.clone()).with_host(host);
+                for witness in self.choices(weak.route, witness, secured) {
+                    let witness = witness.with_method(method.clone());
                     if self.comes_through(site, secured, (&witness, &path)) {
                         return Some(Way {
                             to: secured,
@@ -161,13 +164,27 @@ impl<'s> Search<'s> {
         None
     }
 
-    /// A host of the client's choice: the protected route's own, then another.
-    fn hosts<'h>(&'h self, weak: &Route, witness: &'h Witness, secured: &Secured) -> Vec<&'h str> {
+    /// The names that are the client's to choose: of hosts the protected route's own, then others; of server names all
+    /// that the weak route takes.
+    fn choices(&self, weak: &Route, witness: &Witness, secured: &Secured) -> Vec<Witness> {
         let strong = self.witnesses.of_site.get(secured.site).and_then(Option::as_ref);
-        let theirs = strong
-            .filter(|_| weak.hosts.is_empty())
-            .map(|strong| strong.host.as_str());
-        theirs.into_iter().chain([witness.host.as_str()]).collect()
+        let theirs = strong.filter(|_| weak.hosts.is_empty());
+        let hosts = theirs.map(|strong| strong.host.clone()).into_iter();
+        let own = weak.hosts.iter().take(NAMES).map(|host| name_for(&host.value));
+        let any = weak.hosts.is_empty().then(|| witness.host.clone());
+        let with_hosts = hosts.chain(own).chain(any).map(|host| witness.with_host(&host));
+        if weak.snis.is_empty() {
+            return with_hosts.collect();
+        }
+        let snis: Vec<String> = weak
+            .snis
+            .iter()
+            .take(NAMES)
+            .map(|sni| name_for(&sni.value))
+            .collect();
+        with_hosts
+            .flat_map(|witness| snis.iter().map(move |sni| witness.with_sni(sni)))
+            .collect()
     }
 
     fn comes_through(&self, site: usize, secured: &Secured, (witness, path): (&Witness, &str)) -> bool {

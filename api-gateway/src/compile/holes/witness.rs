@@ -112,6 +112,13 @@ impl Witness {
         }
     }
 
+    pub(super) fn with_sni(&self, sni: &str) -> Self {
+        Self {
+            sni: Some(sni.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// What the router looks at.
     pub(super) fn facts<'w>(&'w self, survey: &Survey<'_>, path: &'w str) -> RequestFacts<'w> {
         let mut listeners = survey.compilation.settings().proxy_listen.iter();
@@ -137,15 +144,21 @@ impl Witness {
     pub(super) fn shown(&self, path: &str, routes: [&Route; 2]) -> String {
         let mut text = format!("{} {path}", self.method);
         if routes.iter().any(|route| !route.hosts.is_empty()) {
-            text += &format!(", Host: {}", self.host);
+            text.push_str(", Host: ");
+            text.push_str(&self.host);
         }
         for (name, value) in &self.headers {
-            text += &format!(", {name}: {}", value.to_str().unwrap_or_default());
+            for part in [", ", name.as_str(), ": ", value.to_str().unwrap_or_default()] {
+                text.push_str(part);
+            }
         }
         if routes.iter().any(|route| !route.snis.is_empty()) {
             match &self.sni {
-                Some(sni) => text += &format!(", SNI {sni}"),
-                None => text += ", without SNI",
+                Some(sni) => {
+                    text.push_str(", SNI ");
+                    text.push_str(sni);
+                }
+                None => text.push_str(", without SNI"),
             }
         }
         text
@@ -197,7 +210,7 @@ pub(super) fn asked_for(site: &Site<'_>, path: &str, matched: MatchedPath) -> St
 }
 
 /// A name that a pattern of hosts or server names takes.
-fn name_for(pattern: &str) -> String {
+pub(super) fn name_for(pattern: &str) -> String {
     if let Some(suffix) = pattern.strip_prefix("*.") {
         return format!("any.{suffix}");
     }

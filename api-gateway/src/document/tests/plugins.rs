@@ -339,22 +339,15 @@ fn header_cert_auth_says_where_the_certificate_is() {
     assert_eq!(found, Vec::<String>::new());
     let configs: Vec<(&str, CertificateHeaderFormat, bool)> = plugins
         .iter()
-        .map(|plugin| match &plugin.config {
-            PluginConfig::HeaderCertAuth(config) => (
+        .map(|plugin| {
+            let PluginConfig::HeaderCertAuth(config) = &plugin.config else {
+                panic!("not header-cert-auth")
+            };
+            (
                 config.certificate_header_name.value.as_str(),
                 config.certificate_header_format,
                 config.secure_source.value,
-            ),
-            PluginConfig::Acl(_)
-            | PluginConfig::BasicAuth(_)
-            | PluginConfig::CorrelationId(_)
-            | PluginConfig::IpRestriction(_)
-            | PluginConfig::Jwt(_)
-            | PluginConfig::KeyAuth(_)
-            | PluginConfig::MtlsAuth(_)
-            | PluginConfig::OpenIdConnect(_)
-            | PluginConfig::Principals(_)
-            | PluginConfig::RequestTermination(_) => panic!("not header-cert-auth"),
+            )
         })
         .collect();
     assert_eq!(

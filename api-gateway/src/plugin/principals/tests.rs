@@ -15,6 +15,8 @@ use crate::plugin::acl::joined;
 const SOCKET: &str = "mtls-auth";
 const TOKEN: &str = "openid-connect";
 const KEY: &str = "key-auth_1200";
+const BOTH: &[&str] = &[SOCKET, TOKEN];
+const THREE: &[&str] = &[SOCKET, TOKEN, KEY];
 
 /// Username, custom id, groups, consumer groups, tags.
 type Row = (
@@ -151,8 +153,6 @@ fn every_required_principal_must_be_on_record_and_belong_to_the_others() {
         "" => None,
         tag => Some(tags(tag.strip_prefix("tag:").unwrap(), &keys)),
     };
-    const BOTH: &[&str] = &[SOCKET, TOKEN];
-    const THREE: &[&str] = &[SOCKET, TOKEN, KEY];
     let (missing, differ) = (Some("principal_missing"), Some("principals_differ"));
     for (required, bond, found, refused) in [
         (BOTH, "", &[][..], missing),

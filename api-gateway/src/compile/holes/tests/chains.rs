@@ -63,6 +63,47 @@ fn each_of_two_principals_is_judged_or_told_of() {
 }
 
 #[test]
+fn principals_judges_each_or_both_together() {
+    let two = format!("{MTLS}}}}}, {HEADER}}}}}, {}", acl("allow: [a]"));
+    let principals = |more: &str| {
+        format!("{{name: principals, config: {{require: [mtls-auth, header-cert-auth]{more}}}}}")
+    };
+    rows(
+        &["principal-not-judged", "empty-group", "default-consumer-allowed"],
+        &[
+            (format!("{two}, {}", principals("")), Some("principal-not-judged")),
+            (format!("{two}, {}", principals(", same: consumer")), None),
+            (
+                format!("{two}, {}", principals(", allow: {mtls-auth: [edges]}")),
+                None,
+            ),
+            (
+                format!("{two}, {}", principals(", allow: {header-cert-auth: [a]}")),
+                Some("principal-not-judged"),
+            ),
+            (
+                format!("{two}, {}", principals(", allow: {mtls-auth: [edgse]}")),
+                Some("empty-group … 'edgse'"),
+            ),
+            (
+                format!(
+                    "{MTLS}, default_consumer: edge}}}}, {HEADER}}}}}, {}",
+                    principals(", allow: {mtls-auth: [edges]}")
+                ),
+                Some("default-consumer-allowed … 'edges'"),
+            ),
+            (
+                format!(
+                    "{MTLS}, skip_consumer_lookup: true}}}}, {HEADER}}}}}, {}",
+                    principals(", allow: {mtls-auth: [x]}")
+                ),
+                None,
+            ),
+        ],
+    );
+}
+
+#[test]
 fn an_acl_needs_somebody_to_judge() {
     let mtls = format!("{MTLS}}}}}");
     rows(

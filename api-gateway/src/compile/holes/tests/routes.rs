@@ -74,13 +74,43 @@ fn what_the_client_chooses_is_no_protection() {
         ),
         (
             "  - {name: o, paths: ['~/orders/.*'], strip_path: false}",
-            &["second-route … `GET /orders/any/path`"],
+            &[
+                "path-variant … `GET /orders/`",
+                "second-route … `GET /orders/any/path`",
+            ],
         ),
         (
             "  - {name: o, hosts: [b.test], paths: [/x, /y]}",
             &["`GET /x/orders/any/path, Host: b.test`"],
         ),
     ]);
+}
+
+#[test]
+fn each_name_of_a_route_is_a_way() {
+    const MTLS: &str = "plugins: [{name: mtls-auth, config: {ca_certificates: [*ca]}}]";
+    let route =
+        |name: &str, more: &str| format!("  - {{name: {name}, paths: [/o], strip_path: false, {more}}}\n");
+    for (strong, weak, expected) in [
+        ("hosts: [a.test]", "hosts: [a.test, b.test]", "Host: b.test"),
+        (
+            "hosts: [a.test], methods: [GET]",
+            "hosts: [a.test, b.test]",
+            "Host: b.test",
+        ),
+        ("snis: [a.test]", "snis: [a.test, b.test]", "SNI b.test"),
+        ("snis: [a.test]", "hosts: [b.test]", "Host: b.test, without SNI"),
+        ("snis: [a.test]", "regex_priority: 1", "without SNI"),
+        ("headers: {x-a: ['1']}", "regex_priority: 1", "`GET /o/any/path`"),
+        ("methods: [DELETE]", "hosts: ['*.test']", "`DELETE /o/any/path"),
+    ] {
+        let document = format!(
+            "services:\n- name: s\n  url: http://u.test/\n  routes:\n{}{}",
+            route("strong", &format!("{strong}, {MTLS}")),
+            route("weak", weak)
+        );
+        check(&["second-route"], &[(&document, &[expected])]);
+    }
 }
 
 #[test]
@@ -216,6 +246,7 @@ fn many_routes_to_one_place_are_told_once() {
 
 #[test]
 fn other_spellings_and_neighbours() {
+    const AROUND: &str = "services:\n- name: s\n  url: http://u.test/\n  routes:\n  - {name: all, paths: [/], strip_path: false, plugins: [{name: mtls-auth, config: {ca_certificates: [*ca]}}]}\n";
     let site = "  - {name: site, paths: [/], strip_path: false}\n";
     let admin = |path: &str| {
         format!(
@@ -241,7 +272,6 @@ fn other_spellings_and_neighbours() {
         admin("/admin")
     );
     check(&CODES, &[(&open_reads, &["path-variant … `POST /ADMIN`"])]);
-    const AROUND: &str = "services:\n- name: s\n  url: http://u.test/\n  routes:\n  - {name: all, paths: [/], strip_path: false, plugins: [{name: mtls-auth, config: {ca_certificates: [*ca]}}]}\n";
     for (route, expected) in [
         (
             "paths: [/health], strip_path: false",
