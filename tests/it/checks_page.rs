@@ -146,7 +146,7 @@ fn found(report: &Report, code: &str) -> Found {
                 .into_owned();
             (name, *line, finding.code.to_owned())
         }
-        other => panic!("{other}: {finding}"),
+        other @ (Origin::Whole(_) | Origin::Environment(_) | Origin::Node) => panic!("{other}: {finding}"),
     })
     .collect()
 }

@@ -150,13 +150,14 @@ async fn status(program: &Program, files: &Files, witness: &Value) -> Option<u16
             Some(name) => client.asking_for(name),
             None => client,
         };
-        match &witness["certificate"] {
-            Value::Null => client,
-            certificate if certificate["name"] == "edge.internal" => client.cert("edge/client"),
-            certificate => {
-                let (authority, leaf) = leaf(certificate)?;
-                client.with(files.pki.leaf(authority, leaf))
-            }
+        let certificate = &witness["certificate"];
+        if certificate.is_null() {
+            client
+        } else if certificate["name"] == "edge.internal" {
+            client.cert("edge/client")
+        } else {
+            let (authority, leaf) = leaf(certificate)?;
+            client.with(files.pki.leaf(authority, leaf))
         }
     } else {
         Client::http(address)
@@ -202,10 +203,7 @@ async fn two_gateways_answer_each_witness_as_it_is_said() {
                 let Some(status) = status(program, &files, &access["witness"]).await else {
                     continue;
                 };
-                let expected = match access[side]["status"].as_u64() {
-                    Some(status) => status,
-                    None => 200,
-                };
+                let expected = access[side]["status"].as_u64().unwrap_or(200);
                 assert_eq!(u64::from(status), expected, "{side} {change:#}");
             }
             let who = &change["who"];

@@ -31,7 +31,6 @@ mod presented;
 mod report;
 pub mod request;
 mod requests;
-mod sample;
 mod shape;
 mod side;
 mod stage;

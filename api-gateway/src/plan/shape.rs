@@ -6,10 +6,10 @@ use crate::plugin::Plugin;
 use crate::plugin::credential_auth::Preflight;
 use crate::router::RouteMatchers;
 use crate::router::path::normalise;
+use crate::router::sample::samples;
 use crate::snapshot::Route;
 
 use super::name_pattern::{meet, plain, split_port};
-use super::sample::samples;
 
 /// A path segment that no document is likely to have.
 const FRESH: &str = "somewhere";

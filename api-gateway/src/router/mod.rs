@@ -37,6 +37,7 @@ mod path_pattern;
 mod prefix_trie;
 mod priority;
 mod regex_block;
+pub(crate) mod sample;
 pub mod upstream_path;
 
 #[cfg(test)]

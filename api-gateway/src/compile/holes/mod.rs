@@ -11,7 +11,6 @@ mod mappings;
 mod neighbours;
 mod nobody;
 mod protection;
-mod regex_sample;
 mod tokens;
 mod upstreams;
 mod ways;

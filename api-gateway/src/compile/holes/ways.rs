@@ -13,9 +13,10 @@ use transport::finding::Finding;
 use super::protection::{Lack, Protections};
 use super::upstreams::Groups;
 use super::witness::{Secured, Witness, Witnesses, asked_for, name_for};
-use super::{Survey, Tally, regex_sample};
+use super::{Survey, Tally};
 use crate::document::Route;
 use crate::router::path::escape;
+use crate::router::sample::plain_sample;
 
 const CODE: &str = "second-route";
 
@@ -256,7 +257,7 @@ fn beginnings(route: &Route) -> Vec<Beginning> {
     }
     let of = |path: &str| match (path.strip_prefix('~'), route.strip_path) {
         (Some(pattern), true) => Some(Beginning {
-            taken: regex_sample::of(pattern)?.trim_end_matches('/').to_owned(),
+            taken: plain_sample(pattern)?.trim_end_matches('/').to_owned(),
             kept: String::new(),
         }),
         (Some(_), false) => Some(whole()),

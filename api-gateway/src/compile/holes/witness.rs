@@ -4,10 +4,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::protection::Protections;
-use super::regex_sample;
 use super::{Site, Survey};
 use crate::document::{Located, Place, Route};
 use crate::router::path::escape;
+use crate::router::sample::plain_sample;
 use crate::router::upstream_path::upstream_path;
 use crate::router::{Matched, MatchedPath, RequestFacts};
 
@@ -182,7 +182,7 @@ fn taken(route: &Route) -> Vec<Taken> {
     }
     let sample = |path: &Located<String>| {
         let (text, is_regex) = match path.value.strip_prefix('~') {
-            Some(pattern) => (regex_sample::of(pattern)?, true),
+            Some(pattern) => (plain_sample(pattern)?, true),
             None => (escape(&path.value).into_owned(), false),
         };
         let length = text.len();
@@ -223,7 +223,7 @@ pub(super) fn name_for(pattern: &str) -> String {
 fn header_value(values: &[Located<String>]) -> Option<HeaderValue> {
     let sample = |value: &Located<String>| {
         let text = match value.value.strip_prefix("~*") {
-            Some(pattern) => regex_sample::of(&pattern.to_ascii_lowercase())?,
+            Some(pattern) => plain_sample(&pattern.to_ascii_lowercase())?,
             None => value.value.clone(),
         };
         HeaderValue::try_from(text).ok()

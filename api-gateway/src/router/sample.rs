@@ -1,4 +1,4 @@
-//! Texts that a regular expression matches: routes are written in them, and a request is wanted that takes one.
+//! Texts that a path regex matches: `check` and `plan` show requests that take a route.
 
 use std::collections::HashSet;
 
@@ -14,8 +14,17 @@ const SMALL: usize = 4;
 /// What a class is sampled by, if it has it: what a reader would write.
 const LIKELY: &[u8] = b"a1b0cxAZ-_./ ";
 
+/// A text that matches from the start and may stand in a path as it is, where one is easily found.
+pub(crate) fn plain_sample(pattern: &str) -> Option<String> {
+    let is_plain = |text: &String| {
+        text.bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || b"-._~/".contains(&octet))
+    };
+    samples(pattern).into_iter().find(is_plain)
+}
+
 /// Some texts that match from the start, the shortest ways first; none for an expression that cannot be read.
-pub(super) fn samples(pattern: &str) -> Vec<String> {
+pub(crate) fn samples(pattern: &str) -> Vec<String> {
     let read = |unicode| {
         let mut builder = regex_syntax::ParserBuilder::new();
         let mut parser = builder.unicode(unicode).utf8(false).build();
@@ -45,8 +54,11 @@ fn texts(hir: &Hir) -> Vec<Vec<u8>> {
             let counts = [least, least.saturating_add(1).min(most)];
             let mut all: Vec<Vec<u8>> = Vec::new();
             for count in counts {
-                let repeated = once.iter().map(|text| text.repeat(count as usize));
-                all.extend(repeated.filter(|text| text.len() <= LONGEST));
+                let count = count as usize;
+                let short = once
+                    .iter()
+                    .filter(|text| text.len().saturating_mul(count) <= LONGEST);
+                all.extend(short.map(|text| text.repeat(count)));
             }
             bounded(all)
         }
@@ -150,6 +162,22 @@ mod tests {
     fn every_branch_is_sampled() {
         let found = samples("/(a|b|c)");
         assert_eq!(found, ["/a", "/b", "/c"]);
+    }
+
+    #[test]
+    fn a_plain_sample_is_what_people_write() {
+        for (pattern, sample) in [
+            (r"/users/\d+$", Some("/users/1")),
+            (r"/users/(?<id>[^/]+)/orders", Some("/users/a/orders")),
+            (r"/a.*", Some("/a")),
+            (r"/v[12]{3}/(b|c)?", Some("/v111/")),
+            (r"/[\x00-\x1f]", None),
+            (r"/(", None),
+            (r"/(((a{100}){100}){100})", None),
+            (r"/(a{1000}){1000}", None),
+        ] {
+            assert_eq!(plain_sample(pattern).as_deref(), sample, "{pattern}");
+        }
     }
 
     #[test]
