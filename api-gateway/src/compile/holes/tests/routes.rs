@@ -99,7 +99,7 @@ fn each_name_of_a_route_is_a_way() {
             "hosts: [a.test, b.test]",
             "Host: b.test",
         ),
-        ("snis: [a.test]", "snis: [a.test, b.test]", "SNI b.test"),
+        ("snis: [a.test]", "snis: [a.test, b.test]", "SNI a.test"),
         ("snis: [a.test]", "hosts: [b.test]", "Host: b.test, without SNI"),
         ("snis: [a.test]", "regex_priority: 1", "without SNI"),
         ("headers: {x-a: ['1']}", "regex_priority: 1", "`GET /o/any/path`"),
