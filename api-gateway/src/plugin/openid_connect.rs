@@ -245,11 +245,12 @@ impl OpenIdConnect {
             }
         };
         let claims = evidence.claims.claims();
+        let seen = parts.provider.known();
         let end = self.judge_standing(&evidence, now).inspect_err(|fault| {
             // Whose name it should be is not known either before the provider has answered.
             let provider = &parts.provider;
-            let is_unknown = matches!(fault, TokenFault::Issuer(_)) && provider.known().since.is_none();
-            if is_unknown && provider.may_know_more() {
+            let is_unknown = matches!(fault, TokenFault::Issuer(_)) && seen.since.is_none();
+            if is_unknown && provider.may_know_more(&seen) {
                 *errand = Some(Errand::Keys(Arc::clone(provider)));
             }
         })?;
@@ -332,7 +333,7 @@ impl OpenIdConnect {
                 voucher: Voucher::Key(Arc::clone(key)),
             }),
             Err(error) => {
-                if may_be_new && !is_known && provider.may_know_more() {
+                if may_be_new && !is_known && provider.may_know_more(&known) {
                     *errand = Some(Errand::Keys(Arc::clone(provider)));
                 }
                 Err(match (error, &known.error, known.since) {

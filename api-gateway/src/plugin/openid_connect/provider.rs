@@ -153,8 +153,11 @@ impl Provider {
         self.asked_at.store(milliseconds + 1, Ordering::Release);
     }
 
-    /// Whether it makes sense to ask now: nobody did lately, or somebody is asking.
-    pub fn may_know_more(&self) -> bool {
+    /// Whether more can be known than what was `seen`: it is known already, nobody has asked lately, or somebody is asking.
+    pub fn may_know_more(&self, seen: &Known) -> bool {
+        if !std::ptr::eq(seen, &raw const **self.known()) {
+            return true;
+        }
         if self.waiting.load(Ordering::Relaxed) >= MOST_WAITING {
             return false;
         }
