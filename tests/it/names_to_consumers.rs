@@ -1,5 +1,4 @@
-//! How a trusted certificate finds its consumer, by socket and by header alike: mappings that name a CA, mappings that
-//! do not, then consumers by name; e-mail addresses first, the common name last.
+//! How a trusted certificate finds its consumer, by socket and header alike: mappings by CA, others, then names in order.
 
 use certs::{AlternativeName as Name, Attribute, Authority, Leaf, Subject};
 use harness::exhibit::{Exhibit, Judged, Way, both_ways};
@@ -105,12 +104,14 @@ impl Roots {
     }
 
     pub(crate) async fn start(&self, document: String) -> Stack {
-        let plan = Stack::reading(document).without_lists().without_edge();
-        let plan = plan
+        Stack::reading(document)
+            .without_lists()
+            .without_edge()
             .authority("a", &self.a)
             .authority("below-a", &self.below_a)
-            .authority("b", &self.b);
-        plan.start().await
+            .authority("b", &self.b)
+            .start()
+            .await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CA_ID, ca_entry, check, document, findings};
+use super::{CA_ID, ca_entry, check, document};
 use crate::document::plugin::acl::AclRule;
 use crate::document::plugin::certificate_auth::{
     AuthenticatedGroupBy, CertificateHeaderFormat, CommonNameUse, ConsumerBy, RevocationCheckMode,
@@ -375,30 +375,5 @@ fn header_cert_auth_says_where_the_certificate_is() {
             "config.certificate_header_name: 'a b' is not a valid header name",
             "config.certificate_header_format: expected one of: base64_encoded, url_encoded",
         ]
-    );
-}
-
-#[test]
-fn a_configuration_names_consumers_by_id_or_name() {
-    let text = format!(
-        "_format_version: '3.0'\n{}consumers: [{{username: guest}}]\nplugins: [{{name: mtls-auth, config: \
-         {{ca_certificates: [{CA_ID}], revocation_check_mode: SKIP, anonymous: guest, default_consumer: \
-         b32379d9-3d28-5683-a79c-72139be6e34f}}}}]",
-        ca_entry()
-    );
-    let found = findings(&text);
-    assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(
-        found[0].contains("config.default_consumer: there is no consumer")
-            && found[0].ends_with("a certificate that matches nobody is refused"),
-        "{found:#?}"
-    );
-    let document = document(&text.replace("b32379d9-3d28-5683-a79c-72139be6e34f", "guest"));
-    let PluginConfig::MtlsAuth(config) = &document.plugins[0].config else {
-        panic!("not mtls-auth")
-    };
-    assert_eq!(
-        config.auth.anonymous.as_ref().unwrap().value.consumer,
-        Some(document.consumers[0].id)
     );
 }

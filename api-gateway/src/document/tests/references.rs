@@ -1,7 +1,7 @@
 //! Who refers to whom: nested and flat forms, ids, and what may be there only once.
 
-use super::{check, document, read_as, without_places};
-use crate::document::Syntax;
+use super::{CA_ID, ca_entry, check, document, findings, read_as, without_places};
+use crate::document::{PluginConfig, Syntax};
 
 const NESTED: &str = "
 _format_version: '3.0'
@@ -230,4 +230,29 @@ fn what_may_be_there_once_is_there_once() {
             &[],
         ),
     ]);
+}
+
+#[test]
+fn a_configuration_names_consumers_by_id_or_name() {
+    let text = format!(
+        "_format_version: '3.0'\n{}consumers: [{{username: guest}}]\nplugins: [{{name: mtls-auth, config: \
+         {{ca_certificates: [{CA_ID}], revocation_check_mode: SKIP, anonymous: guest, default_consumer: \
+         b32379d9-3d28-5683-a79c-72139be6e34f}}}}]",
+        ca_entry()
+    );
+    let found = findings(&text);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("config.default_consumer: there is no consumer")
+            && found[0].ends_with("a certificate that matches nobody is refused"),
+        "{found:#?}"
+    );
+    let document = document(&text.replace("b32379d9-3d28-5683-a79c-72139be6e34f", "guest"));
+    let PluginConfig::MtlsAuth(config) = &document.plugins[0].config else {
+        panic!("not mtls-auth")
+    };
+    assert_eq!(
+        config.auth.anonymous.as_ref().unwrap().value.consumer,
+        Some(document.consumers[0].id)
+    );
 }
