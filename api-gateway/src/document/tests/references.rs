@@ -156,7 +156,7 @@ fn a_long_or_pem_reference_is_not_repeated_whole() {
         "_format_version: '3.0'\nroutes: [{{paths: [/], service: {}}}]",
         "é".repeat(100_000)
     );
-    let found = super::findings(&long);
+    let found = findings(&long);
     assert!(found[0].len() < 800 && found[0].ends_with('…'), "{found:#?}");
 }
 
