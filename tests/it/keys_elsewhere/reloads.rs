@@ -125,7 +125,9 @@ async fn what_was_renewed_is_shown_after_a_reload_and_what_is_wrong_refuses_it()
 }
 
 fn pipe(world: &World, name: &str) {
-    let made = std::process::Command::new("mkfifo").arg(world.file(name)).status();
+    let made = std::process::Command::new("mkfifo")
+        .arg(world.file(name))
+        .status();
     assert!(made.unwrap().success());
 }
 
@@ -148,7 +150,10 @@ async fn a_pipe_in_the_place_of_a_key_refuses_the_reload_instead_of_stopping_it_
     world.write("kong.yaml", &document("file:pipe"));
     program.signal(Signal::HUP);
     eventually("the refusal", async || {
-        program.output().contains("pipe: it is not a regular file").then_some(())
+        program
+            .output()
+            .contains("pipe: it is not a regular file")
+            .then_some(())
     })
     .await;
     world.write("kong.yaml", &document("file:credentials/gateway-ec"));
@@ -166,7 +171,11 @@ async fn a_reload_that_does_not_end_keeps_nobody_from_stopping() {
     let node = "proxy_listen = \"127.0.0.1:0 ssl\"\nstatus_listen = \"127.0.0.1:0\"\ndeclarative_config = \"kong.yaml\"\n";
     world.write("gateway.toml", node);
     for (name, file, changed) in [
-        ("edge-proxy", "edge.toml", text.replace("\"edge-ec.pem\"", "\"pipe\"")),
+        (
+            "edge-proxy",
+            "edge.toml",
+            text.replace("\"edge-ec.pem\"", "\"pipe\""),
+        ),
         (
             "api-gateway",
             "gateway.toml",

@@ -96,7 +96,10 @@ impl Issued {
 }
 
 fn has_ended(certificate: &CertifiedKey, now: UnixTime) -> bool {
-    let leaf = certificate.cert.first().map(|leaf| Certificate::parse(leaf.clone()));
+    let leaf = certificate
+        .cert
+        .first()
+        .map(|leaf| Certificate::parse(leaf.clone()));
     match leaf {
         Some(Ok(leaf)) => leaf.not_after() < now,
         Some(Err(_)) | None => true,

@@ -33,11 +33,12 @@ impl World {
         let at_start: Vec<Domain> = at_start.iter().map(|name| domain(name)).collect();
         at_start.iter().cloned().for_each(|name| allowed.add(name));
         allowed.add_below(below);
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth();
+        let tls =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("versions")
+                .with_root_certificates(RootCertStore::empty())
+                .with_no_client_auth();
         let server = Server {
             directory: format!("https://{}/dir", self.server.local_addr().expect("an address")),
             tls: Arc::new(tls),
