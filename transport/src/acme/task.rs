@@ -77,7 +77,7 @@ impl Task {
                     Some(profiles) => self.change(profiles),
                     None => return,
                 },
-                Some(wish) = inbox.wishes.recv() => self.wish(wish),
+                Some(wish) = inbox.wishes.recv() => self.wish(&wish),
                 Some(ended) = self.orders.join_next() => if let Ok((key, outcome)) = ended {
                     self.ended(&key, outcome);
                 },
@@ -189,7 +189,7 @@ impl Task {
 
     /// A client asked for an allowed name that has no certificate. Whether it is still allowed is asked again: the wish may
     /// be from before a reload.
-    fn wish(&mut self, wish: Wish) {
+    fn wish(&mut self, wish: &Wish) {
         let at_the_place = self.profiles.iter().filter(|(place, _)| *place == wish.profile);
         let permitting: Vec<Active> = at_the_place
             .map(|(_, active)| active)

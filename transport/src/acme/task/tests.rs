@@ -113,9 +113,9 @@ async fn a_wish_from_before_a_reload_is_looked_at_by_the_list_of_after_it() {
     // Sent by a handshake, and not heard before the reload.
     let late = wish(&before, "x.b.example");
     task.change(vec![world.profile(&storage, &[], "c.example")]);
-    task.wish(late);
+    task.wish(&late);
     assert!(task.entries.is_empty(), "b.example is not allowed any more");
-    task.wish(wish(&before, "x.c.example"));
+    task.wish(&wish(&before, "x.c.example"));
     assert_eq!(task.entries.len(), 1);
 }
 
@@ -127,7 +127,7 @@ async fn profiles_of_one_account_hear_of_their_own_names() {
     let other = world.profile(&storage, &[], "c.example");
     task.change(vec![one.clone(), other.clone()]);
     for (active, name) in [(&one, "x.b.example"), (&other, "x.c.example")] {
-        task.wish(wish(active, name));
+        task.wish(&wish(active, name));
         let key = active
             .folder
             .certificate_path((&domain(name), active.profile.key));
