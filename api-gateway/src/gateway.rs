@@ -172,7 +172,11 @@ impl Gateway {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(()) = reloads.recv() => reload(&shared, &inputs, &settings).await,
+                // One that takes its time, or does not end, keeps nobody from stopping.
+                Some(()) = reloads.recv() => tokio::select! {
+                    () = &mut shutdown => break,
+                    () = reload(&shared, &inputs, &settings) => {}
+                },
             }
         }
         shared.lifecycle.set_ready(false);

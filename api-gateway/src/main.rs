@@ -300,8 +300,8 @@ fn health(inputs: &Inputs) -> ExitCode {
 }
 
 fn with_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match transport::runtime::start() {
-        Ok(runtime) => runtime.block_on(work),
+    match transport::runtime::run(work) {
+        Ok(code) => code,
         Err(error) => fail(&format!("cannot start the runtime: {error}")),
     }
 }

@@ -183,7 +183,7 @@ fn run(file: &Path) -> Result<(), String> {
         let _ = writeln!(io::stderr(), "{report}");
     }
     let plan = plan.ok_or_else(String::new)?;
-    runtime()?.block_on(async {
+    in_runtime(async {
         let edge = Edge::bind(plan).await.map_err(|error| error.to_string())?;
         let mut hang_up = signal(SignalKind::hangup()).map_err(|error| no_signals(&error))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| no_signals(&error))?;
@@ -209,8 +209,8 @@ fn no_signals(error: &io::Error) -> String {
     format!("cannot wait for signals: {error}")
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    transport::runtime::start().map_err(|error| format!("cannot start the runtime: {error}"))
+fn in_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    transport::runtime::run(work).map_err(|error| format!("cannot start the runtime: {error}"))?
 }
 
 /// Reads the configuration again. Whatever is wrong with it, what was in force stays in force.
@@ -245,7 +245,7 @@ fn admin_address(file: &Path) -> Result<SocketAddr, String> {
 }
 
 fn doctor(file: Option<&Path>, arguments: &doctor::Arguments) -> Result<(), String> {
-    let findings = runtime()?.block_on(async {
+    let findings = in_runtime(async {
         match (arguments.visit().await, file) {
             (Some(visited), _) => visited,
             (None, Some(file)) => arguments.ask(admin_address(file)?, "/handshakes").await,
@@ -263,9 +263,11 @@ fn doctor(file: Option<&Path>, arguments: &doctor::Arguments) -> Result<(), Stri
 
 fn health(file: &Path) -> Result<(), String> {
     let address = admin_address(file)?;
-    let (status, body) = runtime()?
-        .block_on(probe::ask(address, "/ready"))
-        .map_err(|error| error.to_string())?;
+    let asked = async {
+        let answer = probe::ask(address, "/ready").await;
+        answer.map_err(|error| error.to_string())
+    };
+    let (status, body) = in_runtime(asked)?;
     writeln!(io::stdout(), "{}", body.trim_end())
         .map_err(|error| format!("cannot write to stdout: {error}"))?;
     if status.is_success() {

@@ -17,12 +17,13 @@
 //! | what the server asks for | `challenge` |
 //! | one order, from its beginning or from where a crash left it | `order`, `account`, `caller`, `signing` |
 //! | when to order, and when to try again | `schedule` |
-//! | all of it together | `keeper`, `task`, `report` |
+//! | all of it together | `keeper`, `task`, `entry`, `report` |
 
 mod account;
 mod caller;
 mod challenge;
 mod domain;
+mod entry;
 mod folder;
 mod issued;
 mod keeper;

@@ -7,6 +7,7 @@ use harness::client::Client;
 use harness::outside::s_client;
 use harness::program::Program;
 use harness::stack::eventually;
+use harness::template::quoted;
 use rustix::process::Signal;
 
 use super::Kept;
@@ -121,4 +122,78 @@ async fn what_was_renewed_is_shown_after_a_reload_and_what_is_wrong_refuses_it()
     })
     .await;
     assert_eq!(shown("sni.edge.test"), "rsa");
+}
+
+fn pipe(world: &World, name: &str) {
+    let made = std::process::Command::new("mkfifo")
+        .arg(world.file(name))
+        .status();
+    assert!(made.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_in_the_place_of_a_key_refuses_the_reload_instead_of_stopping_it_for_ever() {
+    let world = World::of(&["ec"]);
+    pipe(&world, "pipe");
+    let document = |key: &str| {
+        let chain = quoted(&world.issued("gateway-ec").chain_pem());
+        format!(
+            "_format_version: \"3.0\"\ncertificates:\n- cert: {chain}\n  key: {key}\n  snis: [gateway.test]\n"
+        )
+    };
+    world.write("kong.yaml", &document("file:credentials/gateway-ec"));
+    world.write(
+        "gateway.toml",
+        "proxy_listen = \"127.0.0.1:0 ssl\"\nstatus_listen = \"127.0.0.1:0\"\ndeclarative_config = \"kong.yaml\"\n",
+    );
+    let program = world.start("api-gateway", "gateway.toml", &[]);
+    world.write("kong.yaml", &document("file:pipe"));
+    program.signal(Signal::HUP);
+    eventually("the refusal", async || {
+        program
+            .output()
+            .contains("pipe: it is not a regular file")
+            .then_some(())
+    })
+    .await;
+    world.write("kong.yaml", &document("file:credentials/gateway-ec"));
+    reload(&program).await;
+    assert!(program.stop().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_does_not_end_keeps_nobody_from_stopping() {
+    let world = World::of(&["ec"]);
+    let key = world.key(Kept::File, "edge-ec");
+    let text = edge_file((&key, &world.key(Kept::File, "edge-sni-ec")), "ec", HTTP);
+    world.write("edge.toml", &text);
+    world.write("kong.yaml", "_format_version: \"3.0\"\n");
+    let node = "proxy_listen = \"127.0.0.1:0 ssl\"\nstatus_listen = \"127.0.0.1:0\"\ndeclarative_config = \"kong.yaml\"\n";
+    world.write("gateway.toml", node);
+    for (name, file, changed) in [
+        (
+            "edge-proxy",
+            "edge.toml",
+            text.replace("\"edge-ec.pem\"", "\"pipe\""),
+        ),
+        (
+            "api-gateway",
+            "gateway.toml",
+            format!("ssl_cert = \"pipe\"\nssl_cert_key = \"credentials/edge-ec\"\n{node}"),
+        ),
+    ] {
+        let program = world.start(name, file, &[("TOKIO_WORKER_THREADS", "2")]);
+        if !std::path::Path::new(&world.file("pipe")).exists() {
+            pipe(&world, "pipe");
+        }
+        world.write(file, &changed);
+        program.signal(Signal::HUP);
+        // A writer comes in as soon as somebody reads: then the reload has begun, and it ends no more.
+        let held = tokio::task::spawn_blocking({
+            let pipe = world.file("pipe");
+            move || std::fs::OpenOptions::new().write(true).open(pipe)
+        });
+        let _held = held.await.unwrap().unwrap();
+        assert!(program.stop().unwrap().success(), "{name}");
+    }
 }

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
+/// The shortest time between two attempts, whatever is configured.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// The longest time between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
@@ -21,9 +23,18 @@ pub(super) fn renewal(
     not_after.checked_sub(left + earlier).unwrap_or(not_before)
 }
 
-/// How long to wait after so many failures in a row: the base, doubled by each after the first, at most a day (or the base,
-/// if that is longer), and up to a quarter more.
+/// When a certificate that was issued just now may be renewed: not before a third of what is left of it is over. One that
+/// is old when it comes (a clock that is wrong, a server that dates its certificates back) is due at once by its dates, and
+/// so would be the next.
+pub(super) fn not_at_once(renewal: SystemTime, not_after: SystemTime, now: SystemTime) -> SystemTime {
+    let left = not_after.duration_since(now).unwrap_or_default();
+    renewal.max(now + (left / 3).max(SHORTEST_WAIT))
+}
+
+/// How long to wait after so many failures in a row: the base, a second at least, doubled by each after the first, at most
+/// a day (or the base, if that is longer), and up to a quarter more.
 pub(super) fn wait_after(failures: u32, base: Duration, chance: f64) -> Duration {
+    let base = base.max(SHORTEST_WAIT);
     let doubled = base.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
     let wait = doubled.min(LONGEST_WAIT.max(base));
     wait + wait.mul_f64(0.25 * chance.clamp(0.0, 1.0))
@@ -61,6 +72,20 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_that_is_old_when_it_comes_is_not_renewed_at_once() {
+        for (renewal, not_after, now, expected) in [
+            // As it should be: the date stands.
+            (at(76 * DAY), at(90 * DAY), at(0), at(76 * DAY)),
+            // The clock is eighty days ahead: due since four days, ten left.
+            (at(76 * DAY), at(90 * DAY), at(81 * DAY), at(84 * DAY)),
+            (at(0), at(11), at(10), at(11)),
+            (at(0), at(5), at(10), at(11)),
+        ] {
+            assert_eq!(not_at_once(renewal, not_after, now), expected);
+        }
+    }
+
+    #[test]
     fn failures_are_waited_after_longer_and_longer_up_to_a_day() {
         let base = Duration::from_mins(5);
         let waits: Vec<u64> = (1..12)
@@ -76,5 +101,9 @@ mod tests {
             Duration::from_secs(2 * DAY)
         );
         assert_eq!(wait_after(0, base, 0.0), base);
+        let waits: Vec<u64> = (1..5)
+            .map(|failures| wait_after(failures, Duration::ZERO, 0.0).as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8], "never at once, and never for ever at once");
     }
 }

@@ -1,27 +1,22 @@
 //! The task that orders and renews: one thing to do for each name, at its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use rustls::pki_types::UnixTime;
-use rustls::sign::CertifiedKey;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::MOST_DOMAINS;
-use super::caller::LONGEST_PATIENCE;
 use super::challenge::Challenges;
 use super::domain::Domain;
-use super::folder::Retry;
-use super::issued::{Issued, Wish};
+use super::entry::Entry;
+use super::issued::Wish;
 use super::keeper::{Active, Inbox};
 use super::order::{Failure, Job, OrderError};
 use super::report::{Report, Reports, written};
-use super::schedule;
-use crate::certificate::Certificate;
 
 /// Orders under way at once, of all profiles.
 const MOST_ORDERS: usize = 4;
@@ -35,30 +30,18 @@ type Key = PathBuf;
 pub(super) struct Task {
     challenges: Arc<Challenges>,
     reports: Arc<ArcSwap<Reports>>,
-    profiles: BTreeMap<PathBuf, Active>,
+    /// With the place that wishes name: several may share one, and each has names of its own.
+    profiles: Vec<(PathBuf, Active)>,
     entries: BTreeMap<Key, Entry>,
     orders: JoinSet<(Key, Result<(), Failure>)>,
+    /// Of which names: one that is taken away and comes back is not ordered a second time meanwhile.
+    under_way: BTreeSet<Key>,
+    /// Whether it was told that there are too many names.
+    is_full_told: bool,
     /// Whether there is something new to tell.
     changed: bool,
     succeeded: u64,
     failed: u64,
-}
-
-/// A name that is kept.
-struct Entry {
-    /// By whose terms it is ordered.
-    active: Active,
-    /// Who shows it: listeners may share an account and a name.
-    shown_by: Vec<Arc<Issued>>,
-    domain: Domain,
-    certificate: Option<Arc<CertifiedKey>>,
-    /// Of the certificate.
-    validity: Option<(SystemTime, SystemTime)>,
-    due: SystemTime,
-    ordering: bool,
-    failures: u32,
-    last_order: Option<SystemTime>,
-    last_error: Option<String>,
 }
 
 impl Task {
@@ -66,9 +49,11 @@ impl Task {
         Self {
             challenges,
             reports,
-            profiles: BTreeMap::new(),
+            profiles: Vec::new(),
             entries: BTreeMap::new(),
             orders: JoinSet::new(),
+            under_way: BTreeSet::new(),
+            is_full_told: false,
             changed: true,
             succeeded: 0,
             failed: 0,
@@ -92,7 +77,7 @@ impl Task {
                     Some(profiles) => self.change(profiles),
                     None => return,
                 },
-                Some(wish) = inbox.wishes.recv() => self.wish(wish),
+                Some(wish) = inbox.wishes.recv() => self.wish(&wish),
                 Some(ended) = self.orders.join_next() => if let Ok((key, outcome)) = ended {
                     self.ended(&key, outcome);
                 },
@@ -130,6 +115,7 @@ impl Task {
                 continue;
             };
             entry.ordering = true;
+            self.under_way.insert(key.clone());
             self.changed = true;
             let job = Job {
                 profile: Arc::clone(&entry.active.profile),
@@ -154,6 +140,7 @@ impl Task {
     fn change(&mut self, profiles: Vec<Active>) {
         let mut known = std::mem::take(&mut self.entries);
         self.profiles.clear();
+        self.is_full_told = false;
         self.changed = true;
         for active in profiles {
             let place = active.folder.certificate_path_of(active.profile.key);
@@ -187,22 +174,37 @@ impl Task {
                         entry.also_shown_by(&profile.issued);
                         entry
                     }
-                    None => Entry::stored(&active, domain),
+                    None => {
+                        let mut entry = Entry::stored(&active, domain);
+                        entry.ordering = self.under_way.contains(&key);
+                        entry
+                    }
                 };
                 self.entries.insert(key, entry);
             }
-            self.profiles.insert(place, active);
+            self.profiles.push((place, active));
         }
-        // An order under way for a name that is gone ends by itself; nobody hears of it.
+        // An order under way for a name that is gone ends by itself; nobody hears of it, unless the name has come back.
     }
 
-    /// A client asked for an allowed name that has no certificate.
-    fn wish(&mut self, wish: Wish) {
-        let Some(active) = self.profiles.get(&wish.profile).cloned() else {
-            return;
-        };
-        let key = active.folder.certificate_path((&wish.domain, active.profile.key));
-        if self.entries.contains_key(&key) {
+    /// A client asked for an allowed name that has no certificate. Whether it is still allowed is asked again: the wish may
+    /// be from before a reload.
+    fn wish(&mut self, wish: &Wish) {
+        let at_the_place = self.profiles.iter().filter(|(place, _)| *place == wish.profile);
+        let permitting: Vec<Active> = at_the_place
+            .map(|(_, active)| active)
+            .filter(|active| active.profile.issued.allowed().permits(&wish.domain))
+            .cloned()
+            .collect();
+        for active in permitting {
+            self.wish_of(&active, &wish.domain);
+        }
+    }
+
+    fn wish_of(&mut self, active: &Active, domain: &Domain) {
+        let key = active.folder.certificate_path((domain, active.profile.key));
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.also_shown_by(&active.profile.issued);
             return;
         }
         let of_profile = self
@@ -211,15 +213,21 @@ impl Task {
             .filter(|entry| entry.active.folder == active.folder)
             .count();
         if of_profile >= MOST_DOMAINS {
-            warn!(domain = %wish.domain, most = MOST_DOMAINS, "no certificate is ordered: there are too many names already");
+            // Once: clients that ask for names at random must not fill the log.
+            if !std::mem::replace(&mut self.is_full_told, true) {
+                warn!(%domain, most = MOST_DOMAINS, "no certificate is ordered, nor for any other new name: there are too many names already");
+            }
             return;
         }
         self.changed = true;
-        self.entries.insert(key, Entry::stored(&active, wish.domain));
+        let mut entry = Entry::stored(active, domain.clone());
+        entry.ordering = self.under_way.contains(&key);
+        self.entries.insert(key, entry);
     }
 
     fn ended(&mut self, key: &Key, outcome: Result<(), Failure>) {
         self.changed = true;
+        self.under_way.remove(key);
         match &outcome {
             Ok(()) => self.succeeded += 1,
             Err(_) => self.failed += 1,
@@ -260,115 +268,5 @@ impl Task {
     }
 }
 
-impl Entry {
-    /// What is on disk of a name; without a certificate it is due now, unless that failed before.
-    fn stored(active: &Active, domain: Domain) -> Self {
-        let subject = (&domain, active.profile.key);
-        // The store was looked through before: what cannot be read by now is ordered again.
-        let retry = active.folder.retry(subject).ok().flatten();
-        let certificate = active.folder.certificate(subject).ok().flatten();
-        let mut entry = Self {
-            active: active.clone(),
-            shown_by: vec![Arc::clone(&active.profile.issued)],
-            domain,
-            certificate: None,
-            validity: None,
-            due: SystemTime::now(),
-            ordering: false,
-            failures: 0,
-            last_order: None,
-            last_error: None,
-        };
-        if let Some(certificate) = certificate {
-            entry.show(certificate);
-        }
-        if let Some(Retry { failures, error, .. }) = &retry {
-            entry.failures = *failures;
-            entry.last_error = Some(error.clone());
-        }
-        if let Some(retry) = retry {
-            // A clock that was wrong when it was written must not put it off for ever.
-            let longest = LONGEST_PATIENCE.max(entry.active.profile.retry_after * 2);
-            let longest = SystemTime::now() + longest;
-            entry.due = entry.due.max(retry.not_before().min(longest));
-        }
-        entry
-    }
-
-    fn also_shown_by(&mut self, issued: &Arc<Issued>) {
-        if self.shown_by.iter().any(|known| Arc::ptr_eq(known, issued)) {
-            return;
-        }
-        if let Some(certificate) = &self.certificate {
-            issued.show(&self.domain, certificate);
-        }
-        self.shown_by.push(Arc::clone(issued));
-    }
-
-    fn show(&mut self, certificate: Arc<CertifiedKey>) {
-        for issued in &self.shown_by {
-            issued.show(&self.domain, &certificate);
-        }
-        self.validity = validity_of(&certificate);
-        self.certificate = Some(certificate);
-        self.schedule();
-    }
-
-    /// When it is renewed.
-    fn schedule(&mut self) {
-        if let Some(validity) = self.validity {
-            self.due = schedule::renewal(validity, self.active.profile.renew_before, fastrand::f64());
-        }
-    }
-
-    fn take_certificate(&mut self) -> Result<(), OrderError> {
-        let subject = (&self.domain, self.active.profile.key);
-        let Some(certificate) = self.active.folder.certificate(subject)? else {
-            return Err(OrderError::Wrong(
-                "the certificate is not where it was written".to_owned(),
-            ));
-        };
-        (self.failures, self.last_error) = (0, None);
-        self.show(certificate);
-        Ok(())
-    }
-
-    fn failed(&mut self, failure: &Failure) {
-        self.failures = self.failures.saturating_add(1);
-        let wait = schedule::wait_after(self.failures, self.active.profile.retry_after, fastrand::f64());
-        self.due = SystemTime::now() + wait;
-        if let Some(until) = failure.not_before {
-            self.due = self.due.max(until);
-        }
-        let error = failure.error.to_string();
-        let next = written(self.due);
-        warn!(domain = %self.domain, error, failures = self.failures, next, "no certificate was issued");
-        let since = self
-            .due
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let retry = Retry {
-            failures: self.failures,
-            not_before_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-            error: error.clone(),
-        };
-        self.last_error = Some(error);
-        if let Err(error) = self
-            .active
-            .folder
-            .keep_retry((&self.domain, self.active.profile.key), &retry)
-        {
-            warn!(domain = %self.domain, %error, "the failure cannot be kept: a restart would try again at once");
-        }
-    }
-
-    fn not_after(&self) -> Option<SystemTime> {
-        self.validity.map(|(_, not_after)| not_after)
-    }
-}
-
-fn validity_of(certificate: &CertifiedKey) -> Option<(SystemTime, SystemTime)> {
-    let leaf = Certificate::parse(certificate.cert.first()?.clone()).ok()?;
-    let time = |time: UnixTime| SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
-    Some((time(leaf.not_before()), time(leaf.not_after())))
-}
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,9 @@ use super::Environment;
 /// No key, chain or PIN is larger. A device or a pipe that never ends is none, either.
 const LARGEST: u64 = 1024 * 1024;
 
+/// How base64 of PEM begins.
+const PEM_IN_BASE64: &str = "LS0tLS1CRUdJTi";
+
 /// Where systemd has put a unit's credentials (systemd.exec(5)).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
@@ -110,8 +113,11 @@ impl SecretSource {
         if path.is_empty() {
             return Err("names no file".to_owned());
         }
-        if path.contains(['\n', '\0']) || path.contains("-----BEGIN") {
-            // Not quoted: somebody put the file's content here, which may be a private key.
+        let is_content = path.contains(['\n', '\0'])
+            || path.contains("-----BEGIN")
+            || path.trim_start().starts_with(PEM_IN_BASE64);
+        if is_content {
+            // Not quoted: somebody put the file's content here, as Kong takes it, which may be a private key.
             return Err(
                 "is no file name; PEM text is not read here, name the file that holds it, or env:NAME"
                     .to_owned(),
@@ -179,8 +185,15 @@ impl Display for SecretSource {
     }
 }
 
-/// The octets of a file; `None` if it is too large.
+/// The octets of a file; `None` if it is too large. A pipe or a terminal is refused before it is opened: whoever opens
+/// one waits for somebody at its other end, and a reload would wait for ever.
 fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ));
+    }
     let mut octets = Vec::new();
     let read = File::open(path)?.take(LARGEST + 1).read_to_end(&mut octets)?;
     Ok((read as u64 <= LARGEST).then_some(octets))

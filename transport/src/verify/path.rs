@@ -116,8 +116,9 @@ fn search(
     }
 }
 
-/// Judges a path that is too long for webpki; its signatures hold. The names that an authority allows below it are webpki's
-/// to judge, so nobody on such a path may restrict them.
+/// Judges a path that is too long for webpki; its signatures hold. What webpki would not read on a short path is refused on
+/// this one, too. The names that an authority allows below it are webpki's to judge, so nobody on such a path may restrict
+/// them.
 fn judge_long(
     store: &TrustStore,
     leaf: &Arc<Certificate>,
@@ -126,6 +127,11 @@ fn judge_long(
 ) -> Result<VerifiedPath, CertificateError> {
     let status =
         |certificate: &Certificate, issuer: &Certificate| store.lists.status(certificate, issuer, now);
+    // The anchor was read by it when the store was made.
+    let below_the_anchor = issuers.split_last().map_or(&[][..], |(_, between)| between);
+    for certificate in std::iter::once(leaf).chain(below_the_anchor) {
+        EndEntityCert::try_from(certificate.der()).map_err(|error| refusal(&error, certificate))?;
+    }
     let valid_until = store.policy.judge_path(leaf, issuers, &status, now)?;
     let restricts = |issuer: &Arc<Certificate>| issuer.extensions().name_constraints != Constraints::Absent;
     if issuers.iter().any(restricts) {

@@ -138,6 +138,25 @@ fn every_certificate_of_a_long_chain_is_judged() {
     let mut chain = line(&root, 10, all_as_is);
     chain[5] = altered(&chain[5], stranger.issuer.key(), |_| {});
     assert!(refused(&root, servers(10), &chain).is_some());
+    // One that says within that it is signed by another algorithm than it is: webpki refuses it on a short path.
+    let below = root.intermediate("Below");
+    let disguise = |fields: &mut Vec<Vec<u8>>| {
+        // ecdsa-with-SHA384 for ecdsa-with-SHA256, in the signed part alone.
+        let at = fields
+            .iter()
+            .position(|field| field.ends_with(&[0x04, 0x03, 0x02]));
+        *fields[at.expect("an algorithm")].last_mut().expect("octets") = 0x03;
+    };
+    let mut short = line(&below, 1, all_as_is);
+    short[1] = altered(&short[1], below.issuer.key(), disguise);
+    let mut long = line(&below, 10, all_as_is);
+    let last = long.len() - 1;
+    long[last] = altered(&long[last], below.issuer.key(), disguise);
+    for mut chain in [short, long] {
+        chain.push(below.der.clone());
+        let length = chain.len();
+        assert!(refused(&root, servers(length), &chain).is_some(), "{length}");
+    }
     // Constraints that webpki can judge hold on short paths, whatever is sent beside them.
     let mut chain = line(&root, 2, |at| if at == 0 { for_itself } else { as_is });
     chain.extend((0..20).map(|other| {

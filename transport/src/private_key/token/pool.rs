@@ -1,6 +1,7 @@
 //! The sessions of one key. A session signs one thing at a time, so there are several; a token that is slow makes
 //! handshakes wait for one, and one that is stuck makes them fail instead of piling up.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,12 @@ use super::error::TokenError;
 /// How many sessions a key has at most. Tokens answer one after another, or a few at a time.
 const MOST: usize = 16;
 
-/// How many handshakes may wait for a session. Each has a thread while it does, and the runtime has 512 of them.
+/// How many handshakes may wait for a session, of whatever key. Each has a thread while it does, and the runtime has 512 of
+/// them for all keys together: a stuck token with several must not take them all.
 const MOST_WAITING: usize = 256;
+
+/// How many wait.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// For how long one waits: less than the client may take for its handshake.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,7 +34,27 @@ struct State<S> {
     /// In use and idle.
     open: usize,
     most: usize,
-    waiting: usize,
+}
+
+/// One that waits, until it is dropped.
+struct Waiting;
+
+impl Waiting {
+    fn begin() -> Result<Self, TokenError> {
+        let begun = WAITING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
+            (waiting < MOST_WAITING).then_some(waiting + 1)
+        });
+        match begun {
+            Ok(_) => Ok(Self),
+            Err(waiting) => Err(TokenError::Busy { waiting }),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The right to one session: an idle one, or to open another. It goes back when this is dropped.
@@ -50,7 +75,6 @@ impl<S> Pool<S> {
                 idle: vec![first],
                 open: 1,
                 most: limit.clamp(1, MOST),
-                waiting: 0,
             }),
             returned: Condvar::new(),
         }
@@ -68,21 +92,16 @@ impl<S> Pool<S> {
                 state.open += 1;
                 return Ok(self.lent(None));
             }
-            if state.waiting >= MOST_WAITING {
-                return Err(TokenError::Busy {
-                    waiting: state.waiting,
-                });
-            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(TokenError::TooSlow {
                     seconds: PATIENCE.as_secs(),
                 });
             }
-            state.waiting += 1;
+            let waiting = Waiting::begin()?;
             let waited = self.returned.wait_timeout(state, left);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
+            drop(waiting);
         }
     }
 
@@ -171,12 +190,35 @@ mod tests {
         let session = lease.take().expect("it is idle");
         thread::scope(|scope| {
             let waiting = scope.spawn(|| pool.lease().map(|mut lease| lease.take()));
-            while pool.state().waiting == 0 {
+            while WAITING.load(Ordering::Relaxed) == 0 {
                 thread::yield_now();
             }
             lease.keep(session);
             let came = waiting.join().expect("no panic").expect("a session in time");
             assert_eq!(came, Some(1));
+        });
+    }
+
+    #[test]
+    fn those_who_wait_are_limited_for_all_keys_together() {
+        let pools = [Pool::new(1, Some(1)), Pool::new(2, Some(1))];
+        let held = pools.each_ref().map(|pool| pool.lease().expect("the only one"));
+        thread::scope(|scope| {
+            for at in 0..MOST_WAITING {
+                let pool = &pools[at % 2];
+                scope.spawn(move || pool.lease().map(drop));
+            }
+            let full = Instant::now() + PATIENCE;
+            while WAITING.load(Ordering::Relaxed) < MOST_WAITING && Instant::now() < full {
+                thread::yield_now();
+            }
+            for pool in &pools {
+                let start = Instant::now();
+                let refused = pool.lease().map(drop);
+                assert!(matches!(refused, Err(TokenError::Busy { .. })), "{refused:?}");
+                assert!(start.elapsed() < PATIENCE / 2, "at once");
+            }
+            drop(held);
         });
     }
 
