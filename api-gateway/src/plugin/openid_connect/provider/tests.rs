@@ -22,7 +22,7 @@ fn silent() -> (Arc<Provider>, TcpListener) {
         at_most_every: Duration::from_secs(30),
     };
     let limits = Limits {
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         largest_answer: 1024,
         permit: None,
     };
