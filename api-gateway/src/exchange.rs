@@ -8,6 +8,7 @@ use http::header::{COOKIE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use rustls::pki_types::UnixTime;
+use transport::forwarded_cert::{fold, folds_to};
 
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
 use crate::credential::Fingerprint;
@@ -231,6 +232,14 @@ impl<'r> Exchange<'r> {
     /// Keeps all lines of a header from the upstream, unless the gateway itself writes it.
     pub fn hide_header(&mut self, name: HeaderName) {
         self.hidden.headers.push(name);
+    }
+
+    /// The same for every header whose name another program could take for this one (`X_User` for `X-User`).
+    pub fn hide_spellings(&mut self, name: &HeaderName) {
+        let wanted = fold(name.as_str());
+        let names = self.head.headers.keys();
+        let spellings = names.filter(|other| folds_to(other.as_str(), &wanted));
+        self.hidden.headers.extend(spellings.cloned());
     }
 
     /// Keeps all arguments of this name from the upstream, in whatever spelling; those of others go on as they came.

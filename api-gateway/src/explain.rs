@@ -1,7 +1,7 @@
 //! `explain`: what would become of one request, and why, without sending it anywhere.
 //!
 //! A request is made as the options say, by a connection that nobody opened, and walks the request path's own code
-//! ([`Rehearsal`]) while a [`Watcher`] looks on. What is told is therefore what the gateway does, not what somebody has
+//! ([`Rehearsal`]) while a `Watcher` looks on. What is told is therefore what the gateway does, not what somebody has
 //! written down about it; beside it stands the line of the document that made it so.
 //!
 //! Nothing is asked of the network. A certificate counts as if its key had been proved. A token that is given is never

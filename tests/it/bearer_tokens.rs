@@ -186,7 +186,9 @@ async fn the_upstream_gets_what_is_configured_and_no_more() {
         by_query,
     ] {
         let call = call.header("x-subject", "mallory").header("x-gone", "mallory");
+        let call = call.header("x_subject", "mallory").header("X_Gone", "mallory");
         let answer = call.await;
+        assert!(!answer.text().contains("mallory"), "in no spelling: {answer:?}");
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(!answer.text().contains(&token), "{answer:?}");
         assert_eq!(upstream(&answer, "x-subject"), "alice");
@@ -203,6 +205,25 @@ async fn the_upstream_gets_what_is_configured_and_no_more() {
         .await;
     assert_eq!(several.status, 401);
     assert_eq!(stack.reason_of(&several).await, "token_malformed");
+}
+
+/// A token that is not good here may be good elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_is_hidden_from_whoever_serves_anonymous_callers() {
+    let issuer = Issuer::start(1);
+    let fields = "hide_credentials: true; anonymous: guest; proof_of_possession_mtls: strict; \
+                  bearer_token_param_type: [header, query]";
+    let stack = started(&issuer, fields).await;
+    let token = issuer.token(&json!({"cnf": {"x5t#S256": "A".repeat(43)}}));
+    let by_header = stack.gateway_http().get("/orders");
+    for call in [
+        by_header.header("authorization", &format!("Bearer {token}")),
+        stack.gateway_http().get(&format!("/orders?access_token={token}")),
+    ] {
+        let answer = call.await;
+        assert_eq!(upstream(&answer, "x-anonymous-consumer"), "true", "{answer:?}");
+        assert!(!answer.text().contains(&token), "{answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

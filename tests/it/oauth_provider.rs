@@ -2,6 +2,7 @@
 //! with TLS. Tokens come out of its authorization code flow.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use certs::{Authority, Leaf};
 use harness::answer::Answer;
@@ -9,6 +10,8 @@ use harness::outside::curl;
 use harness::servers::{Files, Server, own_address};
 use harness::stack::{Plan, Stack, eventually};
 use serde_json::Value;
+
+use crate::token_streams::{answer, goes_on, is_cut_off};
 
 /// The provider, and a client that is registered there.
 struct Provider {
@@ -237,6 +240,30 @@ async fn opaque_tokens_are_introspected_and_remembered_for_as_long_as_configured
     }
 }
 
+/// `cache_introspection` says whether one request's answer is another's, not how long a request may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_outlives_the_second_in_which_its_token_was_introspected() {
+    let provider = Provider::start(false);
+    let (token, secret) = (provider.tokens("alice@example.com").access, &provider.secret);
+    let fields = format!(
+        "auth_methods: [introspection], client_secret: ['{secret}'], cache_introspection: false, cache_ttl: 6"
+    );
+    let plan = provider.plan(&fields).gateway("stream_close_delay", "0s");
+    let stack = plan.start().await;
+    let mut stream = answer(&stack.gateway_http(), &token).await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        goes_on(&mut stream).await;
+    }
+    let asked = provider.introspections();
+    for _ in 0..3 {
+        assert_eq!(with_token(&stack, &token).await.status, 200);
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+    }
+    assert_eq!(provider.introspections(), asked + 3, "no answer is another's");
+    is_cut_off(stream).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_and_opaque_tokens_meet_in_one_plugin() {
     let provider = Provider::start(false);
@@ -264,14 +291,14 @@ async fn signed_and_opaque_tokens_meet_in_one_plugin() {
         "a forged one is nobody else's business"
     );
 
-    let wrong = provider
-        .plan("auth_methods: [introspection], client_secret: [wrong]")
-        .start()
-        .await;
-    let refused = with_token(&wrong, &tokens.access).await;
-    assert_eq!(refused.status, 401);
-    let line = wrong.line_of(&refused).await;
-    assert_eq!(line["decision"]["reason"], "token_untrusted", "{line}");
+    for further in ["", ", anonymous: alice@example.com"] {
+        let fields = format!("auth_methods: [introspection], client_secret: [wrong]{further}");
+        let wrong = provider.plan(&fields).start().await;
+        let refused = with_token(&wrong, &tokens.access).await;
+        assert_eq!(refused.status, 401, "{further}");
+        let line = wrong.line_of(&refused).await;
+        assert_eq!(line["decision"]["reason"], "token_untrusted", "{line}");
+    }
 
     // An anonymous consumer stands in for a token that is not good, and not for one that nobody has judged.
     let fields =

@@ -10,10 +10,10 @@ use tokio::io::AsyncWriteExt as _;
 use crate::bearer_tokens::{plan, with_token};
 use crate::streams::{read_to_the_end, read_until};
 
-type Open = Box<dyn harness::client::Stream>;
+pub(crate) type Open = Box<dyn harness::client::Stream>;
 
 /// An answer that is under way.
-async fn answer(client: &Client, token: &str) -> Open {
+pub(crate) async fn answer(client: &Client, token: &str) -> Open {
     let mut stream = client.stream().await.unwrap();
     let head = format!(
         "POST /orders/mirror HTTP/1.1\r\nHost: a.test\r\nAuthorization: Bearer {token}\r\n\
@@ -36,12 +36,12 @@ async fn tunnel(client: &Client, token: &str) -> Open {
     stream
 }
 
-async fn goes_on(stream: &mut Open) {
+pub(crate) async fn goes_on(stream: &mut Open) {
     stream.write_all(b"6\r\nsecond\r\n").await.unwrap();
     read_until(&mut **stream, "second").await;
 }
 
-async fn is_cut_off(mut stream: Open) {
+pub(crate) async fn is_cut_off(mut stream: Open) {
     let _ = stream.write_all(b"5\r\nthird\r\n").await;
     let rest = read_to_the_end(&mut *stream).await;
     assert!(!rest.contains("third"), "{rest}");

@@ -11,7 +11,7 @@ use crate::revocation::crl::RevocationList;
 
 /// Code of what is past its last day, or before its first.
 pub const EXPIRED: &str = "certificate-expired";
-/// Code of what has less than [`SOON`] left.
+/// Code of what has less than 30 days left.
 pub const EXPIRES_SOON: &str = "expires-soon";
 
 /// How long before the end it is told.

@@ -22,8 +22,8 @@ use transport::remembered::{Digest, Remembered};
 
 use self::admission::admit;
 use self::claims::{Outcome, Rules};
-use self::evidence::Voucher;
-use self::introspection::{Answer, Introspector};
+use self::evidence::{Voucher, introspected};
+use self::introspection::Introspector;
 use self::possession::{Confirmation, PossessionRule};
 use self::provider::Provider;
 use self::source::{Found, Place, Sources};
@@ -161,7 +161,7 @@ impl OpenIdConnect {
     pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
         // What the client sends under a name that claims are written to is not a claim.
         for (header, _) in &self.parts.rules.headers {
-            exchange.hide_header(header.clone());
+            exchange.hide_spellings(header);
         }
         if self.stands_back(exchange) {
             return Ok(());
@@ -173,7 +173,15 @@ impl OpenIdConnect {
         match &self.parts.anonymous {
             // Nobody knows yet whether it is an absence.
             Some(_) if exchange.errand.is_some() => Err(rejection),
-            Some(anonymous) => anonymous.stand_in(exchange, rejection),
+            Some(anonymous) => {
+                // Not good here, it may be good elsewhere.
+                if self.parts.hides_token
+                    && let Ok(Found { place, .. }) = self.parts.sources.find(&exchange.head)
+                {
+                    self.parts.sources.hide(place, exchange);
+                }
+                anonymous.stand_in(exchange, rejection)
+            }
             None => Err(rejection),
         }
     }
@@ -232,7 +240,7 @@ impl OpenIdConnect {
     ) -> Result<Arc<Known>, TokenFault> {
         let parts = &self.parts;
         let is_signed = looks_like_jws(token);
-        let (evidence, until) = match &parts.introspector {
+        let (evidence, until_told) = match &parts.introspector {
             Some(introspector) if !is_signed || !parts.bearer || parts.introspects_signed_tokens => {
                 introspected(introspector, token, digest, now, errand)?
             }
@@ -256,7 +264,7 @@ impl OpenIdConnect {
         })?;
         let outcome = parts.rules.judge(claims, consumers)?;
         let confirmation = Confirmation::of(claims);
-        let end = match (end, until) {
+        let end = match (end, until_told) {
             (Some(end), Some(until)) => Some(end.min(until)),
             (end, until) => end.or(until),
         };
@@ -273,7 +281,10 @@ impl OpenIdConnect {
         });
         let limit = later(now, parts.remember_for);
         let until = end.map_or(limit, |end| end.min(limit));
-        if parts.remember_for > Duration::ZERO {
+        let for_this_request_alone =
+            |introspector: &Arc<Introspector>| until_told.is_some() && !introspector.remembers();
+        let is_kept = !parts.introspector.as_ref().is_some_and(for_this_request_alone);
+        if is_kept && parts.remember_for > Duration::ZERO {
             self.verified.keep(digest, until, Arc::clone(&known));
         }
         Ok(known)
@@ -336,12 +347,13 @@ impl OpenIdConnect {
                 if may_be_new && !is_known && provider.may_know_more(&known) {
                     *errand = Some(Errand::Keys(Arc::clone(provider)));
                 }
-                Err(match (error, &known.error, known.since) {
-                    (Some(error), _, _) => error.into(),
-                    (None, Some(error), None) => {
-                        TokenFault::NoKey(format!("no key of the provider is known yet: {error}").into())
+                Err(match (error, known.since) {
+                    (Some(error), _) => error.into(),
+                    (None, None) => {
+                        let why = known.error.clone();
+                        TokenFault::NoProvider(why.unwrap_or_else(|| "it has not answered yet".into()))
                     }
-                    (None, _, _) => TokenFault::NoKey("no key of the provider fits the token".into()),
+                    (None, Some(_)) => TokenFault::NoKey("no key of the provider fits the token".into()),
                 })
             }
         }
@@ -372,36 +384,5 @@ impl OpenIdConnect {
         self.judge_standing(evidence, now)?;
         let outcome = self.parts.rules.judge(evidence.claims.claims(), consumers)?;
         Ok(outcome.consumer)
-    }
-}
-
-fn introspected(
-    introspector: &Arc<Introspector>,
-    token: &[u8],
-    digest: Digest,
-    now: UnixTime,
-    errand: &mut Option<Errand>,
-) -> Result<(TokenEvidence, Option<UnixTime>), TokenFault> {
-    // RFC 6750 §2.1: a token is ASCII, and so is everything that a provider would know.
-    let text = std::str::from_utf8(token).ok().filter(|text| {
-        let is_plain = |char: char| char.is_ascii_graphic();
-        text.len() <= crate::token::LONGEST_TOKEN && text.chars().all(is_plain)
-    });
-    let text = text.ok_or_else(|| TokenFault::Unreadable("the token holds what no token holds".into()))?;
-    match introspector.known(&digest, now).as_deref() {
-        Some(Answer::Active(claims, until)) => Ok((
-            TokenEvidence {
-                claims: Arc::clone(claims),
-                voucher: Voucher::Provider(*until),
-            },
-            Some(*until),
-        )),
-        Some(Answer::Inactive) => Err(TokenFault::Inactive),
-        Some(Answer::Failed(why)) => Err(TokenFault::NotIntrospected(why.clone())),
-        None => {
-            *errand = introspector.question(text, digest).map(Errand::Introspection);
-            let why = "its provider has not been asked yet";
-            Err(TokenFault::NotIntrospected(why.into()))
-        }
     }
 }

@@ -38,6 +38,9 @@ pub enum TokenFault {
     /// It was read, and not believed.
     #[error(transparent)]
     Refused(#[from] TokenError),
+    /// Its provider has never said which keys it has.
+    #[error("no key of the provider is known yet: {0}")]
+    NoProvider(Box<str>),
     /// No key of its provider fits.
     #[error("{0}")]
     NoKey(Box<str>),
@@ -73,6 +76,7 @@ impl TokenFault {
             | Self::Several
             | Self::Unreadable(_)
             | Self::Refused(_)
+            | Self::NoProvider(_)
             | Self::NoKey(_)
             | Self::Issuer(_)
             | Self::Time(_)
@@ -90,6 +94,7 @@ impl TokenFault {
             Self::Several | Self::Unreadable(_) | Self::Time(TimeError::NoDate(_)) => "token_malformed",
             Self::Time(TimeError::Expired) => "token_expired",
             Self::Refused(_)
+            | Self::NoProvider(_)
             | Self::NoKey(_)
             | Self::Issuer(_)
             | Self::Time(TimeError::NotYetValid | TimeError::IssuedLater | TimeError::NoEnd)
@@ -110,8 +115,12 @@ impl TokenFault {
         }
     }
 
-    /// Whether an `anonymous` consumer may stand in. Two tokens are a contradiction, not an absence.
+    /// Whether an `anonymous` consumer may stand in. Two tokens are a contradiction, not an absence; and of a token whose
+    /// provider cannot be asked nobody has said that it is not good.
     pub fn may_be_anonymous(&self) -> bool {
-        !matches!(self, Self::Several)
+        !matches!(
+            self,
+            Self::Several | Self::NoProvider(_) | Self::NotIntrospected(_)
+        )
     }
 }

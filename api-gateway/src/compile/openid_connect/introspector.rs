@@ -1,7 +1,6 @@
 //! Introspection: where tokens are asked about, and as whom.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -65,11 +64,8 @@ impl Builder<'_, '_> {
                 headers: introspection.headers.iter().cloned().collect(),
                 accept: introspection.accept.clone(),
             },
-            remember_for: if introspection.cached {
-                config.cache_ttl
-            } else {
-                Duration::ZERO
-            },
+            believe_for: config.cache_ttl,
+            remembers: introspection.cached,
             leeway: config.leeway,
         }))
     }

@@ -1,5 +1,5 @@
 //! `openid-connect`: the bearer part of Kong Enterprise's plugin. Its schema has about two hundred fields; those that
-//! decide here are read in this file and its neighbours, and [`unbuilt`] says what becomes of the others.
+//! decide here are read in this file and its neighbours, and `unbuilt` says what becomes of the others.
 
 mod calls;
 mod unbuilt;

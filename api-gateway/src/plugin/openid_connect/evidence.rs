@@ -5,6 +5,9 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::remembered::Digest;
 
+use super::introspection::{Answer, Introspector};
+use crate::plugin::errand::Errand;
+use crate::rejection::TokenFault;
 use crate::token::{PublishedKey, VerificationKey, VerifiedClaims};
 
 /// A secret that both ends know, with what tells it from another.
@@ -38,6 +41,38 @@ impl TokenEvidence {
         match &self.voucher {
             Voucher::Key(key) => key.is_withdrawn(),
             Voucher::Secret(_) | Voucher::Provider(_) => false,
+        }
+    }
+}
+
+/// What the provider says of a token; until it has been asked, a refusal and the question.
+pub(super) fn introspected(
+    introspector: &Arc<Introspector>,
+    token: &[u8],
+    digest: Digest,
+    now: UnixTime,
+    errand: &mut Option<Errand>,
+) -> Result<(TokenEvidence, Option<UnixTime>), TokenFault> {
+    // RFC 6750 §2.1: a token is ASCII, and so is everything that a provider would know.
+    let text = std::str::from_utf8(token).ok().filter(|text| {
+        let is_plain = |char: char| char.is_ascii_graphic();
+        text.len() <= crate::token::LONGEST_TOKEN && text.chars().all(is_plain)
+    });
+    let text = text.ok_or_else(|| TokenFault::Unreadable("the token holds what no token holds".into()))?;
+    match introspector.known(&digest, now).as_deref() {
+        Some(Answer::Active(claims, until)) => Ok((
+            TokenEvidence {
+                claims: Arc::clone(claims),
+                voucher: Voucher::Provider(*until),
+            },
+            Some(*until),
+        )),
+        Some(Answer::Inactive) => Err(TokenFault::Inactive),
+        Some(Answer::Failed(why)) => Err(TokenFault::NotIntrospected(why.clone())),
+        None => {
+            *errand = introspector.question(text, digest).map(Errand::Introspection);
+            let why = "its provider has not been asked yet";
+            Err(TokenFault::NotIntrospected(why.into()))
         }
     }
 }

@@ -80,9 +80,10 @@ pub struct Introspector {
     client: OutgoingClient,
     authentication: ClientAuthentication,
     form: Form,
-    /// How long an answer is remembered, and how much later than `exp` a token may come.
-    remember_for: Duration,
+    /// How long an answer may be believed, and how much later than `exp` a token may come.
+    believe_for: Duration,
     leeway: Duration,
+    remembers: bool,
     answers: Remembered<Answer>,
     turns: Semaphore,
     waiting: AtomicUsize,
@@ -101,8 +102,10 @@ pub struct Parts {
     pub authentication: ClientAuthentication,
     /// What it writes.
     pub form: Form,
-    /// `cache_ttl`, or nothing without `cache_introspection`.
-    pub remember_for: Duration,
+    /// `cache_ttl`.
+    pub believe_for: Duration,
+    /// `cache_introspection`: whether the next request with the same token has the same answer.
+    pub remembers: bool,
     /// `leeway`.
     pub leeway: Duration,
 }
@@ -140,7 +143,8 @@ impl Introspector {
             client,
             authentication,
             form,
-            remember_for,
+            believe_for,
+            remembers,
             leeway,
         } = parts;
         Self {
@@ -149,12 +153,18 @@ impl Introspector {
             client,
             authentication,
             form,
-            remember_for,
+            believe_for,
             leeway,
+            remembers,
             answers: Remembered::new(REMEMBERED),
             turns: Semaphore::new(AT_ONCE),
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether an answer is good for more than the request that asked.
+    pub fn remembers(&self) -> bool {
+        self.remembers
     }
 
     /// The answer about a token, if it is known.
@@ -199,7 +209,7 @@ impl Introspector {
         let end = Validity::of(&claims)
             .map_err(|error| error.to_string())?
             .until(self.leeway);
-        let limit = later(now, self.remember_for);
+        let limit = later(now, self.believe_for);
         let until = end.map_or(limit, |end| end.min(limit));
         Ok(Answer::Active(
             Arc::new(VerifiedClaims::of_introspection(claims)),
@@ -281,7 +291,9 @@ impl Question {
             Answer::Failed(error.into())
         });
         let until = match &answer {
-            Answer::Active(_, until) => *until,
+            Answer::Active(_, until) if introspector.remembers => *until,
+            // For whoever has asked, and looks at once.
+            Answer::Active(..) => UnixTime::now(),
             Answer::Inactive | Answer::Failed(_) => later(UnixTime::now(), REFUSED_FOR),
         };
         introspector.answers.keep(digest, until, Arc::new(answer));

@@ -185,10 +185,9 @@ impl Provider {
     /// Asks for a request that waits, unless that was done while it waited. Whoever goes away meanwhile ends nothing: the
     /// next one needs the answer too.
     pub async fn ask_for_keys(self: &Arc<Self>) {
-        let _waiting = Waiting::among(&self.waiting);
-        let provider = Arc::clone(self);
+        let turn = Turn::of(self);
         // It ends with the program alone; then nobody waits.
-        let _ = tokio::spawn(async move { provider.ask_in_turn().await }).await;
+        let _ = tokio::spawn(async move { turn.0.ask_in_turn().await }).await;
     }
 
     async fn ask_in_turn(&self) {
@@ -279,6 +278,23 @@ impl Provider {
     }
 }
 
+/// A place in the queue for a provider's answer. It is taken until the turn has come, also where the request that took it
+/// has gone away: otherwise whoever resets his streams could queue without end.
+struct Turn(Arc<Provider>);
+
+impl Turn {
+    fn of(provider: &Arc<Provider>) -> Self {
+        provider.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(provider))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// One that waits, until it is dropped.
 pub(super) struct Waiting<'w>(&'w AtomicUsize);
 
@@ -294,3 +310,6 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
