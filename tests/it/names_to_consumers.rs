@@ -104,14 +104,9 @@ impl Roots {
     }
 
     pub(crate) async fn start(&self, document: String) -> Stack {
-        Stack::reading(document)
-            .without_lists()
-            .without_edge()
-            .authority("a", &self.a)
-            .authority("below-a", &self.below_a)
-            .authority("b", &self.b)
-            .start()
-            .await
+        let plan = Stack::reading(document).without_lists().without_edge();
+        let plan = plan.authority("a", &self.a).authority("below-a", &self.below_a);
+        plan.authority("b", &self.b).start().await
     }
 }
 
