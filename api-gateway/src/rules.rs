@@ -267,4 +267,22 @@ const OF_WHAT_RUNS: &[Rule] = &[
         "unusable-credential",
         "a secret that a plugin with secret_is_base64 cannot read",
     ),
+    Rule::warning(
+        "key-permissions",
+        "every user of the machine can read a private key, or a token's PIN",
+    ),
+    Rule::warning("pin-in-file", "a token's PIN stands in the configuration"),
+    Rule::error(
+        "acme-directory-unusable",
+        "the directory of ACME accounts, keys and certificates cannot be used",
+    ),
+    Rule::error("acme-unanswerable", "no listener could answer the challenge"),
+    Rule::warning(
+        "must-staple",
+        "a certificate's clients insist on a stapled OCSP response, and none is there or fetched",
+    ),
+    Rule::error(
+        "key-unusable",
+        "a private key or a certificate that the document refers to cannot be had",
+    ),
 ];

@@ -66,4 +66,26 @@ const RULES: &[Rule] = &[
         "server_name is neither a DNS name nor an address",
     ),
     Rule::error("tls-unusable", "these certificates and versions make no TLS"),
+    Rule::warning(
+        "key-permissions",
+        "every user of the machine can read a private key, or a token's PIN",
+    ),
+    Rule::warning("pin-in-file", "a token's PIN stands in the configuration"),
+    Rule::error(
+        "acme-directory-unusable",
+        "the directory of ACME accounts, keys and certificates cannot be used",
+    ),
+    Rule::error("acme-unanswerable", "no listener could answer the challenge"),
+    Rule::warning(
+        "must-staple",
+        "a certificate's clients insist on a stapled OCSP response, and none is there or fetched",
+    ),
+    Rule::error(
+        "terms-not-agreed",
+        "acme without agreement to the server's terms of service",
+    ),
+    Rule::error(
+        "hmac-key-unusable",
+        "the key of an external account cannot be read",
+    ),
 ];

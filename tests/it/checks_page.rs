@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use api_gateway::load::Inputs;
@@ -178,7 +179,9 @@ impl Desk {
             ),
             ("stale.crl", list(Revocations::none().stale())),
         ] {
-            fs::write(pki.path("soon").join(name), content).unwrap();
+            let file = pki.path("soon").join(name);
+            fs::write(&file, content).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         }
         Self {
             page: Page::read(),

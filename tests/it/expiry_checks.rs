@@ -10,12 +10,12 @@ use harness::stack::{Plan, Stack};
 use harness::template;
 use tempfile::TempDir;
 
-/// From so many days ago to so many days from now.
+/// From so many days ago to half a day less than so many days from now, so that no second counts.
 fn window(from: i64, to: i64) -> Validity {
     const DAY: i64 = 86_400;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = i64::try_from(now.as_secs()).unwrap();
-    Validity::unix(now - from * DAY, now + to * DAY).unwrap()
+    Validity::unix(now - from * DAY, now + to * DAY - DAY / 2).unwrap()
 }
 
 /// Files by their names, each with a certificate or list that is late or all right.

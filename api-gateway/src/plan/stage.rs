@@ -232,7 +232,7 @@ impl<'b, 's> Stages<'b, 's> {
         let ask = |side: usize, sender: &Sender| {
             let verdict = self.bench.ask(side, request, (sender, client), instances)?;
             // A request that takes another route for whoever sends it is another request.
-            (verdict.route == routes[side]).then(|| self.outcome(side, verdict))
+            (verdict.route == routes[side]).then_some(verdict)
         };
         // What signs for a public key is the same however a plugin reads secrets; what stands for it here is not.
         let otherwise = sender.pass.as_ref().and_then(|(pass, presentation, limit)| {
@@ -241,16 +241,18 @@ impl<'b, 's> Stages<'b, 's> {
                 ..sender.clone()
             })
         });
+        let has_proved = |verdict: &Verdict| {
+            let mut proofs = verdict.principals.iter().map(|principal| &principal.proof);
+            proofs.any(|proof| matches!(proof, Proof::Bearer(_)))
+        };
         let best = |side: usize| {
-            let outcome = ask(side, sender)?;
-            let other = match (&outcome, &otherwise) {
-                (Outcome::Refused { .. }, Some(otherwise)) => ask(side, otherwise),
-                (Outcome::Refused { .. } | Outcome::Reached(_), _) => None,
-            };
-            Some(match other {
-                Some(reached @ Outcome::Reached(_)) => reached,
-                Some(Outcome::Refused { .. }) | None => outcome,
-            })
+            let verdict = ask(side, sender)?;
+            let other = otherwise
+                .as_ref()
+                .filter(|_| !has_proved(&verdict))
+                .and_then(|otherwise| ask(side, otherwise))
+                .filter(has_proved);
+            Some(self.outcome(side, other.unwrap_or(verdict)))
         };
         Some([best(0)?, best(1)?])
     }
