@@ -12,6 +12,7 @@ use transport::forwarded_cert::{fold, folds_to};
 
 use crate::consumer::{Consumer, ConsumerKey, Consumers};
 use crate::credential::Fingerprint;
+use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, HeaderSources};
 use crate::plugin::errand::Errand;
 use crate::plugin::openid_connect::TokenEvidence;
@@ -32,6 +33,8 @@ pub struct Exchange<'r> {
     pub carried: CarriedCertificates,
     /// Method, URI and the client's headers.
     pub head: Parts,
+    /// What is known of the fields of its body.
+    pub form: Form,
     /// Whom it comes from.
     pub caller: Caller,
     /// Headers to write upstream, in the order they were stamped; a later one of a name replaces an earlier one.
@@ -54,6 +57,7 @@ struct Hidden {
     /// By their decoded names.
     arguments: Vec<Arc<str>>,
     cookies: Vec<Arc<str>>,
+    fields: Vec<Arc<str>>,
 }
 
 /// How a request came: by which connection, from whom, when.
@@ -202,7 +206,7 @@ impl<'r> Exchange<'r> {
         arrival: Arrival<'r>,
         matched: Matched<'r>,
         consumers: &'r Consumers,
-        (head, carried): (Parts, CarriedCertificates),
+        (head, form, carried): (Parts, Form, CarriedCertificates),
     ) -> Self {
         Self {
             arrival,
@@ -210,6 +214,7 @@ impl<'r> Exchange<'r> {
             consumers,
             carried,
             head,
+            form,
             caller: Caller::default(),
             stamps: Vec::new(),
             hidden: Hidden::default(),
@@ -252,6 +257,11 @@ impl<'r> Exchange<'r> {
         self.hidden.cookies.push(name);
     }
 
+    /// Keeps all fields of this name in the body from the upstream.
+    pub fn hide_field(&mut self, name: Arc<str>) {
+        self.hidden.fields.push(name);
+    }
+
     /// Makes `key` the consumer, with its headers. Kong lets the later of two authentications overwrite the earlier.
     pub fn authenticate(&mut self, key: ConsumerKey, credential: Option<Credential>) {
         self.caller.consumer = Some(key);
@@ -266,6 +276,7 @@ impl<'r> Exchange<'r> {
         }
         self.hide_arguments();
         self.hide_cookies();
+        self.form.take_out(&self.hidden.fields);
         let headers = &mut self.head.headers;
         if let Some(consumer) = self.caller.consumer.and_then(|key| self.consumers.get(key)) {
             headers.insert(name::CONSUMER_ID, consumer.id_header.clone());

@@ -55,6 +55,10 @@ pub struct Arguments {
     /// A header of the request; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<String>,
+    /// A body, `@FILE` or `-` for standard input: plugins may look for a token or a key in its fields. A form, unless a
+    /// header Content-Type says that it is JSON; without a method it is a POST
+    #[arg(short = 'd', long = "data", value_name = "BODY|@FILE|-")]
+    pub data: Option<String>,
     /// The server name of the handshake, if it is not the URL's host
     #[arg(long, value_name = "NAME", conflicts_with = "no_sni")]
     pub sni: Option<String>,
@@ -135,7 +139,7 @@ impl Arguments {
         let rehearsal = Rehearsal::of(
             snapshot,
             &question.connection,
-            question.head.clone(),
+            (question.head.clone(), question.form.clone()),
             question.now,
             &mut watcher,
         );

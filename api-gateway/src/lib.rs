@@ -5,7 +5,7 @@
 //! | as written | [`settings`] (the node), [`document`] (Kong's entities) |
 //! | from there to what runs | [`load`], [`compile`], [`snapshot`] |
 //! | one request | [`gateway`] accepts, [`proxy`] looks, [`router`] matches, [`plugin`] judges, [`rejection`] refuses, [`balancer`] sends |
-//! | who it is | [`identity`] (of a connection, of a certificate), [`credential`] (of keys and passwords), [`token`], [`consumer`], [`exchange`] |
+//! | who it is | [`identity`] (of a connection, of a certificate), [`credential`] (of keys and passwords), [`token`], [`consumer`], [`exchange`], [`form`] |
 //! | for operators | [`status`], [`rules`], [`explain`] by way of [`onlooker`] |
 
 pub mod acme;
@@ -17,6 +17,7 @@ pub mod document;
 pub mod error_body;
 pub mod exchange;
 pub mod explain;
+pub mod form;
 pub mod gateway;
 pub mod handshake;
 mod host;

@@ -21,6 +21,7 @@ mod bad_input;
 mod basic_auth;
 mod bearer_tokens;
 mod behind_an_alb;
+mod body_credentials;
 mod carried_headers;
 mod certificate_auth_fields;
 mod certificate_header_fields;

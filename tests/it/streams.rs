@@ -93,7 +93,7 @@ async fn a_body_that_breaks_off_is_not_taken_for_a_whole_one() {
 }
 
 /// Frames one after the other.
-struct Frames(VecDeque<std::io::Result<Frame<Bytes>>>);
+pub(crate) struct Frames(pub(crate) VecDeque<std::io::Result<Frame<Bytes>>>);
 
 impl Body for Frames {
     type Data = Bytes;

@@ -93,7 +93,10 @@ pub struct UploadLimits {
 pub struct RequestBody(Option<Upload>);
 
 struct Upload {
-    incoming: Incoming,
+    /// What was read of it before, and is sent first.
+    start: Bytes,
+    /// `None`: all of it was read.
+    rest: Option<Incoming>,
     progress: Arc<Progress>,
     limits: UploadLimits,
     silence: Silence,
@@ -107,12 +110,23 @@ impl RequestBody {
 
     /// The client's body. The second value tells how far it has come; `None` where there is no body to wait for.
     pub fn stream(incoming: Incoming, limits: UploadLimits) -> (Self, Option<Arc<Progress>>) {
-        if incoming.is_end_stream() {
+        Self::resume(Bytes::new(), Some(incoming), limits)
+    }
+
+    /// The same for a body of which somebody has read the `start`; there may be no `rest`.
+    pub fn resume(
+        start: Bytes,
+        rest: Option<Incoming>,
+        limits: UploadLimits,
+    ) -> (Self, Option<Arc<Progress>>) {
+        let rest = rest.filter(|rest| !rest.is_end_stream());
+        if start.is_empty() && rest.is_none() {
             return (Self(None), None);
         }
         let progress = Arc::new(Progress::default());
         let upload = Upload {
-            incoming,
+            start,
+            rest,
             progress: Arc::clone(&progress),
             limits,
             silence: Silence::default(),
@@ -123,6 +137,26 @@ impl RequestBody {
     /// Whether there is nothing to send, so that the request may be repeated.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+}
+
+impl Upload {
+    fn is_end_stream(&self) -> bool {
+        self.start.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    /// Counts a piece, unless it is one too many.
+    fn pass_on(&mut self, data: Bytes) -> Result<Frame<Bytes>, BodyError> {
+        let length = data.len() as u64;
+        let sent = self.progress.bytes.fetch_add(length, Ordering::AcqRel) + length;
+        if let Some(limit) = self.limits.length.filter(|limit| sent > *limit) {
+            self.progress.reach(UploadStage::TooLong);
+            return Err(BodyError::TooLong(limit));
+        }
+        if self.is_end_stream() {
+            self.progress.reach(UploadStage::Complete);
+        }
+        Ok(Frame::data(data))
     }
 }
 
@@ -147,8 +181,15 @@ impl Body for RequestBody {
         let Some(upload) = &mut self.get_mut().0 else {
             return Poll::Ready(None);
         };
+        if !upload.start.is_empty() {
+            let start = std::mem::take(&mut upload.start);
+            return Poll::Ready(Some(upload.pass_on(start)));
+        }
         loop {
-            match Pin::new(&mut upload.incoming).poll_frame(cx) {
+            let Some(rest) = &mut upload.rest else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(rest).poll_frame(cx) {
                 Poll::Pending => {
                     ready!(upload.silence.poll(upload.limits.stall, cx));
                     upload.progress.reach(UploadStage::Stalled);
@@ -165,34 +206,30 @@ impl Body for RequestBody {
                 Poll::Ready(Some(Ok(frame))) => {
                     upload.silence.broken();
                     let Ok(data) = frame.into_data() else { continue };
-                    let sent = upload
-                        .progress
-                        .bytes
-                        .fetch_add(data.len() as u64, Ordering::AcqRel)
-                        + data.len() as u64;
-                    if let Some(limit) = upload.limits.length.filter(|limit| sent > *limit) {
-                        upload.progress.reach(UploadStage::TooLong);
-                        return Poll::Ready(Some(Err(BodyError::TooLong(limit))));
-                    }
-                    if upload.incoming.is_end_stream() {
-                        upload.progress.reach(UploadStage::Complete);
-                    }
-                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                    return Poll::Ready(Some(upload.pass_on(data)));
                 }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|upload| upload.incoming.is_end_stream())
+        self.0.as_ref().is_none_or(Upload::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), |upload| upload.incoming.size_hint())
+        let Some(upload) = &self.0 else {
+            return SizeHint::with_exact(0);
+        };
+        let start = upload.start.len() as u64;
+        let rest = upload.rest.as_ref();
+        let mut hint = rest.map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let (lower, upper) = (hint.lower(), hint.upper());
+        // The upper end first: it may not fall below the lower one.
+        if let Some(upper) = upper {
+            hint.set_upper(upper.saturating_add(start));
+        }
+        hint.set_lower(lower.saturating_add(start));
+        hint
     }
 }
 

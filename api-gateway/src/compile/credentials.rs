@@ -67,6 +67,7 @@ impl<'c, 'a> Credentials<'c, 'a> {
             places: key_auth::Places {
                 header: config.key_in_header,
                 query: config.key_in_query,
+                body: config.key_in_body,
             },
             visibility: config.hide_credentials,
             keys: Arc::clone(self.keys.get_or_init(|| Arc::new(self.all_keys()))),

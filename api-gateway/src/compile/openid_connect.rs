@@ -108,6 +108,7 @@ impl<'c, 'a> Builder<'c, 'a> {
             sources: Sources {
                 headers: config.from_header,
                 query: config.from_query,
+                body: config.from_body,
                 cookie: config.from_cookie.as_deref().map(Into::into),
             },
             instances: self.instances,

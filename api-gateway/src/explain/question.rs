@@ -20,6 +20,7 @@ use transport::serve::{Negotiated, Protocol};
 
 use super::secrets::Secrets;
 use super::{Arguments, Via};
+use crate::form::{self, Fields, Form};
 use crate::identity::Connection;
 use crate::plugin::Plugin;
 use crate::proxy::verdict::Verdict;
@@ -30,14 +31,15 @@ use crate::token::KeySet;
 /// RFC 5737: nobody's address, so nobody trusts it.
 const NOBODYS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SOME_PORT: u16 = 50_000;
-/// No token is longer; a header line is not either.
-const LONGEST_TOKEN: u64 = 16 * 1024;
+/// Of a token or a body; no header line is longer, and no body that is looked into.
+const LONGEST: u64 = 64 * 1024;
 
 /// A request, and how it comes.
 #[derive(Debug)]
 pub(super) struct Question<'s> {
     pub(super) connection: Connection,
     pub(super) head: Parts,
+    pub(super) form: Form,
     pub(super) url: Uri,
     pub(super) listener: String,
     pub(super) now: UnixTime,
@@ -52,12 +54,18 @@ impl<'s> Question<'s> {
         settings: &Settings,
         snapshot: &'s Snapshot,
     ) -> Result<Self, String> {
-        let (method, url) = method_and_url(&arguments.request)?;
+        let (method, url) = method_and_url(arguments)?;
         let is_tls = url.scheme() == Some(&Scheme::HTTPS);
         let listen = listener(arguments, settings, &url, is_tls)?;
         let now = time(arguments.at.as_deref())?;
         let mut secrets = Secrets::of(snapshot);
-        let headers = headers(arguments, &url, &mut secrets)?;
+        let mut headers = headers(arguments, &url, &mut secrets)?;
+        let body = arguments
+            .data
+            .as_deref()
+            .map(|given| given_text(given, "body"))
+            .transpose()?;
+        let form = body.map_or(Form::Absent, |body| form(&method, &mut headers, body));
         let protocol = if arguments.http2 {
             Protocol::Http2
         } else {
@@ -114,6 +122,7 @@ impl<'s> Question<'s> {
         let mut question = Self {
             connection,
             head: head(method, &url, protocol, headers)?,
+            form,
             url,
             listener: listen.name.clone(),
             now,
@@ -169,8 +178,9 @@ pub(super) fn assume_keys(snapshot: &Snapshot, file: &Path) -> Result<(), String
     Ok(())
 }
 
-fn method_and_url(request: &[String]) -> Result<(Method, Uri), String> {
-    let (method, url) = match request {
+fn method_and_url(arguments: &Arguments) -> Result<(Method, Uri), String> {
+    let (method, url) = match arguments.request.as_slice() {
+        [url] if arguments.data.is_some() => ("POST", url),
         [url] => ("GET", url),
         [method, url, ..] => (method.as_str(), url),
         [] => return Err("there is no URL".to_owned()),
@@ -267,7 +277,7 @@ fn headers(arguments: &Arguments, url: &Uri, secrets: &mut Secrets<'_>) -> Resul
         headers.append(name, value);
     }
     if let Some(token) = arguments.token.as_deref() {
-        let token = token_of(token)?;
+        let token = given_text(token, "token")?;
         let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| "the token holds what no header can".to_owned())?;
         value.set_sensitive(true);
@@ -284,28 +294,36 @@ fn headers(arguments: &Arguments, url: &Uri, secrets: &mut Secrets<'_>) -> Resul
     Ok(headers)
 }
 
-fn token_of(given: &str) -> Result<String, String> {
-    let mut token = String::new();
-    let cannot = |error: std::io::Error| format!("cannot read the token: {error}");
+/// What an option says: itself, or what is in a file.
+fn given_text(given: &str, what: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let cannot = |error: std::io::Error| format!("cannot read the {what}: {error}");
     if given == "-" {
         let stdin = std::io::stdin().lock();
-        stdin
-            .take(LONGEST_TOKEN)
-            .read_to_string(&mut token)
-            .map_err(cannot)?;
+        stdin.take(LONGEST).read_to_string(&mut text).map_err(cannot)?;
     } else if let Some(file) = given.strip_prefix('@') {
         let file = std::fs::File::open(file).map_err(cannot)?;
-        file.take(LONGEST_TOKEN)
-            .read_to_string(&mut token)
-            .map_err(cannot)?;
+        file.take(LONGEST).read_to_string(&mut text).map_err(cannot)?;
     } else {
-        given.clone_into(&mut token);
+        given.clone_into(&mut text);
     }
-    let token = token.trim();
-    if token.is_empty() {
-        return Err("the token is empty".to_owned());
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(format!("the {what} is empty"));
     }
-    Ok(token.to_owned())
+    Ok(text.to_owned())
+}
+
+/// What the gateway would have read of a body.
+fn form(method: &Method, headers: &mut HeaderMap, body: String) -> Form {
+    const URL_ENCODED: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.entry(header::CONTENT_TYPE).or_insert(URL_ENCODED);
+    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    match Form::announced(method, headers) {
+        Form::Unread(_) if body.len() > form::LONGEST => Form::TooLong,
+        Form::Unread(syntax) => Form::Read(Fields::new(syntax, body.into())),
+        other @ (Form::Absent | Form::TooLong | Form::Read(_)) => other,
+    }
 }
 
 /// The head as hyper hands it over.

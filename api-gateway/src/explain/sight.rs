@@ -46,11 +46,19 @@ pub(super) fn of(plugin: &Plugin, exchange: &Exchange<'_>) -> Vec<String> {
         Plugin::KeyAuth(plugin) => {
             let headers = plugin.names.iter().filter(|_| plugin.places.header);
             let arguments = plugin.names.iter().filter(|_| plugin.places.query);
-            places(
+            let mut seen = places(
                 headers.map(|name| &name.header),
                 arguments.map(|name| &*name.argument),
                 exchange,
-            )
+            );
+            if plugin.places.body {
+                let fields = plugin.names.iter().map(|name| {
+                    let values = exchange.form.values(&name.argument);
+                    number(values.len(), "field", &name.argument)
+                });
+                seen.push(fields.collect::<Vec<_>>().join(", "));
+            }
+            seen
         }
         Plugin::MtlsAuth(_) => of_socket(exchange),
         Plugin::OpenIdConnect(plugin) => vec![of_token(plugin, exchange)],
@@ -117,11 +125,6 @@ fn places<'n>(
     arguments: impl Iterator<Item = &'n str>,
     exchange: &Exchange<'_>,
 ) -> Vec<String> {
-    let number = |count: usize, what: &str, name: &str| match count {
-        0 => format!("no {what} `{name}`"),
-        1 => format!("one {what} `{name}`"),
-        more => format!("{more} of {what} `{name}`"),
-    };
     let headers = headers.map(|name| {
         let lines = exchange.head.headers.get_all(name).iter().count();
         number(lines, "header", name.as_str())
@@ -134,9 +137,17 @@ fn places<'n>(
     vec![headers.chain(arguments).collect::<Vec<_>>().join(", ")]
 }
 
+fn number(count: usize, what: &str, name: &str) -> String {
+    match count {
+        0 => format!("no {what} `{name}`"),
+        1 => format!("one {what} `{name}`"),
+        more => format!("{more} of {what} `{name}`"),
+    }
+}
+
 /// Where a token is, and what its header says: which key is meant. Its claims are nobody's word before it is verified.
 fn of_token(plugin: &OpenIdConnect, exchange: &Exchange<'_>) -> String {
-    let found = match plugin.sources().find(&exchange.head) {
+    let found = match plugin.sources().find(&exchange.head, &exchange.form) {
         Ok(found) => found,
         Err(fault) => return format!("no token that could be looked at: {}", fault.reason()),
     };
@@ -145,6 +156,7 @@ fn of_token(plugin: &OpenIdConnect, exchange: &Exchange<'_>) -> String {
         TokenPlace::Header(_) => "another header".to_owned(),
         TokenPlace::Query => "the query".to_owned(),
         TokenPlace::Cookie => "a cookie".to_owned(),
+        TokenPlace::Body => "the body".to_owned(),
     };
     let octets = found.token.len();
     match UnverifiedToken::parse(&found.token, TypeRule::AccessToken) {

@@ -65,6 +65,8 @@ impl CredentialAuth {
         };
         let rejection = Rejection::Credential(Box::new(CredentialRefused { fault, challenge }));
         match &self.anonymous {
+            // Nobody knows yet whether it is an absence.
+            Some(_) if exchange.errand.is_some() => Err(rejection),
             Some(anonymous) => anonymous.stand_in(exchange, rejection),
             None => Err(rejection),
         }

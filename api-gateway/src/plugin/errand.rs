@@ -1,4 +1,4 @@
-//! What has to be asked of the network before a request can be decided.
+//! What has to come over the network before a request can be decided.
 //!
 //! A decision is a function of values and `now`, and waits for nothing. A plugin that lacks an answer refuses, and leaves an
 //! errand with the exchange; whoever can wait runs it and decides the same request again. Whoever cannot, such as a
@@ -16,6 +16,8 @@ pub enum Errand {
     Keys(Arc<Provider>),
     /// What an introspection endpoint says of a token.
     Introspection(Question),
+    /// The fields of the request's body. They are with whoever holds the body, who reads them instead of running this.
+    Fields,
 }
 
 impl Errand {
@@ -24,6 +26,7 @@ impl Errand {
         match self {
             Self::Keys(provider) => format!("the keys of {}", provider.issuer()),
             Self::Introspection(_) => "what the introspection endpoint says of the token".to_owned(),
+            Self::Fields => "the fields of the body".to_owned(),
         }
     }
 
@@ -32,6 +35,7 @@ impl Errand {
         match self {
             Self::Keys(provider) => provider.ask_for_keys().await,
             Self::Introspection(question) => question.ask().await,
+            Self::Fields => {}
         }
     }
 }

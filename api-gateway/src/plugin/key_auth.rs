@@ -1,4 +1,4 @@
-//! `key-auth`: the consumer whose key the request has, in a header or in an argument of the query.
+//! `key-auth`: the consumer whose key the request has, in a header, in an argument of the query or in a field of the body.
 
 use std::sync::Arc;
 
@@ -6,8 +6,10 @@ use http::HeaderName;
 use rustls::pki_types::UnixTime;
 
 use super::credential_auth::{CredentialAuth, Visibility};
+use super::errand::Errand;
 use crate::credential::{Fingerprint, Keys, Owner};
 use crate::exchange::{BearerIdentity, Exchange};
+use crate::form::Form;
 use crate::query;
 use crate::rejection::{CredentialFault, Rejection};
 
@@ -18,7 +20,7 @@ pub struct KeyAuth {
     pub auth: CredentialAuth,
     /// `key_names`, in the order of looking.
     pub names: Box<[KeyName]>,
-    /// `key_in_header`, `key_in_query`.
+    /// `key_in_header`, `key_in_query`, `key_in_body`.
     pub places: Places,
     /// `hide_credentials`.
     pub visibility: Visibility,
@@ -29,7 +31,7 @@ pub struct KeyAuth {
 /// A name under which a key may come.
 #[derive(Debug)]
 pub struct KeyName {
-    /// As an argument of the query: its case counts.
+    /// As an argument of the query or a field of the body: its case counts.
     pub argument: Arc<str>,
     /// As a header, in lower case.
     pub header: HeaderName,
@@ -42,6 +44,8 @@ pub struct Places {
     pub header: bool,
     /// In the query.
     pub query: bool,
+    /// In the body.
+    pub body: bool,
 }
 
 /// What there is under a name.
@@ -50,6 +54,8 @@ enum Value {
     Empty,
     One(Fingerprint),
     Several,
+    /// There may be something in the body, which nobody has read.
+    Unread,
 }
 
 impl Value {
@@ -82,6 +88,10 @@ impl KeyAuth {
                 Value::Absent => continue,
                 Value::Empty => Err(CredentialFault::KeyMissing),
                 Value::Several => Err(CredentialFault::KeyDuplicate),
+                Value::Unread => {
+                    exchange.errand = Some(Box::new(Errand::Fields));
+                    Err(CredentialFault::KeyMissing)
+                }
                 Value::One(key) => match self.keys.find(key) {
                     None => Err(CredentialFault::KeyUnknown),
                     Some(owner) if owner.is_over(exchange.arrival.now) => Err(CredentialFault::KeyExpired),
@@ -92,7 +102,7 @@ impl KeyAuth {
         Err(CredentialFault::KeyMissing)
     }
 
-    /// A header goes before an argument of the same name.
+    /// A header goes before an argument of the same name, and that before a field of the body.
     fn look(&self, name: &KeyName, exchange: &Exchange<'_>) -> Value {
         if self.places.header {
             let mut lines =
@@ -107,10 +117,29 @@ impl KeyAuth {
         let mut values = query::arguments(query.unwrap_or_default())
             .filter(|argument| *argument.name == *name.argument.as_bytes());
         match (values.next(), values.next()) {
-            (None, _) => Value::Absent,
-            (Some(_), Some(_)) => Value::Several,
-            // Without `=` it is no text for Kong, and the next name is tried.
-            (Some(argument), None) => argument.value.map_or(Value::Absent, |value| Value::of(&value)),
+            (None, _) => {}
+            (Some(_), Some(_)) => return Value::Several,
+            // Without `=` it is no text for Kong, and the next place is tried.
+            (Some(argument), None) => {
+                if let Some(value) = argument.value {
+                    return Value::of(&value);
+                }
+            }
+        }
+        self.look_into_body(name, &exchange.form)
+    }
+
+    fn look_into_body(&self, name: &KeyName, form: &Form) -> Value {
+        if !self.places.body {
+            return Value::Absent;
+        }
+        if form.is_unread() {
+            return Value::Unread;
+        }
+        match &*form.values(&name.argument) {
+            [] | [None] => Value::Absent,
+            [Some(value)] => Value::of(value),
+            [_, _, ..] => Value::Several,
         }
     }
 
@@ -139,4 +168,5 @@ fn hide(name: &KeyName, exchange: &mut Exchange<'_>) {
         exchange.hide_header(header);
     }
     exchange.hide_argument(Arc::clone(&name.argument));
+    exchange.hide_field(Arc::clone(&name.argument));
 }

@@ -176,7 +176,7 @@ impl OpenIdConnect {
             Some(anonymous) => {
                 // Not good here, it may be good elsewhere.
                 if self.parts.hides_token
-                    && let Ok(Found { place, .. }) = self.parts.sources.find(&exchange.head)
+                    && let Ok(Found { place, .. }) = self.parts.sources.find(&exchange.head, &exchange.form)
                 {
                     self.parts.sources.hide(place, exchange);
                 }
@@ -187,7 +187,14 @@ impl OpenIdConnect {
     }
 
     fn authenticate(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), TokenFault> {
-        let Found { token, place } = self.parts.sources.find(&exchange.head)?;
+        let sources = &self.parts.sources;
+        let Found { token, place } = sources
+            .find(&exchange.head, &exchange.form)
+            .inspect_err(|fault| {
+                if matches!(fault, TokenFault::Missing) && sources.may_be_in(&exchange.form) {
+                    exchange.errand = Some(Box::new(Errand::Fields));
+                }
+            })?;
         let digest = Digest::of(&token);
         let now = exchange.arrival.now;
         let known = match self.verified.recall(&digest, now) {

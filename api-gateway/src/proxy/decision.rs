@@ -13,6 +13,7 @@ use super::admission::Target;
 use super::client_address;
 use crate::consumer::ConsumerKey;
 use crate::exchange::{Arrival, Exchange, Matched, Principal};
+use crate::form::Form;
 use crate::host::without_port;
 use crate::identity::{CarriedCertificates, Carrier, Connection};
 use crate::onlooker::Onlooker;
@@ -25,6 +26,7 @@ use crate::snapshot::{Route, Service, Snapshot};
 /// A request as its client sent it, less what is not the client's to say.
 pub(super) struct Asked<'r> {
     pub(super) head: Parts,
+    pub(super) form: Form,
     pub(super) carried: CarriedCertificates,
     pub(super) target: &'r Target,
 }
@@ -66,6 +68,7 @@ pub(super) struct Trace {
 #[derive(Debug)]
 pub(super) struct Undecided {
     pub(super) head: Parts,
+    pub(super) form: Form,
     pub(super) carried: CarriedCertificates,
     pub(super) errand: Errand,
 }
@@ -80,6 +83,7 @@ pub(super) fn decide<'r, 's: 'r>(
 ) -> Result<Decided<'r, 's>, Rejection> {
     let Asked {
         head,
+        form,
         carried,
         target,
     } = asked;
@@ -121,7 +125,7 @@ pub(super) fn decide<'r, 's: 'r>(
         scheme: if is_https { "https" } else { "http" },
         host: target.text(),
     };
-    let mut exchange = Exchange::new(arrival, whereto, &snapshot.consumers, (head, carried));
+    let mut exchange = Exchange::new(arrival, whereto, &snapshot.consumers, (head, form, carried));
     let judged = route.chain.access(&mut exchange, onlooker);
     trace.consumer = exchange.caller.consumer;
     trace.principals = std::mem::take(&mut exchange.caller.principals);
@@ -131,9 +135,12 @@ pub(super) fn decide<'r, 's: 'r>(
         Err(Refused { plugin, rejection }) => {
             trace.plugin = Some(plugin);
             trace.undecided = exchange.errand.take().map(|errand| {
-                let Exchange { head, carried, .. } = exchange;
+                let Exchange {
+                    head, form, carried, ..
+                } = exchange;
                 Box::new(Undecided {
                     head,
+                    form,
                     carried,
                     errand: *errand,
                 })

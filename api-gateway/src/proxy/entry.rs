@@ -9,6 +9,7 @@ use transport::hop::{self, Upgrade};
 
 use super::admission::{self, Target};
 use super::decision::{Asked, Peer};
+use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, Connection};
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
@@ -42,12 +43,13 @@ impl Entry {
     }
 
     /// Takes out of a head what is of the connection, and what is not the client's to say.
-    pub(super) fn clean(&self, mut head: Parts, snapshot: &Snapshot) -> (Asked<'_>, Upgrade) {
+    pub(super) fn clean(&self, (mut head, form): (Parts, Form), snapshot: &Snapshot) -> (Asked<'_>, Upgrade) {
         let upgrade = hop::strip_request(&mut head.headers);
         hop::join_cookies(&mut head.headers);
         let carried = CarriedCertificates::set_aside(&mut head.headers, &snapshot.owned);
         let asked = Asked {
             head,
+            form,
             carried,
             target: &self.target,
         };

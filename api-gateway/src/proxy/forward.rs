@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Uri, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use rustls::pki_types::ServerName;
-use transport::body::{RequestBody, UploadLimits};
+use transport::body::UploadLimits;
 use transport::hop;
 use transport::upstream::Outgoing;
 
 use super::admission::Target;
 use super::decision::Decided;
+use super::payload::Payload;
 use super::record::Record;
 use super::tunnel::Opening;
 use crate::exchange::Exchange;
+use crate::form::Form;
 use crate::host::{server_name, without_port};
 use crate::identity::{Carrier, Connection};
 use crate::rejection::Rejection;
@@ -70,6 +71,8 @@ pub(super) struct Passage<'r> {
 pub(super) struct Written<'s> {
     pub(super) service: &'s Service,
     pub(super) head: Parts,
+    /// What of the body's fields it gets.
+    pub(super) form: Form,
     pub(super) host: HostSent,
     /// Verified, and asked for, instead of the service's name.
     pub(super) server_name: Option<ServerName<'static>>,
@@ -92,7 +95,10 @@ pub(super) fn write<'s>(
     exchange.head.headers.reserve(OWN_HEADERS);
     exchange.write_headers();
     let Exchange {
-        arrival, mut head, ..
+        arrival,
+        mut head,
+        form,
+        ..
     } = exchange;
     let way = Way {
         route,
@@ -137,6 +143,7 @@ pub(super) fn write<'s>(
     Ok(Written {
         service,
         head,
+        form,
         host,
         server_name,
     })
@@ -147,7 +154,7 @@ pub(super) fn outbound<'s>(
     snapshot: &Snapshot,
     decided: Decided<'_, 's>,
     target: &Target,
-    (body, upgrade): (Incoming, Upgrading),
+    (mut payload, upgrade): (Payload, Upgrading),
     record: &mut Record,
 ) -> Result<Outbound<'s>, Rejection> {
     let passage = Passage {
@@ -158,15 +165,22 @@ pub(super) fn outbound<'s>(
     };
     let Written {
         service,
-        head,
+        mut head,
+        form,
         host,
         server_name,
     } = write(snapshot, decided, passage)?;
+    payload.replace(&form);
+    if let Some(length) = payload.known_length()
+        && let Some(stated) = head.headers.get_mut(header::CONTENT_LENGTH)
+    {
+        *stated = length.into();
+    }
     let limits = UploadLimits {
         stall: CLIENT_BODY_STALL,
         length: snapshot.limits.body,
     };
-    let (body, progress) = RequestBody::stream(body, limits);
+    let (body, progress) = payload.stream(limits);
     record.upload(progress.clone());
     record.sent(Instant::now());
     let outgoing = Outgoing {

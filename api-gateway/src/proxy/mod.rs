@@ -7,6 +7,7 @@ mod decision;
 mod entry;
 mod forward;
 pub mod owned_headers;
+mod payload;
 mod record;
 pub mod rehearsal;
 mod response;
@@ -18,7 +19,7 @@ mod waiting;
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use rustls::pki_types::UnixTime;
 use transport::body::ResponseBody;
 use transport::drain::Draining;
@@ -26,9 +27,11 @@ use transport::hop::Upgrade;
 
 use self::entry::Entry;
 use self::forward::Outbound;
+use self::payload::Payload;
 use self::record::Record;
 use self::tunnel::Opening;
 use self::waiting::{Unprepared, Waiting};
+use crate::form::Form;
 use crate::gateway::Shared;
 use crate::identity::Connection;
 use crate::onlooker::Nobody;
@@ -121,7 +124,13 @@ fn prepare<'s>(
 
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let (asked, upgrade) = entry.clean(head, snapshot);
+    let form = if body.is_end_stream() {
+        Form::Absent
+    } else {
+        Form::announced(&head.method, &head.headers)
+    };
+    let payload = Payload::new(body);
+    let (asked, upgrade) = entry.clean((head, form), snapshot);
     let opening = (upgrade == Upgrade::WebSocket).then(|| Box::new(Opening::of(&asked)));
 
     let peer = entry.peer(connection);
@@ -131,13 +140,13 @@ fn prepare<'s>(
             snapshot,
             decided,
             &entry.target,
-            (body, upgrade),
+            (payload, upgrade),
             record,
         )?),
         Err(rejection) => Err(match record.trace.undecided.take() {
             Some(undecided) => Unprepared::Undecided(Box::new(Waiting {
                 entry,
-                rest: (body, upgrade),
+                rest: (payload, upgrade),
                 undecided,
             })),
             None => Unprepared::Refused(rejection),

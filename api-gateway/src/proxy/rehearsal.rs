@@ -17,6 +17,7 @@ use super::response::{self, Addressee};
 use crate::consumer::ConsumerKey;
 use crate::error_body::Preference;
 use crate::exchange::Principal;
+use crate::form::Form;
 use crate::identity::Connection;
 use crate::onlooker::Onlooker;
 use crate::rejection::Rejection;
@@ -57,14 +58,14 @@ impl Rehearsal {
     pub fn of(
         snapshot: &Snapshot,
         connection: &Connection,
-        head: Parts,
+        (head, form): (Parts, Form),
         now: UnixTime,
         onlooker: &mut impl Onlooker,
     ) -> Self {
         let preference = Preference::of(&head.headers);
         let is_head = head.method == Method::HEAD;
         let mut trace = Trace::default();
-        let outcome = walk(snapshot, connection, head, now, (&mut trace, onlooker));
+        let outcome = walk(snapshot, connection, (head, form), now, (&mut trace, onlooker));
         let answer = outcome.as_ref().err().map(|rejection| {
             let addressee = Addressee {
                 preference: &preference,
@@ -98,14 +99,14 @@ impl Rehearsal {
 fn walk(
     snapshot: &Snapshot,
     connection: &Connection,
-    head: Parts,
+    (head, form): (Parts, Form),
     now: UnixTime,
     (trace, onlooker): (&mut Trace, &mut impl Onlooker),
 ) -> Result<Sent, Rejection> {
     let request = Request::from_parts(head, ());
     let entry = Entry::of(&request, snapshot, connection, now)?;
     onlooker.entered(&entry.carrier, entry.client_ip);
-    let (asked, upgrade) = entry.clean(request.into_parts().0, snapshot);
+    let (asked, upgrade) = entry.clean((request.into_parts().0, form), snapshot);
     let decided = decide(snapshot, entry.peer(connection), asked, now, (trace, onlooker))?;
     let passage = Passage {
         target: &entry.target,

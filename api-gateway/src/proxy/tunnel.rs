@@ -20,6 +20,7 @@ use super::admission::Target;
 use super::decision::{Asked, Peer, Trace, decide};
 use super::waiting::{BUDGET, ROUNDS};
 use crate::exchange::{Principal, Proof};
+use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, later};
 use crate::onlooker::Nobody;
 use crate::plugin::errand::Errand;
@@ -50,6 +51,8 @@ impl Opening {
             head,
             carried,
             target,
+            // A handshake has no body.
+            form: _,
         } = asked;
         Self {
             method: head.method.clone(),
@@ -78,6 +81,7 @@ impl Opening {
             .carrier(&client.connection, snapshot.generation, now);
         let asked = Asked {
             head: self.head(),
+            form: Form::Absent,
             carried: self.carried.clone(),
             target: &self.target,
         };

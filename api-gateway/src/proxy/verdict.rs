@@ -11,6 +11,7 @@ use super::decision::{Trace, decide};
 use super::entry::Entry;
 use crate::consumer::ConsumerKey;
 use crate::exchange::Principal;
+use crate::form::Form;
 use crate::identity::Connection;
 use crate::onlooker::Nobody;
 use crate::rejection::Rejection;
@@ -63,6 +64,6 @@ fn judge(
 ) -> Result<(), Rejection> {
     let request = Request::from_parts(head, ());
     let entry = Entry::of(&request, snapshot, connection, now)?;
-    let (asked, _) = entry.clean(request.into_parts().0, snapshot);
+    let (asked, _) = entry.clean((request.into_parts().0, Form::Absent), snapshot);
     decide(snapshot, entry.peer(connection), asked, now, (trace, &mut Nobody)).map(drop)
 }

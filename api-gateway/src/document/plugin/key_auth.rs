@@ -19,6 +19,8 @@ pub struct KeyAuthConfig {
     pub key_in_header: bool,
     /// Whether a key may come in the query.
     pub key_in_query: bool,
+    /// Whether a key may come in the body.
+    pub key_in_body: bool,
     /// Whether the upstream sees the key.
     pub hide_credentials: Visibility,
     /// Who a request is made for when authentication fails.
@@ -35,15 +37,7 @@ pub(super) fn read(at: At<'_>) -> Option<KeyAuthConfig> {
     let key_names = fields.or("key_names", vec![default], rule::list(rule::located(key_name)));
     let key_in_header = fields.or("key_in_header", true, rule::boolean);
     let key_in_query = fields.or("key_in_query", true, rule::boolean);
-    fields.optional("key_in_body", |at| {
-        if rule::boolean(at)? {
-            return at.refuse(
-                "unsupported-value",
-                "a key in the body is not supported: bodies go on to the upstream while they come in, and are not read here",
-            );
-        }
-        Some(())
-    });
+    let key_in_body = fields.or("key_in_body", false, rule::boolean);
     let hide_credentials = hide_credentials(&mut fields);
     let anonymous = anonymous(&mut fields);
     let run_on_preflight = run_on_preflight(&mut fields);
@@ -54,6 +48,7 @@ pub(super) fn read(at: At<'_>) -> Option<KeyAuthConfig> {
         key_names,
         key_in_header,
         key_in_query,
+        key_in_body,
         hide_credentials,
         anonymous,
         run_on_preflight,

@@ -45,6 +45,8 @@ pub struct OpenIdConnectConfig {
     pub from_header: bool,
     /// It has `query`.
     pub from_query: bool,
+    /// It has `body`.
+    pub from_body: bool,
     /// It has `cookie`: the name of the cookie.
     pub from_cookie: Option<String>,
     /// Tolerance for `exp`, `nbf` and `iat`.
@@ -213,7 +215,7 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
             !introspects || introspection.endpoint.is_some(),
         );
     }
-    let (from_header, from_query, from_cookie) = read_sources(&mut fields);
+    let places = read_places(&mut fields);
     let demands = read_demands(&mut fields);
     let config = OpenIdConnectConfig {
         using_pseudo_issuer,
@@ -223,9 +225,10 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
         introspection: introspects.then_some(introspection),
         calls,
         enable_hs_signatures,
-        from_header,
-        from_query,
-        from_cookie,
+        from_header: places.contains(&TokenPlace::Header),
+        from_query: places.contains(&TokenPlace::Query),
+        from_body: places.contains(&TokenPlace::Body),
+        from_cookie: read_cookie(&mut fields, places.contains(&TokenPlace::Cookie)),
         leeway: fields.or("leeway", Duration::ZERO, seconds),
         cache_ttl: read_cache_ttl(&mut fields),
         rediscovery_lifetime: fields.or("rediscovery_lifetime", Duration::from_secs(30), seconds),
@@ -314,42 +317,26 @@ fn read_cache_ttl(fields: &mut Fields<'_>) -> Duration {
     most.map_or(ttl, |most| most.min(ttl))
 }
 
-/// Whether header and query are looked at, and which cookie.
-fn read_sources(fields: &mut Fields<'_>) -> (bool, bool, Option<String>) {
-    let cookie_name = fields.optional("bearer_token_cookie_name", rule::text);
-    let places = read_places(fields);
-    let takes = |place| places.contains(&place);
-    if takes(TokenPlace::Cookie) && cookie_name.is_none() {
+/// Where a token may be.
+fn read_places(fields: &mut Fields<'_>) -> Vec<TokenPlace> {
+    let default = vec![TokenPlace::Header, TokenPlace::Query, TokenPlace::Body];
+    fields.or("bearer_token_param_type", default, |at| {
+        let places = rule::list(rule::one_of(PLACES))(at)?;
+        if at.node.is_empty_list() {
+            return at.refuse("invalid-value", "length must be at least 1");
+        }
+        Some(places)
+    })
+}
+
+/// The cookie that a token is in, if one may be in a cookie.
+fn read_cookie(fields: &mut Fields<'_>, is_looked_at: bool) -> Option<String> {
+    let name = fields.optional("bearer_token_cookie_name", rule::text);
+    if is_looked_at && name.is_none() {
         let message = "required field missing: bearer_token_param_type has cookie";
         fields.refuse::<()>("bearer_token_cookie_name", "required-field-missing", message);
     }
-    let cookie = cookie_name.filter(|_| takes(TokenPlace::Cookie));
-    (takes(TokenPlace::Header), takes(TokenPlace::Query), cookie)
-}
-
-/// Kong looks into the body by default, and so does every file that says nothing; here a token in the body is not looked
-/// for, and its request has none.
-fn read_places(fields: &mut Fields<'_>) -> Vec<TokenPlace> {
-    let default = vec![TokenPlace::Header, TokenPlace::Query];
-    fields.or("bearer_token_param_type", default, |at| {
-        let places = rule::list(rule::one_of(PLACES))(at)?;
-        match places.as_slice() {
-            [] if at.node.is_empty_list() => at.refuse("invalid-value", "length must be at least 1"),
-            [TokenPlace::Body] => at.refuse_with(
-                "not-yet",
-                "a token in the body is not looked for: no request could be authenticated",
-                "use header (RFC 6750 §2.1); sending tokens in bodies is optional in OAuth 2.0 and gone in 2.1",
-            ),
-            places => {
-                if places.contains(&TokenPlace::Body) {
-                    let message =
-                        "a token in the body is not looked for: such a request is answered 401 like one without a token";
-                    at.warn_once("not-yet", "bearer_token_param_type: body", message);
-                }
-                Some(places.to_vec())
-            }
-        }
-    })
+    name.filter(|_| is_looked_at)
 }
 
 fn read_demands(fields: &mut Fields<'_>) -> Vec<Demand> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::consumer::Consumers;
 use crate::exchange::{Arrival, AuthenticatedGroups, Credential, Matched};
+use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, Connection, HeaderSources};
 
 fn boxed(names: &[&str]) -> Box<[Box<str>]> {
@@ -66,7 +67,7 @@ fn judge(acl: &Acl, who: Who) -> Result<Vec<(String, String)>, u16> {
         arrival,
         Matched::default(),
         &consumers,
-        (head, CarriedCertificates::default()),
+        (head, Form::Absent, CarriedCertificates::default()),
     );
     exchange.caller.consumer = key;
     exchange.caller.credential = who.credential.then(Credential::default);

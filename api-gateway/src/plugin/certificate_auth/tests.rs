@@ -11,6 +11,7 @@ use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revoca
 
 use super::*;
 use crate::exchange::{Arrival, Matched};
+use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, Connection, HeaderSources};
 
 fn instance(root: &Authority, remember_for: Option<Duration>) -> CertificateAuth {
@@ -55,7 +56,7 @@ fn looked(auth: &CertificateAuth, chain: &PresentedChain, times: &[u64]) -> Vec<
             arrival,
             Matched::default(),
             &consumers,
-            (head, CarriedCertificates::default()),
+            (head, Form::Absent, CarriedCertificates::default()),
         );
         let looked = Cell::new(false);
         let _ = auth.judge(Digest(chain.digest()), &exchange, || {

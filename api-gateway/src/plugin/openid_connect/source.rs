@@ -8,6 +8,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 use http::request::Parts;
 
 use crate::exchange::Exchange;
+use crate::form::Form;
 use crate::query;
 use crate::rejection::TokenFault;
 
@@ -16,7 +17,7 @@ const TOKEN_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("access-token"),
     HeaderName::from_static("x-access-token"),
 ];
-/// The argument of the query (RFC 6750 §2.3).
+/// The argument of the query (RFC 6750 §2.3), and the field of the body (§2.2).
 const ARGUMENT: &str = "access_token";
 
 /// The places that are looked at.
@@ -26,6 +27,8 @@ pub struct Sources {
     pub headers: bool,
     /// `query`.
     pub query: bool,
+    /// `body`. A token there counts where no other place has one: a body is read for nothing less.
+    pub body: bool,
     /// `cookie`, with `bearer_token_cookie_name`.
     pub cookie: Option<Arc<str>>,
 }
@@ -41,6 +44,8 @@ pub enum Place {
     Query,
     /// In the cookie.
     Cookie,
+    /// In a field of the body.
+    Body,
 }
 
 /// A token as it came.
@@ -53,8 +58,13 @@ pub struct Found<'h> {
 }
 
 impl Sources {
+    /// Whether a token may be in a body that nobody has read, if [`Self::find`] has found none.
+    pub fn may_be_in(&self, form: &Form) -> bool {
+        self.body && form.is_unread()
+    }
+
     /// The only token of a request.
-    pub fn find<'h>(&self, head: &'h Parts) -> Result<Found<'h>, TokenFault> {
+    pub fn find<'h>(&self, head: &'h Parts, form: &'h Form) -> Result<Found<'h>, TokenFault> {
         let mut found = None;
         let mut note = |token: Cow<'h, [u8]>, place| match found.replace(Found { token, place }) {
             None => Ok(()),
@@ -82,6 +92,16 @@ impl Sources {
                 }
             }
         }
+        if self.body && found.is_none() {
+            let mut values = form.values(ARGUMENT).into_iter();
+            found = values.next().map(|value| Found {
+                token: value.unwrap_or_default(),
+                place: Place::Body,
+            });
+            if values.next().is_some() {
+                return Err(TokenFault::Several);
+            }
+        }
         let found = found.ok_or(TokenFault::Missing)?;
         if found.token.is_empty() {
             return Err(TokenFault::Missing);
@@ -100,6 +120,7 @@ impl Sources {
                     exchange.hide_cookie(Arc::clone(name));
                 }
             }
+            Place::Body => exchange.hide_field(ARGUMENT.into()),
         }
     }
 }
@@ -157,6 +178,7 @@ mod tests {
         Sources {
             headers: true,
             query: true,
+            body: true,
             cookie: Some("session".into()),
         }
     }
@@ -171,7 +193,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        match sources.find(&head) {
+        match sources.find(&head, &Form::Absent) {
             Ok(found) => Ok((String::from_utf8_lossy(&found.token).into_owned(), found.place)),
             Err(fault) => Err(fault.reason()),
         }
@@ -243,6 +265,7 @@ mod tests {
         let none = Sources {
             headers: false,
             query: false,
+            body: false,
             cookie: None,
         };
         let headers = [("authorization", "Bearer t"), ("cookie", "session=t")];

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::consumer::{ConsumerKey, Name};
 use crate::exchange::{Arrival, AuthenticatedGroups, BearerIdentity, Credential, Matched, Proof};
+use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, Connection, HeaderSources};
 use crate::plugin::acl::joined;
 
@@ -106,7 +107,7 @@ fn judge(plugin: &Principals, found: &[Found]) -> Result<HeaderMap, &'static str
         now: UnixTime::now(),
     };
     let head = Request::new(()).into_parts().0;
-    let entry = (head, CarriedCertificates::default());
+    let entry = (head, Form::Absent, CarriedCertificates::default());
     let mut exchange = Exchange::new(arrival, Matched::default(), &consumers, entry);
     for (plugin, consumer, groups) in found {
         let position = CONSUMERS.iter().position(|row| Some(row.0) == *consumer);
