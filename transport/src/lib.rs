@@ -2,7 +2,7 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert`, `private_key` |
+//! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert`, `private_key`, `regular_file` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`dial`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | certificates from elsewhere | [`acme`] |
 //! | configuration | `finding`, `report_form`, `expiry`, `layers`, `telemetry` |
@@ -49,6 +49,7 @@ pub mod pem;
 pub mod possession;
 pub mod presented;
 pub mod private_key;
+pub mod regular_file;
 pub mod revocation;
 pub mod server_verifier;
 pub mod stapling;

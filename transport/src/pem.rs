@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
 
+use crate::regular_file;
+
 /// Why a file gives no certificate, key or list. Never holds what the file holds.
 #[derive(Debug, Error)]
 pub enum PemError {
@@ -68,6 +70,12 @@ pub enum PemError {
 /// The certificates of a PEM file, at least one, in file order. Other sections (a key in a combined file) are passed over.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
     certificates_in(&read(path)?, &path.display().to_string())
+}
+
+/// The same of whatever can be read, a pipe too: for a file that somebody names on a command line, and waits for.
+pub fn certificates_given(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let octets = fs::read(path).map_err(|source| unreadable(path, source))?;
+    certificates_in(&octets, &path.display().to_string())
 }
 
 /// The same for inline PEM; `source` names it in errors.
@@ -129,10 +137,14 @@ pub fn certified_key(
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PemError> {
-    fs::read(path).map_err(|source| PemError::Read {
+    regular_file::read(path).map_err(|source| unreadable(path, source))
+}
+
+fn unreadable(path: &Path, source: io::Error) -> PemError {
+    PemError::Read {
         path: path.to_owned(),
         source,
-    })
+    }
 }
 
 fn at_least_one<T>(

@@ -2,6 +2,7 @@
 
 use rustls::pki_types::UnixTime;
 use transport::finding::Finding;
+use transport::regular_file;
 use transport::server_tls::CertificateChooser;
 use transport::stapling::Fetching;
 
@@ -48,7 +49,7 @@ fn from_files(compilation: &Compilation<'_>, chooser: &mut CertificateChooser) -
     for (index, file) in compilation.settings().ssl_stapling_file.iter().enumerate() {
         let path = format!("ssl_stapling_file[{index}]");
         let file_name = file.display();
-        match std::fs::read(file) {
+        match regular_file::read(file) {
             Ok(response) => {
                 if let Err(problem) = chooser.staple(&response, UnixTime::now()) {
                     let message = format!("{file_name} is not stapled: {problem}");

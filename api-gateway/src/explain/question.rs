@@ -261,7 +261,7 @@ fn server_name(arguments: &Arguments, url: &Uri) -> Option<Box<str>> {
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    pem::certificates(path).map_err(|error| error.to_string())
+    pem::certificates_given(path).map_err(|error| error.to_string())
 }
 
 /// Those of the command line, `Host` among them as the URL has it unless they say otherwise.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use transport::acme::storage::Storage;
 use transport::acme::{AccountTerms, AllowList, Issued, Profile, Server, base64url_key};
 use transport::client_tls::{client_config, platform_authorities};
+use transport::regular_file;
 use transport::revocation::crl::RevocationLists;
 use transport::server_tls::CertificateChooser;
 use transport::server_verifier::verify_server;
@@ -88,10 +89,10 @@ impl Compiler<'_> {
     ) -> Option<transport::acme::ExternalAccount> {
         let file = external.hmac_key.display();
         let path = format!("{path}.external_account_hmac_key");
-        let text = std::fs::read_to_string(&external.hmac_key)
+        let text = regular_file::read(&external.hmac_key)
             .map_err(|error| self.error("hmac-key-unusable", &path, format!("cannot read {file}: {error}")))
             .ok()?;
-        let Some(hmac_key) = base64url_key(&text) else {
+        let Some(hmac_key) = base64url_key(&String::from_utf8_lossy(&text)) else {
             self.error(
                 "hmac-key-unusable",
                 &path,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use transport::certificate::{AlternativeName, Certificate};
 use transport::handshake_policy::{Advertise, verify_in_handshake};
 use transport::possession::prove_possession;
+use transport::regular_file;
 use transport::revocation::crl::RevocationLists;
 use transport::server_tls::{CertificateChooser, ClientAuthentication, Offer, ServerConfigs, Versions};
 use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation, TrustStore};
@@ -101,7 +102,7 @@ impl Compiler<'_> {
         for (index, file) in files.iter().enumerate() {
             let path = format!("{path}.stapling_files[{index}]");
             let file_name = file.display();
-            match std::fs::read(file) {
+            match regular_file::read(file) {
                 Ok(response) => {
                     if let Err(problem) = chooser.staple(&response, self.now) {
                         self.warn(

@@ -85,7 +85,7 @@ impl Visit {
             (_, _) => None,
         };
         let authorities = match &arguments.trust {
-            Some(file) => pem::certificates(file).map_err(|error| error.to_string())?,
+            Some(file) => pem::certificates_given(file).map_err(|error| error.to_string())?,
             None => platform_authorities(),
         };
         let trust = TrustStore::new(authorities, policy(), RevocationLists::none())
@@ -154,7 +154,7 @@ impl Visit {
 fn identity(chain: &Path, key: &str) -> Result<Arc<CertifiedKey>, String> {
     let key = KeyReference::parse(key, Path::new("")).map_err(|problem| format!("--key {problem}"))?;
     let source = chain.display().to_string();
-    let chain = pem::certificates(chain).map_err(|error| error.to_string())?;
+    let chain = pem::certificates_given(chain).map_err(|error| error.to_string())?;
     let certified = key.open().and_then(|key| key.certify(chain, &source));
     certified.map_err(|error| error.to_string())
 }

@@ -1,8 +1,7 @@
 //! Text that must not be seen, and where it is.
 
 use std::fmt::{self, Display};
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -10,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use super::Environment;
+use crate::regular_file::read_at_most;
 
 /// No key, chain or PIN is larger. A device or a pipe that never ends is none, either.
 const LARGEST: u64 = 1024 * 1024;
@@ -130,7 +130,7 @@ impl SecretSource {
     /// The octets.
     pub(super) fn read(&self, environment: Environment<'_>) -> Result<Vec<u8>, SecretError> {
         match self {
-            Self::File(path) => match whole(path) {
+            Self::File(path) => match read_at_most(path, LARGEST) {
                 Ok(Some(octets)) => Ok(octets),
                 Ok(None) => Err(SecretError::TooLarge { path: path.clone() }),
                 Err(source) => Err(SecretError::Read {
@@ -148,7 +148,7 @@ impl SecretSource {
                 let directory = environment(CREDENTIALS)
                     .ok_or_else(|| SecretError::NoCredentials { name: name.clone() })?;
                 let path = Path::new(&directory).join(name);
-                match whole(&path) {
+                match read_at_most(&path, LARGEST) {
                     Ok(Some(octets)) => Ok(octets),
                     Ok(None) => Err(SecretError::TooLarge { path }),
                     Err(source) => Err(SecretError::Credential {
@@ -183,20 +183,6 @@ impl Display for SecretSource {
             Self::Credential(name) => write!(f, "the systemd credential `{name}`"),
         }
     }
-}
-
-/// The octets of a file; `None` if it is too large. A pipe or a terminal is refused before it is opened: whoever opens
-/// one waits for somebody at its other end, and a reload would wait for ever.
-fn whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ));
-    }
-    let mut octets = Vec::new();
-    let read = File::open(path)?.take(LARGEST + 1).read_to_end(&mut octets)?;
-    Ok((read as u64 <= LARGEST).then_some(octets))
 }
 
 fn variable(name: &str) -> Result<String, String> {
