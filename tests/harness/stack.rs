@@ -269,6 +269,14 @@ impl Plan {
         self
     }
 
+    /// Has the gateway believe that providers are who they say if these authorities (PEM) vouch for them.
+    pub fn believing_providers(self, authorities: impl Into<String>) -> Self {
+        self.file("provider.pem", authorities).gateway(
+            "lua_ssl_trusted_certificate",
+            "pki/ca/internal.pem, pki/provider.pem",
+        )
+    }
+
     /// Replaces a text in the gateway's document.
     pub fn replace(mut self, from: &str, to: &str) -> Self {
         assert!(self.document.contains(from), "the document has no {from:?}");

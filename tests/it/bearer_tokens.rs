@@ -33,8 +33,7 @@ consumers:
 ",
         indented(fields)
     ))
-    .file("provider.pem", issuer.authority_pem())
-    .gateway("lua_ssl_trusted_certificate", "pki/provider.pem")
+    .believing_providers(issuer.authority_pem())
     .gateway("revocation_lists", "")
     .without_edge()
 }
