@@ -4,7 +4,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use certs::{Authority, Leaf};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::outside::curl;
 use crate::servers::{Files, Server, own_address};
@@ -22,7 +22,7 @@ pub struct Provider {
     /// Who vouches for its certificate.
     pub authority: Authority,
     server: Server,
-    _door: Option<Server>,
+    door: Option<Server>,
 }
 
 /// What the provider gives a user.
@@ -40,7 +40,7 @@ fn ask(arguments: &[&str]) -> String {
     said.stdout
 }
 
-fn json(text: &str) -> Value {
+fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
@@ -65,7 +65,7 @@ impl Provider {
                 .unwrap();
             let (certificate, key) = files.pair("provider", &issued);
             let http = format!(
-                "access_log off; server {{ listen {outside} ssl; ssl_certificate {certificate}; \
+                "log_format from '$remote_addr $http_user_agent'; access_log access.log from; server {{ listen {outside} ssl; ssl_certificate {certificate}; \
                  ssl_certificate_key {key}; location / {{ proxy_pass http://{address}; \
                  proxy_set_header X-Forwarded-Proto https; proxy_set_header X-Forwarded-Host {outside}; \
                  proxy_set_header X-Forwarded-Port {}; }} }}",
@@ -78,7 +78,7 @@ impl Provider {
         };
         let body = r#"{"redirect_uris":["http://localhost/done"],"token_endpoint_auth_method":"client_secret_basic"}"#;
         let to = format!("{url}/oauth2/clients");
-        let client = json(&ask(&[
+        let client = parsed(&ask(&[
             "-k",
             &to,
             "-H",
@@ -91,7 +91,7 @@ impl Provider {
             secret: text(&client["client_secret"]),
             url,
             server,
-            _door: door,
+            door,
             authority,
         }
     }
@@ -112,7 +112,7 @@ impl Provider {
             .collect();
         let form = format!("grant_type=authorization_code&code={code}&redirect_uri=http://localhost/done");
         let (to, who) = (format!("{url}/oauth2/token"), format!("{client}:{secret}"));
-        let given = json(&ask(&["-k", &to, "-u", &who, "-d", &form]));
+        let given = parsed(&ask(&["-k", &to, "-u", &who, "-d", &form]));
         Tokens {
             access: text(&given["access_token"]),
             id: text(&given["id_token"]),
@@ -129,9 +129,43 @@ impl Provider {
         ]);
     }
 
-    /// How often a token was introspected.
+    /// Registers a client that may say who it is by one method alone.
+    pub fn register(&self, id: &str, secret: &str, method: &str) {
+        let told = json!({"id": id, "secret": secret, "method": method});
+        self.tell("clients", &told);
+    }
+
+    /// Gives a user a token of the test's own, good until then.
+    pub fn grant(&self, user: &str, token: &str, exp: u64) {
+        self.tell("tokens", &json!({"user": user, "token": token, "exp": exp}));
+    }
+
+    /// Puts fields into its discovery document.
+    pub fn describe(&self, fields: &Value) {
+        self.tell("discovery", fields);
+    }
+
+    fn tell(&self, what: &str, told: &Value) {
+        let (to, body) = (format!("{}/test/{what}", self.url), told.to_string());
+        ask(&["-k", "--fail", &to, "--json", &body]);
+    }
+
+    /// How often its introspection endpoint was asked.
     pub fn introspections(&self) -> usize {
         self.server.read("introspections").lines().count()
+    }
+
+    /// What came there: `headers`, each a name and a value, and `body`.
+    pub fn introspected(&self) -> Vec<Value> {
+        let lines = self.server.read("introspections");
+        lines.lines().map(parsed).collect()
+    }
+
+    /// From which addresses gateways came to its door, one for each request.
+    pub fn gateways(&self) -> Vec<String> {
+        let lines = self.door.as_ref().map(|door| door.read("access.log"));
+        let of_gateway = |line: &str| Some(line.split_once(" sallyport/")?.0.to_owned());
+        lines.unwrap_or_default().lines().filter_map(of_gateway).collect()
     }
 
     /// A gateway with one route, `/orders`, whose plugin has these fields beside issuer and client.

@@ -32,6 +32,7 @@ use crate::doors::{
 };
 use crate::echo::Seen;
 use crate::pki::Pki;
+use crate::program::{self, Program};
 use crate::template;
 
 /// How long something may take to come true.
@@ -200,6 +201,21 @@ impl Stack {
     /// A file in its directory.
     pub fn file(&self, name: &str) -> String {
         format!("{}/{name}", self.dir.path().display())
+    }
+
+    /// Its gateway once more, as a program whose words can be read, with these variables beside. Only its plain listener
+    /// has a name of its own.
+    pub fn as_program(&self, environment: &[(&str, &str)]) -> Program {
+        let file = self.file("gateway.toml");
+        let arguments = ["--log-format", "json", "run", "--config", &file];
+        let mut command = program::command("api-gateway", &arguments).unwrap();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs([
+            ("KONG_STATUS_LISTEN", "off"),
+            ("KONG_PROXY_ACCESS_LOG", "/dev/stdout"),
+        ]);
+        command.envs(environment.iter().copied());
+        tokio::task::block_in_place(|| Program::start(command, "api-gateway")).unwrap()
     }
 
     /// What its gateway was given as environment.
