@@ -97,6 +97,7 @@ mod token_binding;
 mod token_keys;
 mod token_streams;
 mod traffic_plugins;
+mod tunnels;
 mod two_certificates;
 mod two_gateways;
 mod two_layers;
