@@ -74,6 +74,7 @@ mod plugin_scopes;
 mod possession;
 mod principals;
 mod principals_checks;
+mod provider_proxies;
 mod recovery;
 mod refusing_clients;
 mod resumption;

@@ -193,7 +193,7 @@ impl Introspector {
         let request = self.request(endpoint, token);
         let answer = self
             .client
-            .call(request)
+            .ask(request)
             .await
             .map_err(|error| error.to_string())?;
         if answer.status() != StatusCode::OK {
