@@ -88,6 +88,8 @@ mod routing;
 mod scanners;
 mod server_names;
 mod shown_certificates;
+mod shown_commands;
+mod shown_files;
 mod silent_addresses;
 mod smuggling;
 mod stapling;
