@@ -267,12 +267,14 @@ async fn a_client_with_a_certificate_goes_where_certificates_are_asked_for() {
     let elsewhere = format!("{by_certificate}, mtls_introspection_endpoint: '{named}'");
     let by_secret = format!("{secret}, introspection_endpoint_auth_method: client_secret_basic");
     let both = format!("{by_secret}, mtls_introspection_endpoint: '{named}'");
+    let said = format!("{by_certificate}, introspection_endpoint: '{named}'");
     for (fields, shown, status, asked) in table! {
         (by_certificate, &own, 200, [1, 0]);
         (self_signed, &own, 200, [1, 0]);
         // A certificate that is configured is how it proves itself, unless something else is said.
         ("consumer_claim: [sub]", &own, 200, [1, 0]);
         (&*elsewhere, &own, 200, [0, 1]);
+        (&*said, &own, 200, [0, 1]);
         // Whom the door does not know, it answers with a 400: nginx takes the handshake.
         (by_certificate, &other, 401, [1, 0]);
         (&*by_secret, &own, 200, [0, 0]);

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use certs::{Authority, Leaf};
+use certs::Authority;
 use harness::provider::Provider;
-use harness::servers::{Files, own_address};
 use harness::stack::eventually;
 
 use crate::bearer_tokens::with_token;
@@ -164,51 +163,4 @@ async fn signed_and_opaque_tokens_meet_in_one_plugin() {
     let guest = with_token(&stack, "made-up").await;
     assert_eq!(guest.status, 200);
     assert_eq!(guest.json()["headers"]["x-anonymous-consumer"][0], "true");
-}
-
-/// A provider that knows its clients by their certificates (RFC 8705 §2): without the right one there is no answer.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_proves_itself_to_the_provider_by_its_certificate() {
-    use base64::Engine as _;
-    let provider = Provider::start(true);
-    let tokens = provider.tokens("alice@example.com");
-    let (outside, files) = (own_address(10), Files::new());
-    let issued = provider
-        .authority
-        .issue(Leaf::server("provider.test").ip(outside.ip()))
-        .unwrap();
-    let (certificate, key) = files.pair("mtls", &issued);
-    let clients = Authority::root("Clients of the provider").unwrap();
-    let own = clients.issue(Leaf::client("gateway")).unwrap();
-    let trusted = files.write("clients.pem", &clients.pem());
-    // What stands behind knows the client by a password, which the door has; the gateway has none.
-    let password =
-        base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", provider.client, provider.secret));
-    let (url, host) = (&provider.url, provider.url.trim_start_matches("https://"));
-    let http = format!(
-        "access_log off; server {{ listen {outside} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; \
-         ssl_client_certificate {trusted}; ssl_verify_client on; location / {{ proxy_pass {url}; \
-         proxy_set_header Host {host}; proxy_set_header Authorization 'Basic {password}'; }} }}"
-    );
-    let door = tokio::task::block_in_place(|| files.nginx(&http, &[outside]));
-    for (shown, status) in [(&own, 200), (&issued, 401)] {
-        let fields = format!(
-            "auth_methods: [introspection], introspection_endpoint_auth_method: tls_client_auth,
-             tls_client_auth_cert_id: a1ce0000-0000-4000-8000-000000000002,
-             introspection_endpoint: 'https://{outside}/oauth2/introspect'"
-        );
-        let stack = provider
-            .plan(&fields)
-            .replace(
-                "consumers:",
-                "certificates: [{id: a1ce0000-0000-4000-8000-000000000002, cert: \"@own.pem\", key: \"@own.key\"}]\nconsumers:",
-            )
-            .file("own.pem", shown.chain_pem())
-            .file("own.key", shown.key_pem())
-            .start()
-            .await;
-        let answer = with_token(&stack, &tokens.access).await;
-        let line = stack.line_of(&answer).await;
-        assert_eq!(answer.status, status, "{line} {}", door.read("error.log"));
-    }
 }

@@ -37,9 +37,6 @@ fn told(stack: &Stack) -> Value {
 async fn a_tunnel_ends_with_its_introspected_token() {
     let provider = Provider::start(false);
     for further in ["", ", anonymous: guest"] {
-        provider.grant("alice@example.com", "lasting", now() + 3600);
-        provider.grant("bob@example.com", "to-be-revoked", now() + 3600);
-        provider.grant("alice@example.com", "ending", now() + 5);
         let fields = format!(
             "auth_methods: [introspection], client_secret: ['{}'], cache_ttl: 2, consumer_claim: [sub]{further}",
             provider.secret
@@ -53,6 +50,9 @@ async fn a_tunnel_ends_with_its_introspected_token() {
             .gateway("stream_close_delay", "0s")
             .start()
             .await;
+        provider.grant("alice@example.com", "lasting", now() + 3600);
+        provider.grant("bob@example.com", "to-be-revoked", now() + 3600);
+        provider.grant("alice@example.com", "ending", now() + 6);
         let client = stack.gateway_http();
         let mut tunnels = Vec::new();
         for (token, owner) in [
@@ -210,6 +210,71 @@ async fn a_tunnel_ends_when_a_reload_takes_its_credential_away() {
             is_open(&mut tunnel, &format!("{path} goes on")).await;
         }
         is_open(&mut guests, "as a guest").await;
+    }
+}
+
+/// What has an end of its own: a key with `ttl`, a token whose `exp` is verified.
+#[tokio::test]
+async fn a_tunnel_ends_when_the_time_of_its_credential_is_over() {
+    let document = format!(
+        "_format_version: '3.0'
+services:
+- name: echo
+  url: http://{{echo}}
+  routes:
+  - {{name: key, paths: [/key/], plugins: [{{name: key-auth}}]}}
+  - {{name: key-or-guest, paths: [/key-or-guest/], plugins: [{{name: key-auth, config: {{anonymous: guest}}}}]}}
+  - {{name: jwt, paths: [/jwt/], plugins: [{{name: jwt, config: {{claims_to_verify: [exp]}}}}]}}
+  - {{name: jwt-or-guest, paths: [/jwt-or-guest/], plugins: [{{name: jwt, config: {{claims_to_verify: [exp], anonymous: guest}}}}]}}
+consumers:
+- username: guest
+- username: alice
+  keyauth_credentials: [{{key: a-key-for-some-seconds, created_at: 4000000000, ttl: 8}}, {{key: a-key-for-an-age}}]
+  jwt_secrets: [{{key: alices, secret: {}}}]
+{AUTHORITIES}",
+        SECRETS[0],
+    );
+    let token = |end: u64| {
+        let payload = format!(r#"{{"iss":"alices","exp":{end}}}"#);
+        bearer(&token_of(r#"{"alg":"HS256"}"#, &payload, SECRETS[0].as_bytes()))
+    };
+    let plan = Stack::reading(document).gateway("stream_close_delay", "0s");
+    let stack = plan.without_edge().start().await;
+    let client = stack.gateway_http();
+    let begun = now();
+    stack.change(
+        "kong.yaml",
+        "created_at: 4000000000",
+        &format!("created_at: {begun}"),
+    );
+    stack.reload_gateway().await;
+    let (mut ending, mut lasting) = (Vec::new(), Vec::new());
+    let (short, long) = (token(begun + 8), token(begun + 3600));
+    for (route, over, good) in [
+        (
+            "key",
+            "apikey: a-key-for-some-seconds",
+            "apikey: a-key-for-an-age",
+        ),
+        (
+            "jwt",
+            &*format!("Authorization: {short}"),
+            &*format!("Authorization: {long}"),
+        ),
+    ] {
+        for path in [format!("/{route}/"), format!("/{route}-or-guest/")] {
+            for (header, tunnels) in [(over, &mut ending), (good, &mut lasting)] {
+                tunnels.push(tunnel(&client, &path, header).await);
+                assert_eq!(told(&stack), "alice", "{path}");
+            }
+        }
+    }
+    for mut tunnel in ending {
+        assert_eq!(read_to_the_end(&mut *tunnel).await, "");
+        assert!(now() >= begun + 8, "not before its time");
+    }
+    for tunnel in &mut lasting {
+        is_open(tunnel, "still here").await;
     }
 }
 
