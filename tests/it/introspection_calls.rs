@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use certs::{Authority, Leaf};
 use harness::issuer::now;
 use harness::provider::Provider;
-use harness::servers::{Files, own_address};
+use harness::servers::{Files, Server, own_address};
 use harness::stack::Stack;
 use serde_json::{Value, json};
 
-use crate::bearer_tokens::with_token;
+use crate::bearer_tokens::{UNJUDGED, with_token};
 
 /// RFC 6750 §2.1 has this one. A second has all that a token may hold (`b64token`).
 const TOKENS: [&str; 2] = ["mF_9.B5f-4.1JqM", "a.Z-0_9~+/x=="];
@@ -100,11 +100,11 @@ async fn the_endpoint_is_asked_as_configured() {
         ("introspection_accept: application/json".into(), 200, Some(&basic), vec![HINT], vec![]);
         (further.into(), 200, Some(&basic), vec![HINT, ("resource", "https://api.test/orders?a=b"), ("a b&=ü", "+&=%")], sent_further.clone());
         (in_headers.into(), 200, Some(&basic), vec![HINT], vec![]);
-        (by_post.into(), 401, None, vec![HINT, ("client_id", id), ("client_secret", secret)], vec![]);
-        (format!("{by_post}, {further}"), 401, None, vec![HINT, ("resource", "https://api.test/orders?a=b"), ("a b&=ü", "+&=%"), ("client_id", id), ("client_secret", secret)], sent_further);
-        ("client_auth: [client_secret_post]".into(), 401, None, vec![HINT, ("client_id", id), ("client_secret", secret)], vec![]);
-        ("introspection_endpoint_auth_method: none".into(), 401, None, vec![HINT, ("client_id", id)], vec![]);
-        (format!("introspection_endpoint_auth_method: none, {in_headers}"), 401, Some("Bearer abc"), vec![HINT, ("client_id", id)], vec![]);
+        (by_post.into(), UNJUDGED.0, None, vec![HINT, ("client_id", id), ("client_secret", secret)], vec![]);
+        (format!("{by_post}, {further}"), UNJUDGED.0, None, vec![HINT, ("resource", "https://api.test/orders?a=b"), ("a b&=ü", "+&=%"), ("client_id", id), ("client_secret", secret)], sent_further);
+        ("client_auth: [client_secret_post]".into(), UNJUDGED.0, None, vec![HINT, ("client_id", id), ("client_secret", secret)], vec![]);
+        ("introspection_endpoint_auth_method: none".into(), UNJUDGED.0, None, vec![HINT, ("client_id", id)], vec![]);
+        (format!("introspection_endpoint_auth_method: none, {in_headers}"), UNJUDGED.0, Some("Bearer abc"), vec![HINT, ("client_id", id)], vec![]);
     } {
         for token in TOKENS {
             let plan = provider.plan(&format!("auth_methods: [introspection], {mine}, {fields}"));
@@ -134,7 +134,7 @@ async fn the_endpoint_is_asked_as_configured() {
         format!("auth_methods: [introspection], {mine}, introspection_token_param_name: access_token");
     let stack = provider.plan(&fields).start().await;
     let refused = with_token(&stack, TOKENS[0]).await;
-    assert_eq!(refused.status, 401);
+    assert_eq!(refused.status, UNJUDGED.0);
     let line = stack.line_of(&refused).await;
     assert!(line["decision"]["cause"].to_string().contains("400"), "{line}");
     let heard = provider.introspected();
@@ -184,7 +184,7 @@ async fn a_client_is_let_in_by_the_method_that_its_provider_knows() {
                     .start()
                     .await;
                 let answer = with_token(&stack, TOKENS[0]).await;
-                let status = if registered == method { 200 } else { 401 };
+                let status = if registered == method { 200 } else { UNJUDGED.0 };
                 assert_eq!(answer.status, status, "{id} {registered} by {method}: {answer:?}");
                 let line = stack.line_of(&answer).await;
                 let secret: String = json!(secret).to_string();
@@ -225,6 +225,28 @@ async fn a_signed_token_is_introspected_where_the_configuration_says_so() {
     }
 }
 
+/// A door to the endpoint for clients with a certificate of this authority; what it was asked, and by whom, is in
+/// `access.log`. What stands behind knows the client by a password, which the door has; the gateway has none.
+fn door(provider: &Provider, clients: &Authority, number: u8) -> (String, Server) {
+    let (address, files) = (own_address(number), Files::new());
+    let issued = provider
+        .authority
+        .issue(Leaf::server("provider.test").ip(address.ip()))
+        .unwrap();
+    let (certificate, key) = files.pair("door", &issued);
+    let trusted = files.write("clients.pem", &clients.pem());
+    let password = STANDARD.encode(format!("{}:{}", provider.client, provider.secret));
+    let (url, host) = (&provider.url, provider.url.trim_start_matches("https://"));
+    let http = format!(
+        "log_format who '$ssl_client_s_dn $uri'; access_log access.log who; server {{ listen {address} ssl; \
+         ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_client_certificate {trusted}; \
+         ssl_verify_client on; location / {{ proxy_pass {url}; proxy_set_header Host {host}; \
+         proxy_set_header Authorization 'Basic {password}'; }} }}"
+    );
+    let server = tokio::task::block_in_place(|| files.nginx(&http, &[address]));
+    (format!("https://{address}/oauth2/introspect"), server)
+}
+
 /// RFC 8705 §5: a client that proves itself by its certificate is sent to another door, by the discovery document or by
 /// the configuration, which goes before it. Nobody else is.
 #[tokio::test(flavor = "multi_thread")]
@@ -239,26 +261,7 @@ async fn a_client_with_a_certificate_goes_where_certificates_are_asked_for() {
             .issue(Leaf::client("gateway"))
             .unwrap(),
     );
-    let doors = [own_address(10), own_address(11)].map(|address| {
-        let files = Files::new();
-        let issued = provider
-            .authority
-            .issue(Leaf::server("provider.test").ip(address.ip()))
-            .unwrap();
-        let (certificate, key) = files.pair("door", &issued);
-        let trusted = files.write("clients.pem", &clients.pem());
-        // What stands behind knows the client by a password, which the door has; the gateway has none.
-        let password = STANDARD.encode(format!("{}:{}", provider.client, provider.secret));
-        let (url, host) = (&provider.url, provider.url.trim_start_matches("https://"));
-        let http = format!(
-            "log_format who '$ssl_client_s_dn $uri'; access_log access.log who; server {{ listen {address} ssl; \
-             ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_client_certificate {trusted}; \
-             ssl_verify_client on; location / {{ proxy_pass {url}; proxy_set_header Host {host}; \
-             proxy_set_header Authorization 'Basic {password}'; }} }}"
-        );
-        let server = tokio::task::block_in_place(|| files.nginx(&http, &[address]));
-        (format!("https://{address}/oauth2/introspect"), server)
-    });
+    let doors = [10, 11].map(|number| door(&provider, &clients, number));
     let [(alias, _), (named, _)] = &doors;
     provider.describe(&json!({"mtls_endpoint_aliases": {"introspection_endpoint": alias}}));
     let by_certificate = "introspection_endpoint_auth_method: tls_client_auth";
@@ -276,7 +279,7 @@ async fn a_client_with_a_certificate_goes_where_certificates_are_asked_for() {
         (&*elsewhere, &own, 200, [0, 1]);
         (&*said, &own, 200, [0, 1]);
         // Whom the door does not know, it answers with a 400: nginx takes the handshake.
-        (by_certificate, &other, 401, [1, 0]);
+        (by_certificate, &other, UNJUDGED.0, [1, 0]);
         (&*by_secret, &own, 200, [0, 0]);
         (&*both, &own, 200, [0, 0]);
     } {

@@ -50,6 +50,7 @@ mod handshakes;
 mod hop_trust;
 mod hostile_certificates;
 mod http2_attacks;
+mod introspection_answers;
 mod introspection_calls;
 mod jwt;
 mod jwt_algorithms;
