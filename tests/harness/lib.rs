@@ -21,6 +21,7 @@ pub mod issuer;
 pub mod outside;
 pub mod pki;
 pub mod program;
+pub mod provider;
 pub mod responder;
 pub mod servers;
 pub mod stack;

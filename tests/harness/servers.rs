@@ -1,5 +1,5 @@
-//! Servers that are not ours, as upstreams: nginx, haproxy, `openssl s_server`. One that is missing fails the test and
-//! says how to install it.
+//! Servers that are not ours: nginx, haproxy, tinyproxy, `openssl s_server`. One that is missing fails the test and says
+//! how to install it.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -119,8 +119,8 @@ impl Files {
         server
     }
 
-    /// Starts oidc-provider-mock, with an introspection endpoint, on plain http. What was introspected is in
-    /// `introspections`.
+    /// Starts oidc-provider-mock, with an introspection endpoint, on plain http. What its introspection endpoint is
+    /// asked is in `introspections`.
     pub fn oidc_provider(self, listening: SocketAddr) -> Server {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = root.join("../target/tools/oidc-provider-mock/bin/python");
@@ -128,6 +128,23 @@ impl Files {
         command.arg(root.join("fixtures/oidc_provider.py"));
         command.args([listening.port().to_string(), self.write("introspections", "")]);
         self.start(command, "oidc-provider-mock", &[listening])
+    }
+
+    /// Starts tinyproxy, a forward proxy, which calls from the address that it listens at. Whoever uses it must be this
+    /// user with this password, if that is said. What it is asked for is in `asked`.
+    pub fn tinyproxy(self, listening: SocketAddr, user: Option<(&str, &str)>) -> Server {
+        let user = user.map(|(name, password)| format!("BasicAuth {name} {password}\n"));
+        let text = format!(
+            "Listen {ip}\nBind {ip}\nPort {}\nTimeout 60\nMaxClients 50\nLogFile \"{}\"\nLogLevel Connect\n{}",
+            listening.port(),
+            self.write("asked", ""),
+            user.unwrap_or_default(),
+            ip = listening.ip(),
+        );
+        let file = self.write("tinyproxy.conf", &text);
+        let mut command = Command::new("tinyproxy");
+        command.args(["-d", "-c", &file]);
+        self.start(command, "tinyproxy", &[listening])
     }
 
     pub(crate) fn start(self, mut command: Command, package: &str, listening: &[SocketAddr]) -> Server {

@@ -32,6 +32,7 @@ use crate::doors::{
 };
 use crate::echo::Seen;
 use crate::pki::Pki;
+use crate::program::{self, Program};
 use crate::template;
 
 /// How long something may take to come true.
@@ -202,6 +203,21 @@ impl Stack {
         format!("{}/{name}", self.dir.path().display())
     }
 
+    /// Its gateway once more, as a program whose words can be read, with these variables beside. Only its plain listener
+    /// has a name of its own.
+    pub fn as_program(&self, environment: &[(&str, &str)]) -> Program {
+        let file = self.file("gateway.toml");
+        let arguments = ["--log-format", "json", "run", "--config", &file];
+        let mut command = program::command("api-gateway", &arguments).unwrap();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs([
+            ("KONG_STATUS_LISTEN", "off"),
+            ("KONG_PROXY_ACCESS_LOG", "/dev/stdout"),
+        ]);
+        command.envs(environment.iter().copied());
+        tokio::task::block_in_place(|| Program::start(command, "api-gateway")).unwrap()
+    }
+
     /// What its gateway was given as environment.
     pub(crate) fn environment(&self) -> &[(String, String)] {
         &self.environment
@@ -267,6 +283,14 @@ impl Plan {
     pub fn file(mut self, name: &str, content: impl Into<String>) -> Self {
         self.files.push((name.to_owned(), content.into()));
         self
+    }
+
+    /// Has the gateway believe that providers are who they say if these authorities (PEM) vouch for them.
+    pub fn believing_providers(self, authorities: impl Into<String>) -> Self {
+        self.file("provider.pem", authorities).gateway(
+            "lua_ssl_trusted_certificate",
+            "pki/ca/internal.pem, pki/provider.pem",
+        )
     }
 
     /// Replaces a text in the gateway's document.

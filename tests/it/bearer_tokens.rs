@@ -5,6 +5,9 @@ use harness::issuer::{Issuer, now};
 use harness::stack::{Plan, Stack};
 use serde_json::{Value, json};
 
+/// What is answered where nobody can judge a token.
+pub(crate) const UNJUDGED: (u16, &str) = (401, "token_untrusted");
+
 /// One route, `/orders`, whose plugin has these fields beside the issuer.
 pub(crate) fn plan(issuer: &Issuer, fields: &str, further: &str) -> Plan {
     let url = issuer.url();
@@ -33,8 +36,7 @@ consumers:
 ",
         indented(fields)
     ))
-    .file("provider.pem", issuer.authority_pem())
-    .gateway("lua_ssl_trusted_certificate", "pki/provider.pem")
+    .believing_providers(issuer.authority_pem())
     .gateway("revocation_lists", "")
     .without_edge()
 }

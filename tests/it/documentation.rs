@@ -20,10 +20,11 @@ use tempfile::TempDir;
 use transport::forwarded_cert::alb_passthrough;
 use transport::presented::PresentedChain;
 
-const DOCUMENTS: [&str; 8] = [
+pub(crate) const DOCUMENTS: [&str; 9] = [
     "README.md",
     "docs/acme.md",
     "docs/behind-an-alb.md",
+    "docs/explain.md",
     "docs/kong-migration.md",
     "docs/plan.md",
     "docs/principals.md",

@@ -12,7 +12,6 @@ use harness::stack::Stack;
 use harness::template;
 use serde_json::Value;
 
-use crate::documentation::Shown;
 use crate::pair::{Files, free_address};
 
 const OLD: &str = r#"_format_version: "3.0"
@@ -329,22 +328,4 @@ async fn the_node_may_change_with_the_document() {
     assert_eq!(said.code, Some(3), "{said:#?}");
     assert!(said.stdout.contains("SAN gateway.internal"), "{}", said.stdout);
     assert!(said.stdout.contains("SAN edge.internal"), "{}", said.stdout);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_plan_that_is_shown_is_what_is_said() {
-    let shown = Shown::in_document("docs/plan.md");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/plan.md");
-    let text = fs::read_to_string(file).unwrap();
-    let (_, block) = text.split_once("```console\n").unwrap();
-    let (block, _) = block.split_once("\n```").unwrap();
-    let (asked, expected) = block.split_once('\n').unwrap();
-    let arguments: Vec<&str> = asked
-        .strip_prefix("$ api-gateway plan ")
-        .unwrap()
-        .split(' ')
-        .collect();
-    let said = plan(&arguments, shown.directory());
-    assert_eq!(said.code, Some(3), "{said:#?}");
-    assert_eq!(said.stdout.trim_end(), expected, "{}", said.stdout);
 }

@@ -108,9 +108,18 @@ impl Body for Frames {
 }
 
 pub(crate) async fn open_websocket(client: &Client, path: &str) -> (Box<dyn Stream>, String) {
+    open_websocket_with(client, path, "Accept: */*").await
+}
+
+/// The same, with a header line of the test's own.
+pub(crate) async fn open_websocket_with(
+    client: &Client,
+    path: &str,
+    header: &str,
+) -> (Box<dyn Stream>, String) {
     let mut stream = client.stream().await.unwrap();
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: edge.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: edge.test\r\n{header}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();

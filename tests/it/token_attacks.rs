@@ -277,8 +277,7 @@ services:
 "
     );
     let stack = Stack::reading(document)
-        .file("provider.pem", issuer.authority_pem() + &other.authority_pem())
-        .gateway("lua_ssl_trusted_certificate", "pki/provider.pem")
+        .believing_providers(issuer.authority_pem() + &other.authority_pem())
         .gateway("revocation_lists", "")
         .without_edge()
         .start()

@@ -64,8 +64,7 @@ ca_certificates:
 - {{id: c1a00000-0000-4000-8000-000000000002, cert: \"@ca/clients-intermediate.pem\"}}
 "
     ))
-    .file("provider.pem", issuer.authority_pem())
-    .gateway("lua_ssl_trusted_certificate", "pki/provider.pem")
+    .believing_providers(issuer.authority_pem())
 }
 
 fn thumbprint(certificate: &CertificateDer<'_>) -> String {

@@ -121,12 +121,7 @@ fn document(issuer: &Issuer) -> String {
 }
 
 fn plan(issuer: &Issuer) -> Plan {
-    Stack::reading(document(issuer))
-        .file("provider.pem", issuer.authority_pem())
-        .gateway(
-            "lua_ssl_trusted_certificate",
-            "pki/ca/internal.pem, pki/provider.pem",
-        )
+    Stack::reading(document(issuer)).believing_providers(issuer.authority_pem())
 }
 
 /// Status, plugin and reason; 200 has the last two from whoever agreed last.

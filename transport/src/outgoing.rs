@@ -5,12 +5,14 @@
 //! configuration alone, never from the environment.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
@@ -41,8 +43,33 @@ pub struct Proxies {
     pub http: Option<Proxy>,
     /// The proxy for `https` URLs: a tunnel (CONNECT), so that TLS is with the server itself.
     pub https: Option<Proxy>,
-    /// Hosts that are called directly, comma separated, as curl reads `NO_PROXY`.
+    /// Hosts that are called directly, comma separated, as curl reads `NO_PROXY`: names with those below them, addresses,
+    /// networks; `*` for all.
     pub except: Option<String>,
+}
+
+impl Proxies {
+    /// These, less those that no call may use. The client takes `*` for names alone, not for addresses.
+    fn in_use(&self) -> Self {
+        let except = self.except.as_deref().unwrap_or_default();
+        if except.split(',').any(|host| host.trim() == "*") {
+            return Self::default();
+        }
+        self.clone()
+    }
+
+    /// Says of a URL through whom it is called, by the code that the client itself goes by.
+    fn matcher(&self) -> Option<Matcher> {
+        let url = |proxy: &Option<Proxy>| proxy.as_ref().map(|proxy| proxy.url.to_string());
+        let (http, https) = (url(&self.http), url(&self.https));
+        (http.is_some() || https.is_some()).then(|| {
+            Matcher::builder()
+                .http(http.unwrap_or_default())
+                .https(https.unwrap_or_default())
+                .no(self.except.clone().unwrap_or_default())
+                .build()
+        })
+    }
 }
 
 /// One proxy.
@@ -61,6 +88,19 @@ impl fmt::Debug for Proxy {
     }
 }
 
+/// By way of whom a call was made, as it is written behind the host.
+#[derive(Clone, Debug, Default)]
+pub struct Through(Option<Box<str>>);
+
+impl fmt::Display for Through {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(proxy) => write!(f, " through the proxy {proxy}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub enum CallError {
@@ -74,19 +114,31 @@ pub enum CallError {
         host: Box<str>,
     },
     /// Nobody there, a TLS failure, or no HTTP.
-    #[error("{host} cannot be reached: {}", root_cause(.source))]
+    #[error("{host} cannot be reached{through}: {}", root_cause(.source))]
     Unreachable {
         /// The host.
         host: Box<str>,
+        /// By way of whom.
+        through: Through,
         /// Why.
         #[source]
         source: reqwest::Error,
     },
     /// No answer in time.
-    #[error("{host} did not answer in time")]
+    #[error("{host} did not answer in time{through}")]
     TimedOut {
         /// The host.
         host: Box<str>,
+        /// By way of whom.
+        through: Through,
+    },
+    /// The proxy wants to know who calls.
+    #[error("{host} cannot be reached{through}: it wants other credentials (407)")]
+    ProxyRefused {
+        /// The host.
+        host: Box<str>,
+        /// By way of whom.
+        through: Through,
     },
     /// An answer that is longer than anything useful.
     #[error("the answer of {host} has more than {most} octets")]
@@ -107,12 +159,31 @@ fn root_cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+/// Whether a connection was closed under a request, as opposed to: could not be opened.
+fn was_closed(error: &reqwest::Error) -> bool {
+    let is_end = |cause: &(dyn std::error::Error + 'static)| {
+        let http = cause.downcast_ref::<hyper::Error>();
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        http.is_some_and(hyper::Error::is_incomplete_message)
+            || matches!(io, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe))
+    };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if is_end(error) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// The client. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct OutgoingClient {
     http: reqwest::Client,
     permit: Option<Permit>,
     largest_answer: usize,
+    proxies: Option<Arc<Matcher>>,
 }
 
 impl fmt::Debug for OutgoingClient {
@@ -141,6 +212,7 @@ impl OutgoingClient {
             .dns_resolver(Resolver {
                 permit: permit.clone(),
             });
+        let proxies = proxies.in_use();
         let except = proxies.except.as_deref().and_then(reqwest::NoProxy::from_string);
         for (proxy, made) in [
             (&proxies.http, reqwest::Proxy::http as fn(Url) -> _),
@@ -159,16 +231,38 @@ impl OutgoingClient {
             http: builder.build().map_err(CallError::Request)?,
             permit,
             largest_answer,
+            proxies: proxies.matcher().map(Arc::new),
         })
     }
 
     /// Sends a request with an absolute `http` or `https` URI, and reads the whole answer, whatever its status.
     pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, CallError> {
+        let again = request.method().is_safe();
+        self.send(request, again).await
+    }
+
+    /// The same for a question that changes nothing, whatever its method.
+    pub async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, CallError> {
+        self.send(request, true).await
+    }
+
+    /// `again`: it may be sent once more if its connection was closed before there was an answer. Servers and proxies
+    /// close connections that are kept, some without a word after every answer, while the next request is on its way.
+    async fn send(&self, request: Request<Bytes>, again: bool) -> Result<Response<Bytes>, CallError> {
         let request = reqwest::Request::try_from(request).map_err(CallError::Request)?;
         let host: Box<str> = request.url().host_str().unwrap_or_default().into();
         self.require_permit(&host)?;
-        let failed = |error: reqwest::Error| Self::failed(&host, error);
-        let mut answer = self.http.execute(request).await.map_err(failed)?;
+        let through = self.through(request.url());
+        let failed = |error: reqwest::Error| Self::failed(&host, &through, error);
+        let spare = if again { request.try_clone() } else { None };
+        let mut answer = match (self.http.execute(request).await, spare) {
+            (Err(error), Some(spare)) if was_closed(&error) => self.http.execute(spare).await,
+            (outcome, _) => outcome,
+        }
+        .map_err(failed)?;
+        if through.0.is_some() && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(CallError::ProxyRefused { host, through });
+        }
         let too_long = || CallError::TooLong {
             host: host.clone(),
             most: self.largest_answer,
@@ -201,10 +295,19 @@ impl OutgoingClient {
         }
     }
 
-    fn failed(host: &str, source: reqwest::Error) -> CallError {
-        let host = host.into();
+    fn through(&self, url: &Url) -> Through {
+        let proxies = self.proxies.as_ref();
+        let uri = proxies.and_then(|_| url.as_str().parse().ok());
+        let proxy = proxies
+            .zip(uri)
+            .and_then(|(proxies, uri)| proxies.intercept(&uri));
+        Through(proxy.and_then(|proxy| Some(proxy.uri().authority()?.as_str().into())))
+    }
+
+    fn failed(host: &str, through: &Through, source: reqwest::Error) -> CallError {
+        let (host, through) = (host.into(), through.clone());
         if source.is_timeout() {
-            return CallError::TimedOut { host };
+            return CallError::TimedOut { host, through };
         }
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&source);
         while let Some(error) = cause {
@@ -213,7 +316,11 @@ impl OutgoingClient {
             }
             cause = error.source();
         }
-        CallError::Unreachable { host, source }
+        CallError::Unreachable {
+            host,
+            through,
+            source,
+        }
     }
 }
 

@@ -53,7 +53,8 @@ pub(super) fn of_upstream(
         headers.insert(X_KONG_REQUEST_ID, record.request_id_header());
     }
     record.write_answer_headers(headers);
-    if let Some((client, opening)) = upgrade.filter(|_| switching) {
+    if let Some((client, mut opening)) = upgrade.filter(|_| switching) {
+        opening.held_by(&record.trace.principals, &record.snapshot.consumers);
         hop::write_websocket(response.headers_mut());
         let (head, _) = response.into_parts();
         let ends = Ends {

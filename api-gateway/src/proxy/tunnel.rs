@@ -1,7 +1,8 @@
 //! WebSockets that outlive their request, and may not outlive the credential that opened them.
 //!
 //! The request that opened a tunnel is kept, and judged again by the same code when the configuration changes and when
-//! a certificate or a revocation list it rests on runs out. Refused, the tunnel has `stream_close_delay` left.
+//! a certificate or a revocation list it rests on runs out. Refused, or taken for somebody else's, the tunnel has
+//! `stream_close_delay` left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +15,18 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 use transport::activity::InFlight;
+use uuid::Uuid;
 
 use super::Client;
 use super::admission::Target;
 use super::decision::{Asked, Peer, Trace, decide};
 use super::waiting::{BUDGET, ROUNDS};
+use crate::consumer::Consumers;
 use crate::exchange::{Principal, Proof};
 use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, later};
 use crate::onlooker::Nobody;
 use crate::plugin::errand::Errand;
-use crate::rejection::Rejection;
 
 /// The request that asks for a tunnel, kept so that it can be judged again.
 #[derive(Debug)]
@@ -35,6 +37,25 @@ pub(super) struct Opening {
     headers: HeaderMap,
     carried: CarriedCertificates,
     target: Target,
+    holders: Holders,
+}
+
+/// Everybody who was authenticated for a tunnel: the plugin, and the id of the consumer it found. Where a plugin has an
+/// anonymous consumer, a credential that is no longer good is no refusal; and a key can become another consumer's. The
+/// upstream has been told who calls, and would be told nothing of that.
+#[derive(Debug, Default)]
+struct Holders(Box<[(Arc<str>, Option<Uuid>)]>);
+
+impl Holders {
+    fn of(principals: &[Principal], consumers: &Consumers) -> Self {
+        let id = |key| consumers.get(key).map(|consumer| consumer.id);
+        let holder = |one: &Principal| (Arc::clone(&one.plugin), one.consumer.and_then(id));
+        Self(principals.iter().map(holder).collect())
+    }
+
+    fn are_all_among(&self, others: &Self) -> bool {
+        self.0.iter().all(|holder| others.0.contains(holder))
+    }
 }
 
 /// Both ends of a granted tunnel, and what it rests on.
@@ -61,7 +82,13 @@ impl Opening {
             headers: head.headers.clone(),
             carried: carried.clone(),
             target: (*target).clone(),
+            holders: Holders::default(),
         }
+    }
+
+    /// Notes who was authenticated when it was granted.
+    pub(super) fn held_by(&mut self, principals: &[Principal], consumers: &Consumers) {
+        self.holders = Holders::of(principals, consumers);
     }
 
     fn head(&self) -> Parts {
@@ -100,8 +127,16 @@ impl Opening {
             .map(drop)
             .map_err(|rejection| {
                 let errand = trace.undecided.take().map(|undecided| undecided.errand);
-                Box::new(Unanswered { rejection, errand })
+                let reason = rejection.reason();
+                Box::new(Unanswered { reason, errand })
             })?;
+        let holders = Holders::of(&trace.principals, &snapshot.consumers);
+        if !self.holders.are_all_among(&holders) {
+            return Err(Box::new(Unanswered {
+                reason: "other_principal",
+                errand: None,
+            }));
+        }
         let of_edge = match &carrier {
             Carrier::Edge(edge) => Some(edge.valid_until),
             Carrier::TrustedAddress | Carrier::Nobody => None,
@@ -120,17 +155,17 @@ impl Opening {
         Ok(of_principals.chain(of_edge).chain(of_keys).min())
     }
 
-    /// The same, with whatever has to be asked for it.
-    async fn settle(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Rejection> {
+    /// The same, with whatever has to be asked for it; gives the reason of a refusal.
+    async fn settle(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, &'static str> {
         let deadline = Instant::now() + BUDGET;
         let mut rounds = 0;
         loop {
-            let Unanswered { rejection, errand } = match self.judge(client, now) {
+            let Unanswered { reason, errand } = match self.judge(client, now) {
                 Ok(until) => return Ok(until),
                 Err(unanswered) => *unanswered,
             };
             let Some(errand) = errand.filter(|_| rounds < ROUNDS) else {
-                return Err(rejection);
+                return Err(reason);
             };
             rounds += 1;
             // Out of time, it is judged by what is known.
@@ -141,7 +176,7 @@ impl Opening {
 
 /// A refusal, and what would have to be known to say more.
 struct Unanswered {
-    rejection: Rejection,
+    reason: &'static str,
     errand: Option<Errand>,
 }
 
@@ -159,18 +194,18 @@ pub(super) fn open(client: &Arc<Client>, ends: Ends, in_flight: InFlight) {
     let generations = client.gateway.snapshots.watch();
     transport::tunnel::join_until(from, to, async move {
         let _in_flight = in_flight;
-        let rejection = refused(&client, &opening, generations).await;
+        let reason = refused(&client, &opening, generations).await;
         let delay = client.gateway.stream_close_delay;
-        info!(connection_id = %client.connection.id, reason = rejection.reason(), delay_s = delay.as_secs_f32(), "a tunnel is closed: its credential is no longer good");
+        info!(connection_id = %client.connection.id, reason, delay_s = delay.as_secs_f32(), "a tunnel is closed: its credential is no longer good");
         tokio::time::sleep(delay).await;
     });
 }
 
-async fn refused(client: &Client, opening: &Opening, mut generations: watch::Receiver<u64>) -> Rejection {
+async fn refused(client: &Client, opening: &Opening, mut generations: watch::Receiver<u64>) -> &'static str {
     loop {
         let now = UnixTime::now();
         match opening.settle(client, now).await {
-            Err(rejection) => return rejection,
+            Err(reason) => return reason,
             Ok(until) => {
                 // A second more: a path is valid in the second of its end.
                 let left =

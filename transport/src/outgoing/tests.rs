@@ -115,3 +115,103 @@ async fn an_error_names_the_host_and_the_last_cause() {
     assert!(error.starts_with("127.0.0.1 cannot be reached: "), "{error}");
     assert!(!error.contains("abc"), "{error}");
 }
+
+/// Servers and proxies that close what they let the client believe is kept.
+#[tokio::test]
+async fn a_question_outlives_the_connection_that_was_kept_for_it() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(ANSWER).unwrap();
+            // The next one is read, and hears nothing.
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    let client = client(None);
+    let url = format!("http://{address}/");
+    let post = || Request::post(&url).body(Bytes::from_static(b"a=b")).unwrap();
+    for _ in 0..4 {
+        assert_eq!(client.call(get(url.clone())).await.unwrap().status(), 200);
+        assert_eq!(client.ask(post()).await.unwrap().status(), 200);
+    }
+    // What may have changed something is not sent twice.
+    let error = client.call(post()).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreachable { .. }), "{error}");
+}
+
+/// Whom a call was for, and who was in the way of it.
+#[tokio::test]
+async fn an_error_names_the_proxy() {
+    const REFUSAL: &[u8] = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
+    let refusing = server(REFUSAL);
+    let through = |proxy: SocketAddr, except: &str| {
+        let tls = client_config(None, accept_any_server()).unwrap();
+        let limits = Limits {
+            timeout: Duration::from_millis(500),
+            largest_answer: 16,
+            permit: None,
+        };
+        let proxy = Proxy {
+            url: Url::parse(&format!("http://{proxy}")).unwrap(),
+            authorization: None,
+        };
+        let proxies = Proxies {
+            http: Some(proxy.clone()),
+            https: Some(proxy),
+            except: Some(except.to_owned()),
+        };
+        OutgoingClient::new(&tls, &proxies, limits).unwrap()
+    };
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+    let silent = server(b"");
+    for (proxy, except, url, expected) in [
+        (
+            refusing,
+            "",
+            "http://login.test/",
+            "login.test cannot be reached through the proxy AT: it wants other credentials (407)",
+        ),
+        (
+            refusing,
+            "",
+            "https://login.test/",
+            "login.test cannot be reached through the proxy AT: tunnel error: proxy authorization required",
+        ),
+        (
+            nobody,
+            "",
+            "https://login.test/",
+            "login.test cannot be reached through the proxy AT: ",
+        ),
+        (
+            silent,
+            "",
+            "http://login.test/",
+            "login.test did not answer in time through the proxy AT",
+        ),
+        (
+            refusing,
+            "127.0.0.1",
+            "http://127.0.0.1:1/",
+            "127.0.0.1 cannot be reached: ",
+        ),
+        (
+            refusing,
+            "10.0.0.1, *",
+            "http://127.0.0.1:1/",
+            "127.0.0.1 cannot be reached: ",
+        ),
+    ] {
+        let error = through(proxy, except)
+            .call(get(url.to_owned()))
+            .await
+            .unwrap_err()
+            .to_string();
+        let expected = expected.replace("AT", &proxy.to_string());
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}

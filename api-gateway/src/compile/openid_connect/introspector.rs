@@ -121,10 +121,14 @@ impl Builder<'_, '_> {
     }
 }
 
-/// `Authorization` of a client (RFC 6749 §2.3.1): both parts form-encoded first.
+/// `Authorization` of a client (RFC 6749 §2.3.1): both parts form-encoded first. A space becomes `%20`, not `+`: both mean
+/// it, and servers that undo nothing but percent signs are among those that people use.
 fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
     use base64::Engine as _;
-    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let encoded = |text: &str| {
+        let text: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        text.replace('+', "%20")
+    };
     let pair = format!("{}:{}", encoded(id), encoded(secret.expose()));
     let mut value = HeaderValue::try_from(format!(
         "Basic {}",

@@ -68,6 +68,7 @@ pub(super) fn introspected(
             Some(*until),
         )),
         Some(Answer::Inactive) => Err(TokenFault::Inactive),
+        Some(Answer::Untimely(error)) => Err((*error).into()),
         Some(Answer::Failed(why)) => Err(TokenFault::NotIntrospected(why.clone())),
         None => {
             *errand = introspector.question(text, digest).map(Errand::Introspection);

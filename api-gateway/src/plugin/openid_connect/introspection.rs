@@ -22,7 +22,7 @@ use transport::remembered::{Digest, Remembered};
 use super::provider::{Provider, Waiting};
 use crate::identity::later;
 use crate::secret::Secret;
-use crate::token::{Validity, VerifiedClaims, object};
+use crate::token::{TimeError, Validity, VerifiedClaims, object};
 
 /// Calls at once, of one instance.
 const AT_ONCE: usize = 64;
@@ -117,6 +117,8 @@ pub enum Answer {
     Active(Arc<VerifiedClaims>, UnixTime),
     /// It is not.
     Inactive,
+    /// It is, and by its own dates it is not: clocks differ.
+    Untimely(TimeError),
     /// Nothing useful.
     Failed(Box<str>),
 }
@@ -193,7 +195,7 @@ impl Introspector {
         let request = self.request(endpoint, token);
         let answer = self
             .client
-            .call(request)
+            .ask(request)
             .await
             .map_err(|error| error.to_string())?;
         if answer.status() != StatusCode::OK {
@@ -206,9 +208,11 @@ impl Introspector {
             Some(Value::Bool(false)) => return Ok(Answer::Inactive),
             Some(_) | None => return Err("the answer has no boolean 'active'".to_owned()),
         }
-        let end = Validity::of(&claims)
-            .map_err(|error| error.to_string())?
-            .until(self.leeway);
+        let validity = Validity::of(&claims).map_err(|error| error.to_string())?;
+        if let Err(error) = validity.check(now, self.leeway) {
+            return Ok(Answer::Untimely(error));
+        }
+        let end = validity.until(self.leeway);
         let limit = later(now, self.believe_for);
         let until = end.map_or(limit, |end| end.min(limit));
         Ok(Answer::Active(
@@ -294,7 +298,7 @@ impl Question {
             Answer::Active(_, until) if introspector.remembers => *until,
             // For whoever has asked, and looks at once.
             Answer::Active(..) => UnixTime::now(),
-            Answer::Inactive | Answer::Failed(_) => later(UnixTime::now(), REFUSED_FOR),
+            Answer::Inactive | Answer::Untimely(_) | Answer::Failed(_) => later(UnixTime::now(), REFUSED_FOR),
         };
         introspector.answers.keep(digest, until, Arc::new(answer));
     }
