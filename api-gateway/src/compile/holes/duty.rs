@@ -27,6 +27,8 @@ pub(super) struct Authentication<'d> {
     pub(super) evidence: Evidence,
     /// Whether its word is a consumer.
     pub(super) finds_consumers: bool,
+    /// Whether it lets pass whom it finds no consumer for.
+    pub(super) accepts_nobody: bool,
     /// Whether its word is groups that no document lists.
     pub(super) names_groups: bool,
     /// Who a request is made for that shows nothing good.
@@ -40,7 +42,7 @@ pub(super) struct Authentication<'d> {
 }
 
 /// A name of a consumer's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum KnownBy {
     Username,
     CustomId,
@@ -48,7 +50,7 @@ pub(super) enum KnownBy {
 }
 
 /// What an authentication looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Evidence {
     /// The certificate of the connection.
     Socket,
@@ -93,6 +95,7 @@ impl<'d> Duty<'d> {
         });
         Self::Authenticates(Authentication {
             finds_consumers: looks_up,
+            accepts_nobody: !looks_up,
             known_by: known_by.collect(),
             names_groups: !looks_up && config.authenticated_group_by.is_some(),
             default: config.default_consumer.as_ref().filter(|_| looks_up),
@@ -115,6 +118,7 @@ impl<'d> Duty<'d> {
         });
         Self::Authenticates(Authentication {
             finds_consumers: looks_up,
+            accepts_nobody: config.consumer_optional || !looks_up,
             known_by: known_by.collect(),
             names_groups: config.authenticated_groups_claim.is_some(),
             ..Authentication::by_credentials(Evidence::Token, config.anonymous.as_ref())
@@ -135,6 +139,7 @@ impl<'d> Authentication<'d> {
         Self {
             evidence,
             finds_consumers: true,
+            accepts_nobody: false,
             names_groups: false,
             anonymous,
             default: None,
@@ -146,6 +151,12 @@ impl<'d> Authentication<'d> {
     /// Whether nobody passes who does not show something good.
     pub(super) fn is_required(&self) -> bool {
         self.anonymous.is_none()
+    }
+
+    /// Whether its word is groups, if perhaps none: a certificate that stands for no consumer stands for those.
+    pub(super) fn says_groups(&self) -> bool {
+        let is_certificate = matches!(self.evidence, Evidence::Socket | Evidence::Header);
+        self.names_groups || is_certificate && !self.finds_consumers
     }
 
     /// Whether it judges although `earlier` has found somebody already. With `anonymous` it does not, but that a client
