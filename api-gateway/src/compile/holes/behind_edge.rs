@@ -1,16 +1,13 @@
 //! `mtls-auth` where requests come through an edge: it judges the certificate of the connection, and that is the edge's.
 
-use std::collections::HashSet;
-
 use transport::finding::Finding;
-use uuid::Uuid;
 
 use super::duty::Evidence;
 use super::{ROUTES, Site, Survey, Tally, Turn};
 
 /// Tells of a global `mtls-auth` that refuses every edge, and of others where there is no route left that an edge could
 /// come to. One that trusts an edge's CA is how an edge is a consumer; one with `anonymous` refuses nobody.
-pub(super) fn check(survey: &Survey<'_>, issuers_of_edges: &HashSet<Uuid>, tally: &mut Tally) {
+pub(super) fn check(survey: &Survey<'_>, tally: &mut Tally) {
     const CODE: &str = "mtls-behind-edge";
     if survey.compilation.settings().trusted_edges.is_empty() {
         return;
@@ -18,7 +15,7 @@ pub(super) fn check(survey: &Survey<'_>, issuers_of_edges: &HashSet<Uuid>, tally
     let refusals: Vec<Option<(&Site<'_>, &Turn<'_>)>> = survey
         .sites
         .iter()
-        .map(|site| Some((site, refusal(site, issuers_of_edges)?)))
+        .map(|site| Some((site, refusal(site)?)))
         .collect();
     let everywhere = refusals.iter().all(Option::is_some);
     for (site, turn) in refusals.into_iter().flatten() {
@@ -41,14 +38,9 @@ pub(super) fn check(survey: &Survey<'_>, issuers_of_edges: &HashSet<Uuid>, tally
 }
 
 /// The turn that refuses whoever shows an edge's certificate.
-fn refusal<'s>(site: &'s Site<'s>, issuers_of_edges: &HashSet<Uuid>) -> Option<&'s Turn<'s>> {
+fn refusal<'s>(site: &'s Site<'s>) -> Option<&'s Turn<'s>> {
     site.turns.iter().find(|turn| {
-        turn.duty.authentication().is_some_and(|own| {
-            let trusts_edges = own
-                .authorities
-                .iter()
-                .any(|id| issuers_of_edges.contains(&id.value));
-            own.evidence == Evidence::Socket && own.is_required() && !trusts_edges
-        })
+        let own = turn.duty.authentication();
+        own.is_some_and(|own| own.evidence == Evidence::Socket && own.is_required() && !own.accepts_edges)
     })
 }

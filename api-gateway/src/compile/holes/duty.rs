@@ -1,5 +1,7 @@
 //! What a plugin does, as far as holes are concerned. A new plugin has to say it here.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use crate::document::plugin::acl::AclConfig;
@@ -37,6 +39,8 @@ pub(super) struct Authentication<'d> {
     pub(super) default: Option<&'d Located<NamedConsumer>>,
     /// What consumers are found by without anything in the document that says so.
     pub(super) known_by: Vec<KnownBy>,
+    /// Whether whom it finds may be an edge, who speaks for others.
+    pub(super) accepts_edges: bool,
     /// The CAs that it trusts.
     pub(super) authorities: &'d [Located<Uuid>],
 }
@@ -67,7 +71,17 @@ pub(super) enum Evidence {
 }
 
 impl<'d> Duty<'d> {
-    pub(super) fn of(entity: &'d document::Plugin) -> Self {
+    pub(super) fn of(entity: &'d document::Plugin, issuers_of_edges: &HashSet<Uuid>) -> Self {
+        let mut duty = Self::by_config(entity);
+        if let Self::Authenticates(own) = &mut duty {
+            let mut authorities = own.authorities.iter();
+            own.accepts_edges = own.evidence == Evidence::Socket
+                && authorities.any(|id| issuers_of_edges.contains(&id.value));
+        }
+        duty
+    }
+
+    fn by_config(entity: &'d document::Plugin) -> Self {
         match &entity.config {
             PluginConfig::Acl(config) => Self::Judges(config),
             PluginConfig::BasicAuth(config) => {
@@ -141,6 +155,7 @@ impl<'d> Authentication<'d> {
             finds_consumers: true,
             accepts_nobody: false,
             names_groups: false,
+            accepts_edges: false,
             anonymous,
             default: None,
             known_by: Vec::new(),
@@ -159,10 +174,10 @@ impl<'d> Authentication<'d> {
         self.names_groups || is_certificate && !self.finds_consumers
     }
 
-    /// Whether it judges although `earlier` has found somebody already. With `anonymous` it does not, but that a client
+    /// Whether it judges although `earlier` has found somebody already. With `anonymous` it does not, but the client that
     /// stands behind a carrier's certificate is judged all the same.
     pub(super) fn overrules(&self, earlier: &Self) -> bool {
         let is_carried = self.evidence == Evidence::Header && earlier.evidence == Evidence::Socket;
-        self.is_required() || is_carried
+        self.is_required() || is_carried || earlier.accepts_edges
     }
 }

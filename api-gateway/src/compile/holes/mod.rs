@@ -54,7 +54,7 @@ pub(super) fn check(
         .all
         .iter()
         .zip(compiled)
-        .map(|(route, (compiled, entities))| Site::new(route, compiled, entities))
+        .map(|(route, (compiled, entities))| Site::new((route, compiled), entities, issuers_of_edges))
         .collect();
     let survey = Survey {
         compilation,
@@ -65,7 +65,7 @@ pub(super) fn check(
     let mut tally = Tally::default();
     chains::check(&survey, &mut tally);
     judged::check(&survey, &mut tally);
-    behind_edge::check(&survey, issuers_of_edges, &mut tally);
+    behind_edge::check(&survey, &mut tally);
     let holdings = reach::Holdings::of(compilation.document);
     nobody::check(&survey, &holdings, &mut tally);
     passers::check(&survey, &holdings, &mut tally);
@@ -105,9 +105,9 @@ struct Turn<'s> {
 
 impl<'s> Site<'s> {
     fn new(
-        route: &'s document::Route,
-        compiled: &'s snapshot::Route,
+        (route, compiled): (&'s document::Route, &'s snapshot::Route),
         entities: &'s [Option<&'s document::Plugin>],
+        issuers_of_edges: &HashSet<Uuid>,
     ) -> Self {
         let turns = compiled.chain.slots().iter().zip(entities);
         let turns = turns.filter_map(|(slot, entity)| {
@@ -115,7 +115,7 @@ impl<'s> Site<'s> {
             Some(Turn {
                 slot,
                 entity,
-                duty: Duty::of(entity),
+                duty: Duty::of(entity, issuers_of_edges),
             })
         });
         Self {
