@@ -72,6 +72,7 @@ mod plugin_order;
 mod plugin_scopes;
 mod possession;
 mod principals;
+mod principals_attacks;
 mod principals_checks;
 mod recovery;
 mod refusing_clients;
