@@ -169,7 +169,9 @@ fn no_edge(snapshot: &Snapshot, edge: &[CertificateDer<'static>], now: UnixTime)
         (Some(_), Err(error)) => error.to_string(),
         (Some(edges), Ok(chain)) => edges.refusal(&chain, now)?,
     };
-    Some(format!("the certificate of --edge makes no edge of the peer: {why}"))
+    Some(format!(
+        "the certificate of --edge makes no edge of the peer: {why}"
+    ))
 }
 
 /// Takes the keys in a file for those that every provider publishes.
@@ -201,7 +203,9 @@ fn method_and_url(request: &[String]) -> Result<(Method, Uri), String> {
         (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => Err(format!(
             "`{shown}` came with a user name: write `-H 'Authorization: Basic …'` instead"
         )),
-        (Some("http" | "https"), Some(_)) if url.port().is_some() && url.port_u16().is_none() => {
+        (Some("http" | "https"), Some(authority))
+            if authority.as_str().len() > authority.host().len() && authority.port_u16().is_none() =>
+        {
             Err(format!("`{shown}` has a port that is none"))
         }
         (Some("http" | "https"), Some(_)) => Ok((method, url)),

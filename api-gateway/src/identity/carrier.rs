@@ -126,7 +126,10 @@ impl TrustedEdges {
     pub(crate) fn refusal(&self, chain: &PresentedChain, now: UnixTime) -> Option<String> {
         match self.store.verify(chain, now) {
             Ok(path) if self.is_named(path.leaf()) => None,
-            Ok(path) => Some(format!("no entry of trusted_edges names `{}`", path.leaf().subject())),
+            Ok(path) => Some(format!(
+                "no entry of trusted_edges names `{}`",
+                path.leaf().subject()
+            )),
             Err(error) => Some(error.to_string()),
         }
     }
