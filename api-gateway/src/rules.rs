@@ -8,9 +8,10 @@ use transport::report_form::Tool;
 pub const TOOL: Tool = Tool {
     name: "api-gateway",
     version: env!("CARGO_PKG_VERSION"),
-    page: concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/checks.md"),
+    page: include_str!("../../docs/checks.md"),
     rules: &[
         transport::layers::RULES,
+        transport::rules::SHARED,
         OF_THE_NODE,
         OF_THE_TEXT,
         OF_ENTITIES,
@@ -21,17 +22,12 @@ pub const TOOL: Tool = Tool {
 
 /// Made by `settings`.
 const OF_THE_NODE: &[Rule] = &[
-    Rule::error("conflict", "two keys contradict each other"),
     Rule::error("not-yet", "a feature of Kong that this gateway does not have yet"),
     Rule::error(
         "unsupported-key",
         "a key of Kong that would decide or limit something, and does not here",
     ),
     Rule::warning("ignored-key", "keys of Kong that change nothing here"),
-    Rule::warning(
-        "no-effect",
-        "a key or a field that nothing reads beside the others",
-    ),
     Rule::warning(
         "unverified-upstreams",
         "upstream certificates are not verified where a service does not say so",
@@ -130,10 +126,6 @@ const HOLES: &[Rule] = &[
         "whoever cannot be authenticated is in a group that an acl lets pass",
     ),
     Rule::warning(
-        "certificate-expired",
-        "a certificate is past its last day, or before its first",
-    ),
-    Rule::warning(
         "consumer-unknown",
         "a plugin for one consumer runs before anybody knows who calls",
     ),
@@ -147,10 +139,6 @@ const HOLES: &[Rule] = &[
     ),
     Rule::warning("empty-group", "an acl names a group that nobody is in"),
     Rule::warning(
-        "expires-soon",
-        "a certificate or a revocation list has less than 30 days left",
-    ),
-    Rule::warning(
         "http-beside-certificate",
         "a route that needs the connection's certificate takes plain http",
     ),
@@ -162,9 +150,17 @@ const HOLES: &[Rule] = &[
         "mtls-behind-edge",
         "a global mtls-auth sees the edge's certificate, not the clients'",
     ),
+    Rule::warning(
+        "method-variant",
+        "another method than those that are protected goes by a route that protects less",
+    ),
     Rule::error(
         "no-secure-source",
         "a header-cert-auth that would accept its header from nobody",
+    ),
+    Rule::warning(
+        "nobody-passes",
+        "the members of the groups that are allowed cannot be found by any plugin there",
     ),
     Rule::warning(
         "path-variant",
@@ -238,14 +234,9 @@ const OF_WHAT_RUNS: &[Rule] = &[
         "ambiguous-header",
         "one X-Principal header would tell of two principals",
     ),
-    Rule::warning("name-constraints", "a CA whose name constraints refuse everybody"),
     Rule::warning(
         "no-target",
         "a service whose upstream has no target that takes requests",
-    ),
-    Rule::warning(
-        "not-stapled",
-        "an OCSP response that is stale, wrong, or about no certificate that is shown",
     ),
     Rule::error(
         "ordering",
@@ -266,20 +257,6 @@ const OF_WHAT_RUNS: &[Rule] = &[
     Rule::warning(
         "unusable-credential",
         "a secret that a plugin with secret_is_base64 cannot read",
-    ),
-    Rule::warning(
-        "key-permissions",
-        "every user of the machine can read a private key, or a token's PIN",
-    ),
-    Rule::warning("pin-in-file", "a token's PIN stands in the configuration"),
-    Rule::error(
-        "acme-directory-unusable",
-        "the directory of ACME accounts, keys and certificates cannot be used",
-    ),
-    Rule::error("acme-unanswerable", "no listener could answer the challenge"),
-    Rule::warning(
-        "must-staple",
-        "a certificate's clients insist on a stapled OCSP response, and none is there or fetched",
     ),
     Rule::error(
         "key-unusable",

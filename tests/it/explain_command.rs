@@ -58,7 +58,7 @@ async fn the_exit_code_says_whether_it_could_be_told() {
             &["-H", "nothing", "https://api.test/"],
             2,
             "",
-            "`nothing` is no header `NAME: VALUE`",
+            "the header number 1 is none, which is written `NAME: VALUE`: there is no colon",
         ),
         (&["--cert", &absent, "https://api.test/"], 2, "", "absent.pem"),
         (

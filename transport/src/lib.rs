@@ -5,7 +5,7 @@
 //! | certificates and trust | `pem`, `certificate`, `distinguished_name`, `presented`, `verify`, `revocation`, `possession`, `handshake_policy`, `handshake_diagnosis`, `handshake_failures`, `server_verifier`, `stapling`, `forwarded_cert`, `private_key`, `regular_file` |
 //! | the wire | [`listen`], [`serve`], [`server_tls`], [`client_tls`], [`dial`], [`upstream`], [`outgoing`], [`hop`], [`body`], [`tunnel`], [`activity`], [`drain`], [`lines`], [`probe`], [`doctor`] |
 //! | certificates from elsewhere | [`acme`] |
-//! | configuration | `finding`, `report_form`, `expiry`, `layers`, `telemetry` |
+//! | configuration | `finding`, `rules`, `report_form`, `expiry`, `layers`, `telemetry` |
 
 pub mod acme;
 pub mod activity;
@@ -29,10 +29,12 @@ mod silence;
 pub mod tunnel;
 pub mod upstream;
 
+mod code_page;
 pub mod expiry;
 pub mod finding;
 pub mod layers;
 pub mod report_form;
+pub mod rules;
 mod sarif;
 pub mod telemetry;
 

@@ -38,7 +38,7 @@ pub struct Tool {
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// Where the page of all codes is: a code has the anchor of its own name there.
+    /// The page of all codes, whole: it goes into a report that is read elsewhere.
     pub page: &'static str,
     /// Every code that it can say, in tables that it is made of.
     pub rules: &'static [&'static [Rule]],

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::code_page::{self, Help};
 use crate::finding::{Finding, Origin, Report, Rule, Severity, one_line};
 use crate::report_form::Tool;
 
@@ -40,7 +41,6 @@ pub(crate) fn log(report: &Report, tool: &Tool, directory: &Path) -> Value {
             "tool": { "driver": {
                 "name": tool.name,
                 "version": tool.version,
-                "informationUri": tool.page,
                 "rules": rules.iter().map(|rule| described(rule, tool)).collect::<Vec<_>>(),
             }},
             "columnKind": "unicodeCodePoints",
@@ -49,13 +49,18 @@ pub(crate) fn log(report: &Report, tool: &Tool, directory: &Path) -> Value {
     })
 }
 
+/// With what the page says of it, rather than where that is: an address has to be absolute (§3.49.12), and a report says
+/// nothing about where somebody keeps these sources.
 fn described(rule: &Rule, tool: &Tool) -> Value {
-    json!({
+    let mut described = json!({
         "id": rule.code,
         "shortDescription": { "text": rule.says },
-        "helpUri": format!("{}#{}", tool.page, rule.code),
         "defaultConfiguration": { "level": level(rule.severity) },
-    })
+    });
+    if let Some(Help { text, markdown }) = code_page::help(tool.page, rule.code) {
+        described["help"] = json!({ "text": text, "markdown": markdown });
+    }
+    described
 }
 
 fn level(severity: Severity) -> &'static str {
@@ -159,7 +164,7 @@ mod tests {
     const TOOL: Tool = Tool {
         name: "gate",
         version: "1.2.3",
-        page: "https://example.invalid/checks.md",
+        page: "### bad-value\n\nSee [there](there.md).\n",
         rules: &[
             &[
                 Rule::warning("no-effect", "nothing reads it"),
@@ -183,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_one_rule_with_its_page() {
+    fn every_code_is_one_rule_with_what_the_page_says() {
         let log = log(&Report::new(), &TOOL, Path::new("/"));
         assert_eq!(log["version"], "2.1.0");
         assert_eq!(log["runs"][0]["results"], json!([]));
@@ -191,10 +196,9 @@ mod tests {
             log["runs"][0]["tool"]["driver"]["rules"],
             json!([
                 { "id": "no-effect", "shortDescription": { "text": "nothing at all" },
-                  "helpUri": "https://example.invalid/checks.md#no-effect",
                   "defaultConfiguration": { "level": "error" } },
                 { "id": "bad-value", "shortDescription": { "text": "cannot be" },
-                  "helpUri": "https://example.invalid/checks.md#bad-value",
+                  "help": { "text": "See there.", "markdown": "See there." },
                   "defaultConfiguration": { "level": "error" } },
             ])
         );

@@ -8,11 +8,24 @@ use crate::document::{self, PluginConfig};
 use crate::plugin::openid_connect::possession::PossessionRule;
 use crate::plugin::{Chain, Plugin, Slot};
 
+/// Whether any client can be asked for a certificate, whatever route he means: then none can be told to be in vain.
+pub(super) struct CertificateRequests(bool);
+
+impl CertificateRequests {
+    pub(super) fn of(compilation: &Compilation<'_>) -> Self {
+        let mut plugins = compilation.document.plugins.iter();
+        Self(
+            !compilation.settings().trusted_edges.is_empty()
+                || plugins.any(|plugin| plugin.enabled && matches!(plugin.config, PluginConfig::MtlsAuth(_))),
+        )
+    }
+}
+
 /// Warns of `proof_of_possession_mtls: strict` where nobody is ever asked for a certificate: every request is refused.
 pub(super) fn check(
     compilation: &Compilation<'_>,
     scopes: &Scoped<'_>,
-    route: &document::Route,
+    (route, requests): (&document::Route, &CertificateRequests),
     chain: &Chain,
 ) {
     let looks_at_certificates = |slot: &Slot| {
@@ -21,10 +34,8 @@ pub(super) fn check(
             Some(Plugin::HeaderCertAuth(_) | Plugin::MtlsAuth(_))
         )
     };
-    let mut plugins = compilation.document.plugins.iter();
-    let somebody_is_asked = !compilation.settings().trusted_edges.is_empty()
-        || plugins.any(|plugin| plugin.enabled && matches!(plugin.config, PluginConfig::MtlsAuth(_)));
-    if somebody_is_asked || chain.slots().iter().any(looks_at_certificates) {
+    let CertificateRequests(somebody_is_asked) = requests;
+    if *somebody_is_asked || chain.slots().iter().any(looks_at_certificates) {
         return;
     }
     for slot in chain.slots() {

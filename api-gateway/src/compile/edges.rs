@@ -11,9 +11,10 @@ use transport::pem;
 use transport::verify::{Expiry, KeyPolicy, PartialChain, Policy, Purpose, Revocation};
 use uuid::Uuid;
 
+use super::ancestry::is_below;
 use super::{Compilation, trust};
-use crate::document::plugin::certificate_auth::{HeaderCertAuthConfig, MtlsAuthConfig};
-use crate::document::{self, PluginConfig};
+use crate::document::PluginConfig;
+use crate::document::plugin::certificate_auth::HeaderCertAuthConfig;
 use crate::identity::TrustedEdges;
 use crate::settings::EdgeName;
 
@@ -58,10 +59,9 @@ pub(super) fn compile(compilation: &Compilation<'_>) -> Option<TrustedEdges> {
     Some(TrustedEdges::new(store, settings.trusted_edges.clone().into()))
 }
 
-/// Looks at every `header-cert-auth` and every global `mtls-auth` with the edges in mind.
-pub(super) fn check(compilation: &Compilation<'_>) {
+/// Looks at every `header-cert-auth` with the edges in mind.
+pub(super) fn check(compilation: &Compilation<'_>, issuers: &HashSet<Uuid>) {
     check_addresses(compilation);
-    let issuers = issuers_of_edges(compilation);
     let settings = compilation.settings();
     let are_pinned = settings
         .trusted_edges
@@ -80,7 +80,6 @@ pub(super) fn check(compilation: &Compilation<'_>) {
     {
         match &plugin.config {
             PluginConfig::HeaderCertAuth(config) => check_header(compilation, config, &shared),
-            PluginConfig::MtlsAuth(config) => check_global(compilation, plugin, config, &issuers),
             PluginConfig::Acl(_)
             | PluginConfig::Acme(_)
             | PluginConfig::BasicAuth(_)
@@ -88,6 +87,7 @@ pub(super) fn check(compilation: &Compilation<'_>) {
             | PluginConfig::IpRestriction(_)
             | PluginConfig::Jwt(_)
             | PluginConfig::KeyAuth(_)
+            | PluginConfig::MtlsAuth(_)
             | PluginConfig::OpenIdConnect(_)
             | PluginConfig::Principals(_)
             | PluginConfig::RequestTermination(_) => {}
@@ -121,30 +121,6 @@ fn trusts_the_world(networks: &[IpNet]) -> bool {
         .sum();
     let is_wide = |network: &IpNet| matches!(network, IpNet::V6(network) if network.prefix_len() <= 3);
     of_version_4 >= HALF || together.iter().any(is_wide)
-}
-
-/// A global `mtls-auth` that trusts nobody who could be an edge is meant for the clients; those who come by an edge show
-/// it no certificate. One that trusts an edge's CA is how an edge is a consumer.
-fn check_global(
-    compilation: &Compilation<'_>,
-    plugin: &document::Plugin,
-    config: &MtlsAuthConfig,
-    issuers: &HashSet<Uuid>,
-) {
-    let is_global = plugin.route.is_none() && plugin.service.is_none();
-    let trusts_edges = config
-        .auth
-        .ca_certificates
-        .iter()
-        .any(|id| issuers.contains(&id.value));
-    if !is_global || trusts_edges || compilation.settings().trusted_edges.is_empty() {
-        return;
-    }
-    let message = "this mtls-auth judges the certificate of the connection, which behind an edge is the edge's own, and trusts none of the edges' CAs: clients that come through an edge are refused everywhere";
-    compilation.report(
-        Finding::warning("mtls-behind-edge", compilation.at(plugin.place), "plugins", message)
-            .with_fix("use header-cert-auth for clients behind the edge, or let the edge pass TLS through (protocol = \"tcp\")"),
-    );
 }
 
 fn check_header(compilation: &Compilation<'_>, config: &HeaderCertAuthConfig, shared: &HashSet<Uuid>) {
@@ -236,7 +212,7 @@ fn check_authorities(compilation: &Compilation<'_>, config: &HeaderCertAuthConfi
 }
 
 /// The CAs of the document that could issue an edge.
-fn issuers_of_edges(compilation: &Compilation<'_>) -> HashSet<Uuid> {
+pub(super) fn issuers_of_edges(compilation: &Compilation<'_>) -> HashSet<Uuid> {
     let settings = compilation.settings();
     let edges = settings.trusted_edge_ca.as_ref();
     let Some(file) = edges.filter(|_| !settings.trusted_edges.is_empty()) else {
@@ -257,39 +233,13 @@ fn issuers_of_edges(compilation: &Compilation<'_>) -> HashSet<Uuid> {
         .collect();
     clients
         .iter()
-        .filter(|(_, ca)| may_issue_edges(ca, &edges, &clients))
+        .filter(|(_, ca)| is_below(ca, &edges, &clients))
         .map(|(id, _)| *id)
         .collect()
 }
 
-/// Whether a path from a certificate that `ca` issued could end at an authority of the edges: because it is one, has the
-/// name and the key of one, or is below one. Whoever presents a certificate brings the CAs between.
-fn may_issue_edges(ca: &Certificate, edges: &[Certificate], between: &[(Uuid, Certificate)]) -> bool {
-    let mut seen: Vec<&Certificate> = vec![ca];
-    let mut next = 0;
-    while let Some(current) = seen.get(next).copied() {
-        next += 1;
-        let is_shared = edges.iter().any(|edge| {
-            let same = edge.subject().raw() == current.subject().raw()
-                && edge.subject_public_key_info() == current.subject_public_key_info();
-            same || edge.has_signed(current)
-        });
-        if is_shared {
-            return true;
-        }
-        for (_, issuer) in between {
-            if !seen.iter().any(|known| known.der() == issuer.der()) && issuer.has_signed(current) {
-                seen.push(issuer);
-            }
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
-    use certs::{Authority, Ca};
-
     use super::*;
 
     #[test]
@@ -309,33 +259,6 @@ mod tests {
         ] {
             let parsed: Vec<IpNet> = networks.iter().map(|text| text.parse().unwrap()).collect();
             assert_eq!(trusts_the_world(&parsed), world, "{networks:?}");
-        }
-    }
-
-    fn read(authority: &Authority) -> Certificate {
-        Certificate::parse(authority.certificate().clone()).unwrap()
-    }
-
-    #[test]
-    fn whoever_is_below_an_authority_of_the_edges_could_issue_an_edge() {
-        let root = Authority::root("Company").unwrap();
-        let middle = root.intermediate("Services").unwrap();
-        let clients = middle.intermediate("Clients").unwrap();
-        let namesake = Authority::root("Company").unwrap();
-        let renewed = root.cross_sign(Ca::named("Company"), &root).unwrap();
-        let between = [(Uuid::nil(), read(&middle))];
-        for (ca, between, shared) in [
-            (&root, &[][..], true),
-            (&renewed, &[], true),
-            (&middle, &[], true),
-            (&clients, &between, true),
-            // Nobody can say what it is below.
-            (&clients, &[], false),
-            (&namesake, &between, false),
-        ] {
-            let ca = read(ca);
-            let found = may_issue_edges(&ca, &[read(&root)], between);
-            assert_eq!(found, shared, "{}", ca.subject());
         }
     }
 }

@@ -47,10 +47,12 @@
 //! | `acl-before-authentication` (warning) | an `acl` that refuses everybody |
 //! | `anonymous-allowed`, `default-consumer-allowed` (warnings) | who stands for others is in an allowed group |
 //! | `empty-group` (warning) | a group of an `acl` that nobody is in |
+//! | `nobody-passes` (warning) | an allow list of whose members nobody can be found |
 //! | `unreachable-consumer` (warning) | a consumer whom no plugin can find |
 //! | `contradictory-mapping` (warning) | a name that is mapped to two consumers |
 //! | `second-route` (warning) | a route to what another protects, that protects less |
 //! | `path-variant` (warning) | another spelling of a protected path goes by such a route |
+//! | `method-variant` (warning) | another method than the protected ones goes by such a route |
 //! | `prefix-neighbour` (warning) | an exempted prefix takes its neighbours along |
 //! | `http-beside-certificate` (warning) | plain http on a route that needs the connection's certificate |
 //! | `token-without-audience` (warning) | tokens for any service are taken |
@@ -68,6 +70,7 @@
 //! | `too-many-problems` | how many errors, or warnings, are not shown |
 
 mod acme;
+mod ancestry;
 mod bound;
 mod certificate_auth;
 mod certificates;
@@ -77,7 +80,6 @@ mod edges;
 mod expiry;
 mod handshakes;
 mod holes;
-mod judged;
 mod live_routes;
 mod openid_connect;
 mod order;
@@ -182,7 +184,8 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let consumers = consumers::compile(compilation);
     let authorities = trust::Authorities::compile(compilation);
     let edges = edges::compile(compilation);
-    edges::check(compilation);
+    let issuers = edges::issuers_of_edges(compilation);
+    edges::check(compilation, &issuers);
     let certificates = Certificates::compile(compilation);
     let plugins = plugins::compile(compilation, &consumers, (&authorities, &certificates));
     let services = services::compile(compilation, &authorities, &certificates);
@@ -196,7 +199,7 @@ fn build(compilation: &Compilation<'_>, generation: Generation) -> Option<Snapsh
     let (shown, fetching) = shown?;
     let handshakes = handshakes::compile(compilation, &live, (&plugins, edges.as_ref()), (shown, &acme));
     let table = table?;
-    holes::check(compilation, &live, &table, &consumers);
+    holes::check(compilation, &live, (&table, &consumers), &issuers);
     Some(Snapshot {
         generation: generation.number,
         configuration_hash: generation.hash,

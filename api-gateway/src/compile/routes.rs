@@ -7,9 +7,10 @@ use http::StatusCode;
 use transport::finding::Finding;
 use uuid::Uuid;
 
+use super::bound::CertificateRequests;
 use super::live_routes::LiveRoutes;
 use super::scopes::{LaidOut, Scoped};
-use super::{Compilation, bound, judged, principals};
+use super::{Compilation, bound, principals};
 use crate::document::{self, RouteProtocol};
 use crate::router::upstream_path::StripPath;
 use crate::router::{RouteMatchers, Router};
@@ -56,9 +57,10 @@ pub(super) fn compile<'a>(
             return None;
         }
     };
+    let requests = CertificateRequests::of(compilation);
     let compiled = live
         .iter()
-        .map(|route| compile_route(compilation, route, scopes, services));
+        .map(|route| compile_route(compilation, (route, &requests), scopes, services));
     let (routes, entities): (Vec<Route>, _) = compiled.unzip();
     Some(RouteTable {
         router,
@@ -69,13 +71,12 @@ pub(super) fn compile<'a>(
 
 fn compile_route<'a>(
     compilation: &Compilation<'_>,
-    route: &document::Route,
+    (route, requests): (&document::Route, &CertificateRequests),
     scopes: &Scoped<'a>,
     services: &HashMap<Uuid, Arc<Service>>,
 ) -> (Route, Vec<Option<&'a document::Plugin>>) {
     let LaidOut { chain, entities } = scopes.chain(compilation, route.id, route.service);
-    judged::check(compilation, scopes, route, &chain);
-    bound::check(compilation, scopes, route, &chain);
+    bound::check(compilation, scopes, (route, requests), &chain);
     principals::check(compilation, scopes, route, &chain);
     let takes = |protocol| route.protocols.contains(&protocol);
     let redirect =

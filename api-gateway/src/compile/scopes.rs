@@ -19,6 +19,8 @@ use crate::plugin::{Chain, Slot};
 /// All configured plugins, by name, greatest priority first; of equals, the alphabetically greater name (§4.2).
 pub(super) struct Scoped<'a> {
     names: Vec<Named<'a>>,
+    /// The positions of the names that have anything for a scope: a route looks through its own four.
+    by_scope: HashMap<Where, Vec<usize>>,
     /// What a scope has for which nothing is configured.
     nothing: Arc<Audience>,
     /// Of which places something has been told.
@@ -125,8 +127,15 @@ pub(super) fn compile<'a>(
             .cmp(&one.priority)
             .then_with(|| other.name.cmp(&one.name))
     });
+    let mut by_scope: HashMap<Where, Vec<usize>> = HashMap::new();
+    for (position, named) in names.iter().enumerate() {
+        for whose in named.by_scope.keys() {
+            by_scope.entry(*whose).or_default().push(position);
+        }
+    }
     Scoped {
         names,
+        by_scope,
         nothing: Arc::default(),
         told: RefCell::default(),
     }
@@ -181,19 +190,18 @@ impl<'a> Scoped<'a> {
             let scopes = named.scopes(route, service, &self.nothing);
             Slot::new(Arc::clone(&named.name), named.priority, scopes)
         };
-        let mut slots: Vec<Option<Slot>> = self.names.iter().map(met).collect();
-        let rules: Vec<Option<&'a document::Plugin>> = self
-            .names
-            .iter()
-            .map(|named| named.in_effect(route, service))
-            .collect();
-        if rules.iter().flatten().all(|entity| entity.ordering.is_none()) {
-            return slots
+        let own = self.names_for(route, service);
+        let in_effect = |named: &Named<'a>| named.in_effect(route, service);
+        let is_moved = |named: &Named<'a>| in_effect(named).is_some_and(|entity| entity.ordering.is_some());
+        if !own.iter().any(|named| is_moved(named)) {
+            return own
                 .into_iter()
-                .zip(rules)
-                .filter_map(|(slot, entity)| Some((slot?, entity)))
+                .filter_map(|named| Some((met(named)?, in_effect(named))))
                 .collect();
         }
+        // What the others say of those that do not run here still counts.
+        let mut slots: Vec<Option<Slot>> = self.names.iter().map(met).collect();
+        let rules: Vec<Option<&'a document::Plugin>> = self.names.iter().map(in_effect).collect();
         let steps: Vec<Step<'_>> = self
             .names
             .iter()
@@ -210,6 +218,20 @@ impl<'a> Scoped<'a> {
                 LaidOut::default()
             }
         }
+    }
+
+    /// The names that have anything for a route, in their order.
+    fn names_for(&self, route: Uuid, service: Option<Uuid>) -> Vec<&Named<'a>> {
+        let own = scopes_of(route, service);
+        let positions: BTreeSet<usize> = own
+            .filter_map(|whose| self.by_scope.get(&whose))
+            .flatten()
+            .copied()
+            .collect();
+        positions
+            .into_iter()
+            .filter_map(|position| self.names.get(position))
+            .collect()
     }
 
     /// The entity whose configuration of a plugin meets everybody on a route who has none of his own.
@@ -273,18 +295,21 @@ impl<'a> Named<'a> {
 
     /// The entity whose configuration meets everybody who has none of his own.
     fn in_effect(&self, route: Uuid, service: Option<Uuid>) -> Option<&'a document::Plugin> {
-        let route = Some(route);
-        let levels = [
-            service.map(|id| (route, Some(id))),
-            Some((route, None)),
-            service.map(|id| (None, Some(id))),
-            Some((None, None)),
-        ];
-        levels
-            .into_iter()
-            .flatten()
-            .find_map(|(route, service)| self.by_scope.get(&Where { route, service })?.everybody)
+        scopes_of(route, service).find_map(|whose| self.by_scope.get(&whose)?.everybody)
     }
+}
+
+/// The scopes that meet the requests of a route, the most specific first.
+fn scopes_of(route: Uuid, service: Option<Uuid>) -> impl Iterator<Item = Where> {
+    let route = Some(route);
+    let levels = [
+        service.map(|id| (route, Some(id))),
+        Some((route, None)),
+        service.map(|id| (None, Some(id))),
+        Some((None, None)),
+    ];
+    let scopes = levels.into_iter().flatten();
+    scopes.map(|(route, service)| Where { route, service })
 }
 
 fn step<'n>(name: &'n str, entity: Option<&'n document::Plugin>) -> Step<'n> {

@@ -100,12 +100,10 @@ impl<'c, 'a> UpstreamTlsBuilder<'c, 'a> {
         if let Some(verify) = service.tls_verify {
             let message = "tls_verify: false: whoever answers at this address gets the requests, with their consumers' headers";
             let origin = self.compilation.at(verify.place);
-            self.compilation.report(Finding::warning(
-                "unverified-upstream",
-                origin,
-                "services.tls_verify",
-                message,
-            ));
+            self.compilation.report(
+                Finding::warning("unverified-upstream", origin, "services.tls_verify", message)
+                    .with_fix("leave it out, and name the upstream's CA in ca_certificates of the service"),
+            );
         }
         Some(accept_any_server())
     }

@@ -267,8 +267,9 @@ impl Builder<'_> {
             let text = text.clone();
             return self.key(&text, false, place);
         }
-        let copy = node.clone();
-        self.attach(copy)
+        // What is written in this place is the alias; what it stands for is found by its name, and further in by places.
+        let value = node.value.clone();
+        self.attach(Node { place, value })
     }
 
     fn begin(&mut self, place: Place, anchor: usize, items: Items) -> Result<(), SyntaxProblem> {

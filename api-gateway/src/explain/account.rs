@@ -152,7 +152,7 @@ impl Account {
             answer: rehearsal.answer.map(|answer| Answer {
                 status: answer.status().as_u16(),
                 headers: headers(answer.headers(), secrets),
-                body: answer.into_body(),
+                body: secrets.body(answer.into_body()),
             }),
         }
     }

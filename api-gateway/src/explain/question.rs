@@ -89,6 +89,9 @@ impl<'s> Question<'s> {
             Via::Socket => (certificate, None),
             Via::Header => (edge, certificate),
         };
+        if let (Some(edge), Via::Header) = (&shown, via) {
+            notes.extend(no_edge(snapshot, edge, now));
+        }
         let mut local = listen.address;
         if local.port() == 0 {
             // The kernel chooses it, and the client has to know it.
@@ -119,9 +122,11 @@ impl<'s> Question<'s> {
             }
             Connection::plain(peer, local)
         };
+        let head = head(method, &url, protocol, headers)?;
+        secrets.learn(&head);
         let mut question = Self {
             connection,
-            head: head(method, &url, protocol, headers)?,
+            head,
             form,
             url,
             listener: listen.name.clone(),
@@ -166,6 +171,18 @@ impl<'s> Question<'s> {
     }
 }
 
+/// Why the certificate that was given as an edge's is none.
+fn no_edge(snapshot: &Snapshot, edge: &[CertificateDer<'static>], now: UnixTime) -> Option<String> {
+    let why = match (&snapshot.sources.edges, PresentedChain::new(edge.to_vec())) {
+        (None, _) => "trusted_edges names nobody".to_owned(),
+        (Some(_), Err(error)) => error.to_string(),
+        (Some(edges), Ok(chain)) => edges.refusal(&chain, now)?,
+    };
+    Some(format!(
+        "the certificate of --edge makes no edge of the peer: {why}"
+    ))
+}
+
 /// Takes the keys in a file for those that every provider publishes.
 pub(super) fn assume_keys(snapshot: &Snapshot, file: &Path) -> Result<(), String> {
     let octets = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
@@ -185,14 +202,39 @@ fn method_and_url(arguments: &Arguments) -> Result<(Method, Uri), String> {
         [method, url, ..] => (method.as_str(), url),
         [] => return Err("there is no URL".to_owned()),
     };
-    let method: Method = method.parse().map_err(|_| format!("`{method}` is no method"))?;
+    let method: Method = method
+        .parse()
+        .map_err(|_| format!("`{}` is no method", bare(method)))?;
+    let shown = bare(url);
     let url: Uri = url
         .parse()
-        .map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        .map_err(|error| format!("`{shown}` is no URL: {error}"))?;
     match (url.scheme_str(), url.authority()) {
+        (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => Err(format!(
+            "`{shown}` came with a user name: write `-H 'Authorization: Basic …'` instead"
+        )),
+        (Some("http" | "https"), Some(authority))
+            if authority.as_str().len() > authority.host().len() && authority.port_u16().is_none() =>
+        {
+            Err(format!("`{shown}` has a port that is none"))
+        }
         (Some("http" | "https"), Some(_)) => Ok((method, url)),
-        _ => Err(format!("`{url}` is no absolute http or https URL")),
+        _ => Err(format!("`{shown}` is no absolute http or https URL")),
     }
+}
+
+/// What may be said of something that cannot be made out: no arguments, and no user name or password before a host.
+fn bare(text: &str) -> String {
+    let (text, more) = match text.split_once('?') {
+        Some((path, _)) => (path, "?…"),
+        None => (text, ""),
+    };
+    let shown = match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => text.to_owned(),
+    };
+    format!("{shown}{more}")
 }
 
 /// The entry of `proxy_listen` that is named; else one that speaks the scheme, the URL's port before others.
@@ -266,14 +308,16 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 
 /// Those of the command line, `Host` among them as the URL has it unless they say otherwise.
 fn headers(arguments: &Arguments, url: &Uri, secrets: &mut Secrets<'_>) -> Result<HeaderMap, String> {
-    let bad = |text: &str, error: &dyn Display| format!("`{text}` is no header `NAME: VALUE`: {error}");
     let mut headers = HeaderMap::new();
-    for text in &arguments.headers {
-        let (name, value) = text
-            .split_once(':')
-            .ok_or_else(|| bad(text, &"there is no colon"))?;
-        let name: HeaderName = name.trim().parse().map_err(|error| bad(name, &error))?;
-        let value = HeaderValue::from_str(value.trim()).map_err(|error| bad(name.as_str(), &error))?;
+    for (index, text) in arguments.headers.iter().enumerate() {
+        // Of what cannot be made out nobody knows which part is a credential.
+        let bad = |error: &dyn Display| {
+            let number = index + 1;
+            format!("the header number {number} is none, which is written `NAME: VALUE`: {error}")
+        };
+        let (name, value) = text.split_once(':').ok_or_else(|| bad(&"there is no colon"))?;
+        let name: HeaderName = name.trim().parse().map_err(|error| bad(&error))?;
+        let value = HeaderValue::from_str(value.trim()).map_err(|error| bad(&error))?;
         headers.append(name, value);
     }
     if let Some(token) = arguments.token.as_deref() {

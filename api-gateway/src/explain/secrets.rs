@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Uri, header};
+use serde_json::Value;
 
 use crate::plugin::Plugin;
 use crate::proxy::owned_headers::OwnedHeaders;
@@ -65,7 +67,38 @@ impl<'s> Secrets<'s> {
 
     /// Adds one that was given, wherever it may turn up.
     pub(super) fn add(&mut self, secret: String) {
-        self.known.push(secret);
+        if !secret.is_empty() {
+            self.known.push(secret);
+        }
+    }
+
+    /// Notes what stands where credentials may stand: an answer may tell the request, and another header may repeat it.
+    pub(super) fn learn(&mut self, head: &Parts) {
+        let mut found = Vec::new();
+        for (name, value) in &head.headers {
+            if !value.is_sensitive() && !self.holds_a_credential(name) {
+                continue;
+            }
+            let text = String::from_utf8_lossy(value.as_bytes());
+            if *name == header::COOKIE {
+                let values = text.split(';').filter_map(|pair| pair.split_once('='));
+                found.extend(values.map(|(_, value)| value.trim().to_owned()));
+            }
+            if let Some((_, credential)) = text.split_once(' ') {
+                found.push(credential.trim().to_owned());
+            }
+            found.push(text.into_owned());
+        }
+        for argument in query::arguments(head.uri.query().unwrap_or_default()) {
+            if let (true, Some(value)) = (self.may_hold_one(&argument.name), &argument.value) {
+                found.push(String::from_utf8_lossy(value).into_owned());
+                let raw = argument.raw().split_once('=').map(|(_, raw)| raw.to_owned());
+                found.extend(raw);
+            }
+        }
+        // The longest first: one may be a part of another.
+        found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        found.into_iter().for_each(|secret| self.add(secret));
     }
 
     /// A header's value: no credential, and no more of a certificate than that there is one.
@@ -80,6 +113,9 @@ impl<'s> Secrets<'s> {
             };
         }
         let text = String::from_utf8_lossy(value.as_bytes());
+        if *name == header::LOCATION {
+            return self.target(&text);
+        }
         if self.owned.owner(name).is_some() && octets > LONGEST_SHOWN {
             let begin: String = text.chars().take(LONGEST_SHOWN).collect();
             return format!("{begin}… ({octets} octets)");
@@ -94,14 +130,24 @@ impl<'s> Secrets<'s> {
         self.headers.iter().any(|known| folded(known) == wanted)
     }
 
+    /// Of an argument case counts, and whoever mistypes it has a credential there all the same.
+    fn may_hold_one(&self, argument: &[u8]) -> bool {
+        self.arguments
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(argument))
+    }
+
     /// A URI whose arguments hold no credential.
     pub(super) fn uri(&self, uri: &Uri) -> String {
-        let text = uri.to_string();
+        self.target(&uri.to_string())
+    }
+
+    fn target(&self, text: &str) -> String {
         let Some((path, query)) = text.split_once('?') else {
-            return text;
+            return text.to_owned();
         };
         let shown = query::arguments(query).map(|argument| {
-            if self.arguments.contains(&*argument.name) && argument.value.is_some() {
+            if self.may_hold_one(&argument.name) && argument.value.is_some() {
                 format!("{}=…", String::from_utf8_lossy(&argument.name))
             } else {
                 argument.raw().to_owned()
@@ -110,9 +156,23 @@ impl<'s> Secrets<'s> {
         format!("{path}?{}", shown.collect::<Vec<_>>().join("&"))
     }
 
-    /// A text in which nothing that was given as a secret stands any more.
+    /// The body of an answer, which may be JSON that tells the request: there a secret is a text of its own, however short.
+    pub(super) fn body(&self, body: String) -> String {
+        let quoted = |secret: &String| Value::from(secret.as_str()).to_string();
+        let body = self
+            .known
+            .iter()
+            .fold(body, |body, secret| body.replace(&quoted(secret), "\"…\""));
+        self.taken_out(body)
+    }
+
+    /// A text in which nothing that was given as a secret stands any more, as it was or as JSON writes it.
     pub(super) fn taken_out(&self, text: String) -> String {
         let long = self.known.iter().filter(|secret| secret.len() >= SHORTEST);
-        long.fold(text, |text, secret| text.replace(secret.as_str(), "…"))
+        long.fold(text, |text, secret| {
+            let quoted = Value::from(secret.as_str()).to_string();
+            let escaped = quoted.trim_matches('"');
+            text.replace(secret.as_str(), "…").replace(escaped, "…")
+        })
     }
 }

@@ -15,6 +15,7 @@ use crate::exchange::{Exchange, Principal};
 use crate::identity::Claim;
 use crate::plugin::Plugin;
 use crate::plugin::acl::{Acl, Groups, Subject};
+use crate::plugin::credential_auth::Preflight;
 use crate::plugin::header_cert_auth::HeaderCertAuth;
 use crate::plugin::openid_connect::OpenIdConnect;
 use crate::plugin::openid_connect::source::Place as TokenPlace;
@@ -25,6 +26,9 @@ use crate::token::{TypeRule, UnverifiedToken};
 
 /// What a plugin sees at its turn.
 pub(super) fn of(plugin: &Plugin, exchange: &Exchange<'_>) -> Vec<String> {
+    if preflight(plugin).is_some_and(|preflight| preflight.lets_pass(exchange)) {
+        return vec![PREFLIGHT.to_owned()];
+    }
     if stands_back(plugin, exchange) {
         return vec![STANDS_BACK.to_owned()];
     }
@@ -83,6 +87,24 @@ fn stands_back(plugin: &Plugin, exchange: &Exchange<'_>) -> bool {
     }
 }
 
+/// Of a plugin that has `run_on_preflight`.
+fn preflight(plugin: &Plugin) -> Option<Preflight> {
+    match plugin {
+        Plugin::Jwt(plugin) => Some(plugin.auth.preflight),
+        Plugin::KeyAuth(plugin) => Some(plugin.auth.preflight),
+        Plugin::OpenIdConnect(plugin) => Some(plugin.preflight()),
+        Plugin::Acl(_)
+        | Plugin::BasicAuth(_)
+        | Plugin::CorrelationId(_)
+        | Plugin::HeaderCertAuth(_)
+        | Plugin::IpRestriction(_)
+        | Plugin::MtlsAuth(_)
+        | Plugin::Principals(_)
+        | Plugin::RequestTermination(_) => None,
+    }
+}
+
+const PREFLIGHT: &str = "the method is OPTIONS and it has `run_on_preflight: false`: it looks at nothing";
 const STANDS_BACK: &str =
     "somebody is authenticated already and it has an `anonymous` consumer: it looks at nothing";
 

@@ -13,6 +13,7 @@ use rustls::pki_types::UnixTime;
 use tracing::{debug, info, warn};
 use transport::certificate::{AlternativeName, Certificate};
 use transport::certificate_error::CertificateError;
+use transport::presented::PresentedChain;
 use transport::verify::{TrustStore, VerifiedPath};
 
 use super::client::hexadecimal;
@@ -119,6 +120,18 @@ impl TrustedEdges {
             identity: identity.clone(),
         })));
         identity
+    }
+
+    /// Why a certificate makes no edge of its owner; `None`: it does.
+    pub(crate) fn refusal(&self, chain: &PresentedChain, now: UnixTime) -> Option<String> {
+        match self.store.verify(chain, now) {
+            Ok(path) if self.is_named(path.leaf()) => None,
+            Ok(path) => Some(format!(
+                "no entry of trusted_edges names `{}`",
+                path.leaf().subject()
+            )),
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// Whether a certificate that nobody has shown would make an edge of whoever had it, if it were verified. Where an

@@ -39,6 +39,13 @@ pub enum Preflight {
     LetThrough,
 }
 
+impl Preflight {
+    /// Whether a request passes for being one.
+    pub fn lets_pass(self, exchange: &Exchange<'_>) -> bool {
+        self == Self::LetThrough && exchange.head.method == Method::OPTIONS
+    }
+}
+
 /// `hide_credentials`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
@@ -51,9 +58,7 @@ pub enum Visibility {
 impl CredentialAuth {
     /// Whether the plugin has nothing to do with a request.
     pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
-        let is_open_preflight =
-            self.preflight == Preflight::LetThrough && exchange.head.method == Method::OPTIONS;
-        is_open_preflight || fallback::stands_back(self.anonymous.as_ref(), exchange)
+        self.preflight.lets_pass(exchange) || fallback::stands_back(self.anonymous.as_ref(), exchange)
     }
 
     /// Refuses with the challenge, or lets the caller go on as the anonymous consumer.

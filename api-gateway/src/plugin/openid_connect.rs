@@ -16,7 +16,7 @@ pub mod source;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use rustls::pki_types::UnixTime;
 use transport::remembered::{Digest, Remembered};
 
@@ -152,9 +152,12 @@ impl OpenIdConnect {
 
     /// Whether it has nothing to do with a request.
     pub fn stands_back(&self, exchange: &Exchange<'_>) -> bool {
-        let is_preflight = exchange.head.method == Method::OPTIONS;
-        is_preflight && self.parts.preflight == Preflight::LetThrough
-            || stands_back(self.parts.anonymous.as_ref(), exchange)
+        self.preflight().lets_pass(exchange) || stands_back(self.parts.anonymous.as_ref(), exchange)
+    }
+
+    /// `run_on_preflight`.
+    pub fn preflight(&self) -> Preflight {
+        self.parts.preflight
     }
 
     /// Authenticates by a token.

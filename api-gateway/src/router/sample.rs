@@ -16,11 +16,16 @@ const LIKELY: &[u8] = b"a1b0cxAZ-_./ ";
 
 /// A text that matches from the start and may stand in a path as it is, where one is easily found.
 pub(crate) fn plain_sample(pattern: &str) -> Option<String> {
+    plain_samples(pattern).next()
+}
+
+/// The samples that may stand in a path as they are: one of each branch, if there are not too many.
+pub(crate) fn plain_samples(pattern: &str) -> impl Iterator<Item = String> {
     let is_plain = |text: &String| {
         text.bytes()
             .all(|octet| octet.is_ascii_alphanumeric() || b"-._~/".contains(&octet))
     };
-    samples(pattern).into_iter().find(is_plain)
+    samples(pattern).into_iter().filter(is_plain)
 }
 
 /// Some texts that match from the start, the shortest ways first; none for an expression that cannot be read.

@@ -192,6 +192,17 @@ impl Build<'_> {
         self.findings.push(self.merged.warning(code, path, message));
     }
 
+    pub(super) fn warning_with_fix(
+        &mut self,
+        code: &'static str,
+        path: &str,
+        message: impl Into<String>,
+        fix: &str,
+    ) {
+        let finding = self.merged.warning(code, path, message).with_fix(fix);
+        self.findings.push(finding);
+    }
+
     /// Reads every entry of a list; those that are refused are reported one by one.
     pub(super) fn each<T>(
         &mut self,

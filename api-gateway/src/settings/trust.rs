@@ -27,7 +27,9 @@ impl Build<'_> {
         let is_on = global || nginx == Some(true);
         if !is_on {
             let message = "upstream certificates are not verified where their service does not say so";
-            self.warning("unverified-upstreams", "tls_certificate_verify", message);
+            let fix =
+                "set tls_certificate_verify = on, and name the upstreams' CAs in lua_ssl_trusted_certificate";
+            self.warning_with_fix("unverified-upstreams", "tls_certificate_verify", message, fix);
         }
         is_on
     }

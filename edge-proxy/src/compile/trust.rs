@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use transport::certificate::iso8601;
 use transport::expiry::{self, Role};
+use transport::finding::Finding;
 use transport::pem;
 use transport::revocation::crl::RevocationLists;
 use transport::verify::{Policy, TrustStore};
@@ -71,10 +72,12 @@ impl Compiler<'_> {
                         )
                     })
                     .collect();
-                for message in stale {
-                    self.warn("revocation-list-stale", path, message);
-                }
                 let origin = self.loaded.origin(path);
+                for message in stale {
+                    let finding = Finding::warning("revocation-list-stale", origin.clone(), path, message);
+                    self.findings
+                        .push(finding.with_fix("install the current list and reload"));
+                }
                 let soon = lists
                     .iter()
                     .filter_map(|list| expiry::of_list(list, origin.clone(), path, self.now));

@@ -216,6 +216,17 @@ impl Build<'_> {
     pub(super) fn warning(&mut self, code: &'static str, path: &str, message: impl Into<String>) {
         self.findings.push(self.merged.warning(code, path, message));
     }
+
+    pub(super) fn warning_with_fix(
+        &mut self,
+        code: &'static str,
+        path: &str,
+        message: impl Into<String>,
+        fix: &str,
+    ) {
+        let finding = self.merged.warning(code, path, message).with_fix(fix);
+        self.findings.push(finding);
+    }
 }
 
 fn log_target(path: PathBuf) -> LogTarget {

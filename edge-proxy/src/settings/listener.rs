@@ -220,7 +220,8 @@ impl Build<'_> {
                 if ignore_client_certificate_expiry {
                     let path = format!("{path}.ignore_client_certificate_expiry");
                     let message = "clients with an expired certificate are accepted; their issuers' dates and every revocation list count all the same";
-                    self.warning("expiry-ignored", &path, message);
+                    let fix = "leave it out as soon as the clients' certificates are renewed";
+                    self.warning_with_fix("expiry-ignored", &path, message, fix);
                 }
                 Some(MutualAuthentication::Verify(Verify {
                     trust_store: trust_store?,

@@ -5,15 +5,12 @@ use std::collections::HashSet;
 use transport::finding::Finding;
 
 use super::duty::{Authentication, Duty, Evidence};
-use super::{Site, Survey, Tally, Turn};
+use super::{ROUTES, Site, Survey, Tally, Turn};
 use crate::document::plugin::acl::AclRule;
 use crate::document::plugin::named_consumer::NamedConsumer;
 use crate::document::plugin::principals::AllowedGroups;
 use crate::document::{Located, RouteProtocol};
 use crate::plugin::Plugin;
-
-/// What is counted of a finding that many routes give rise to.
-const ROUTES: &str = "routes";
 
 pub(super) fn check(survey: &Survey<'_>, tally: &mut Tally) {
     let mut listeners = survey.compilation.settings().proxy_listen.iter();
@@ -64,81 +61,128 @@ fn check_order(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     }
 }
 
+/// Somebody whom no `acl` judges, and the one that looks as if it did.
+struct Overlooked<'s> {
+    who: &'s Turn<'s>,
+    /// Whose consumer takes the place of his; `None`: he is found after the last `acl`.
+    replaced_by: Option<&'s Turn<'s>>,
+    judge: Option<&'s Turn<'s>>,
+}
+
 /// Two authentications, and an `acl` that judges only one of those whom they find.
 fn check_judgement(survey: &Survey<'_>, site: &Site<'_>, tally: &mut Tally) {
     const CODE: &str = "principal-not-judged";
+    let settled = settled(site);
+    let mut overlooked = overlooked(site);
+    overlooked.retain(|one| !settled.contains(one.who.name()));
+    let Some(judge) = overlooked.iter().find_map(|one| one.judge) else {
+        return;
+    };
+    tally.tell(CODE, judge.entity.place, ROUTES, || {
+        let told: Vec<String> = overlooked.iter().map(|one| one.told(survey)).collect();
+        let message = format!("on the route '{}' {}", site.name(), told.join("; and "));
+        let fixes: Vec<String> = overlooked.iter().map(Overlooked::fix).collect();
+        let origin = survey.compilation.at(judge.entity.place);
+        Finding::warning(CODE, origin, judge.path("allow"), message).with_fix(fixes.join("; "))
+    });
+}
+
+fn overlooked<'s>(site: &'s Site<'s>) -> Vec<Overlooked<'s>> {
     let mut found: Option<(&Turn<'_>, &Authentication<'_>, Option<&Turn<'_>>)> = None;
-    let mut overlooked: Vec<(&Turn<'_>, &Turn<'_>)> = Vec::new();
-    let mut judges: Option<&Turn<'_>> = None;
+    let mut overlooked: Vec<Overlooked<'_>> = Vec::new();
+    let mut last_judge: Option<&Turn<'_>> = None;
+    let mut authentications = 0;
     for turn in &site.turns {
         match &turn.duty {
-            Duty::Authenticates(own) if own.finds_consumers => {
+            Duty::Authenticates(own) => {
+                authentications += 1;
+                if !own.finds_consumers {
+                    continue;
+                }
                 match found {
                     Some((_, earlier, _)) if !own.overrules(earlier) => continue,
                     // Whoever has none may come too: nothing rests on this one.
                     Some((_, earlier, _)) if !earlier.is_required() => {}
-                    Some((earlier, _, None)) => overlooked.push((earlier, turn)),
+                    Some((earlier, _, None)) => overlooked.push(Overlooked {
+                        who: earlier,
+                        replaced_by: Some(turn),
+                        judge: None,
+                    }),
                     Some((_, _, Some(_))) | None => {}
                 }
                 found = Some((turn, own, None));
             }
             Duty::Judges(_) => {
-                judges = Some(turn);
+                last_judge = Some(turn);
+                for earlier in &mut overlooked {
+                    earlier.judge.get_or_insert(turn);
+                }
                 if let Some((_, _, judged)) = &mut found {
                     *judged = Some(turn);
                 }
             }
-            Duty::Authenticates(_) | Duty::JudgesAll(_) | Duty::Other => {}
+            Duty::JudgesAll(_) | Duty::Other => {}
         }
     }
-    let Some(judge) = judges else { return };
-    let settled = settled(site);
-    overlooked.retain(|(earlier, _)| !settled.contains(earlier.name()));
     if let Some((last, own, None)) = found
         && own.is_required()
-        && !settled.contains(last.name())
-        && site
-            .turns
-            .iter()
-            .filter(|turn| turn.duty.authentication().is_some())
-            .count()
-            > 1
+        && authentications > 1
     {
-        tally.tell(CODE, judge.entity.place, ROUTES, || {
-            let message = format!(
-                "on the route '{}' '{}' judges before '{}' ({}) finds whom it accepts: every consumer that this one finds passes",
-                site.name(),
-                judge.name(),
-                last.name(),
-                survey.at(last.entity.place),
-            );
-            let origin = survey.compilation.at(judge.entity.place);
-            Finding::warning(CODE, origin, judge.path("allow"), message)
-                .with_fix(format!("judge it too, by a second acl that runs after '{}'", last.name()))
+        overlooked.push(Overlooked {
+            who: last,
+            replaced_by: None,
+            judge: None,
         });
     }
-    for (earlier, later) in overlooked {
-        tally.tell(CODE, judge.entity.place, ROUTES, || {
-            let message = format!(
-                "on the route '{}' '{}' judges only whom '{}' finds: that takes the place of the consumer that '{}' ({}) has found, and every consumer of that one passes",
-                site.name(),
-                judge.name(),
+    for one in &mut overlooked {
+        one.judge = one.judge.or(last_judge);
+    }
+    overlooked
+}
+
+impl Overlooked<'_> {
+    fn told(&self, survey: &Survey<'_>) -> String {
+        let judge = self.judge.map(Turn::name).unwrap_or_default();
+        let (who, place) = (self.who.name(), survey.at(self.who.entity.place));
+        match self.replaced_by {
+            Some(later) => format!(
+                "'{judge}' judges only whom '{}' finds: that takes the place of the consumer that '{who}' ({place}) has found, and every consumer of that one passes",
                 later.name(),
-                earlier.name(),
-                survey.at(earlier.entity.place),
+            ),
+            None => format!(
+                "'{judge}' judges before '{who}' ({place}) finds whom it accepts: every consumer that this one finds passes"
+            ),
+        }
+    }
+
+    fn fix(&self) -> String {
+        let Some(later) = self.replaced_by else {
+            return format!(
+                "judge it too, by a second acl that runs after '{}'",
+                self.who.name()
             );
-            let fix = format!(
-                "judge the first by a clone between the two: acl_{}",
-                earlier.entity.name.priority.saturating_sub(5)
-            );
-            let origin = survey.compilation.at(judge.entity.place);
-            Finding::warning(CODE, origin, judge.path("allow"), message).with_fix(fix)
-        });
+        };
+        let (above, below) = (self.who.slot.priority, later.slot.priority);
+        let usual = above.saturating_sub(5);
+        let between = if usual > below {
+            usual
+        } else {
+            above.saturating_sub(1)
+        };
+        if between > below {
+            format!("judge the first by a clone between the two: acl_{between}")
+        } else {
+            format!(
+                "judge both: principals, with require: [{}, {}] and allow",
+                self.who.name(),
+                later.name()
+            )
+        }
     }
 }
 
 /// The plugins whose consumers `principals` judges: by their own groups, or as those that belong to another's.
-fn settled<'s>(site: &'s Site<'_>) -> HashSet<&'s str> {
+pub(super) fn settled<'s>(site: &'s Site<'_>) -> HashSet<&'s str> {
     let mut settled = HashSet::new();
     for turn in &site.turns {
         if let Duty::JudgesAll(config) = &turn.duty {

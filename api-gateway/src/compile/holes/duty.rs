@@ -1,5 +1,7 @@
 //! What a plugin does, as far as holes are concerned. A new plugin has to say it here.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use crate::document::plugin::acl::AclConfig;
@@ -27,6 +29,8 @@ pub(super) struct Authentication<'d> {
     pub(super) evidence: Evidence,
     /// Whether its word is a consumer.
     pub(super) finds_consumers: bool,
+    /// Whether it lets pass whom it finds no consumer for.
+    pub(super) accepts_nobody: bool,
     /// Whether its word is groups that no document lists.
     pub(super) names_groups: bool,
     /// Who a request is made for that shows nothing good.
@@ -35,12 +39,14 @@ pub(super) struct Authentication<'d> {
     pub(super) default: Option<&'d Located<NamedConsumer>>,
     /// What consumers are found by without anything in the document that says so.
     pub(super) known_by: Vec<KnownBy>,
+    /// Whether whom it finds may be an edge, who speaks for others.
+    pub(super) accepts_edges: bool,
     /// The CAs that it trusts.
     pub(super) authorities: &'d [Located<Uuid>],
 }
 
 /// A name of a consumer's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum KnownBy {
     Username,
     CustomId,
@@ -48,7 +54,7 @@ pub(super) enum KnownBy {
 }
 
 /// What an authentication looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Evidence {
     /// The certificate of the connection.
     Socket,
@@ -65,7 +71,17 @@ pub(super) enum Evidence {
 }
 
 impl<'d> Duty<'d> {
-    pub(super) fn of(entity: &'d document::Plugin) -> Self {
+    pub(super) fn of(entity: &'d document::Plugin, issuers_of_edges: &HashSet<Uuid>) -> Self {
+        let mut duty = Self::by_config(entity);
+        if let Self::Authenticates(own) = &mut duty {
+            let mut authorities = own.authorities.iter();
+            own.accepts_edges = own.evidence == Evidence::Socket
+                && authorities.any(|id| issuers_of_edges.contains(&id.value));
+        }
+        duty
+    }
+
+    fn by_config(entity: &'d document::Plugin) -> Self {
         match &entity.config {
             PluginConfig::Acl(config) => Self::Judges(config),
             PluginConfig::BasicAuth(config) => {
@@ -93,6 +109,7 @@ impl<'d> Duty<'d> {
         });
         Self::Authenticates(Authentication {
             finds_consumers: looks_up,
+            accepts_nobody: !looks_up,
             known_by: known_by.collect(),
             names_groups: !looks_up && config.authenticated_group_by.is_some(),
             default: config.default_consumer.as_ref().filter(|_| looks_up),
@@ -115,6 +132,7 @@ impl<'d> Duty<'d> {
         });
         Self::Authenticates(Authentication {
             finds_consumers: looks_up,
+            accepts_nobody: config.consumer_optional || !looks_up,
             known_by: known_by.collect(),
             names_groups: config.authenticated_groups_claim.is_some(),
             ..Authentication::by_credentials(Evidence::Token, config.anonymous.as_ref())
@@ -135,7 +153,9 @@ impl<'d> Authentication<'d> {
         Self {
             evidence,
             finds_consumers: true,
+            accepts_nobody: false,
             names_groups: false,
+            accepts_edges: false,
             anonymous,
             default: None,
             known_by: Vec::new(),
@@ -148,10 +168,16 @@ impl<'d> Authentication<'d> {
         self.anonymous.is_none()
     }
 
-    /// Whether it judges although `earlier` has found somebody already. With `anonymous` it does not, but that a client
+    /// Whether its word is groups, if perhaps none: a certificate that stands for no consumer stands for those.
+    pub(super) fn says_groups(&self) -> bool {
+        let is_certificate = matches!(self.evidence, Evidence::Socket | Evidence::Header);
+        self.names_groups || is_certificate && !self.finds_consumers
+    }
+
+    /// Whether it judges although `earlier` has found somebody already. With `anonymous` it does not, but the client that
     /// stands behind a carrier's certificate is judged all the same.
     pub(super) fn overrules(&self, earlier: &Self) -> bool {
         let is_carried = self.evidence == Evidence::Header && earlier.evidence == Evidence::Socket;
-        self.is_required() || is_carried
+        self.is_required() || is_carried || earlier.accepts_edges
     }
 }

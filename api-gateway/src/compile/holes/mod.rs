@@ -5,12 +5,17 @@
 //! These run at every start and reload, so that `check`, `run` and `/status` say the same: each takes time by the size of
 //! the document, and none by the square of it. What each means, and when it is right to ignore it: `docs/checks.md`.
 
+mod behind_edge;
 mod chains;
 mod duty;
+mod judged;
 mod mappings;
+mod methods;
 mod neighbours;
 mod nobody;
+mod passers;
 mod protection;
+mod reach;
 mod tokens;
 mod upstreams;
 mod ways;
@@ -19,9 +24,10 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use transport::finding::Finding;
+use uuid::Uuid;
 
 use self::duty::Duty;
 use super::Compilation;
@@ -33,19 +39,22 @@ use crate::plugin::Slot;
 use crate::router::Router;
 use crate::snapshot;
 
+/// What is counted of a finding that many routes give rise to.
+const ROUTES: &str = "routes";
+
 /// Looks for all of them.
 pub(super) fn check(
     compilation: &Compilation<'_>,
     live: &LiveRoutes<'_>,
-    table: &RouteTable<'_>,
-    consumers: &Consumers,
+    (table, consumers): (&RouteTable<'_>, &Consumers),
+    issuers_of_edges: &HashSet<Uuid>,
 ) {
     let compiled = table.routes.iter().zip(&table.entities);
     let sites: Vec<Site<'_>> = live
         .all
         .iter()
         .zip(compiled)
-        .map(|(route, (compiled, entities))| Site::new(route, compiled, entities))
+        .map(|(route, (compiled, entities))| Site::new((route, compiled), entities, issuers_of_edges))
         .collect();
     let survey = Survey {
         compilation,
@@ -55,7 +64,11 @@ pub(super) fn check(
     };
     let mut tally = Tally::default();
     chains::check(&survey, &mut tally);
-    nobody::check(&survey, &mut tally);
+    judged::check(&survey, &mut tally);
+    behind_edge::check(&survey, &mut tally);
+    let holdings = reach::Holdings::of(compilation.document);
+    nobody::check(&survey, &holdings, &mut tally);
+    passers::check(&survey, &holdings, &mut tally);
     mappings::check(&survey, &mut tally);
     tokens::check(&survey, &mut tally);
     let groups = upstreams::groups(&survey);
@@ -63,6 +76,7 @@ pub(super) fn check(
     let witnesses = witness::Witnesses::of(&survey, &protections);
     ways::check(&survey, &groups, (&protections, &witnesses), &mut tally);
     neighbours::check(&survey, &groups, (&protections, &witnesses), &mut tally);
+    methods::check(&survey, &groups, (&protections, &witnesses), &mut tally);
     tally.report(compilation);
 }
 
@@ -91,9 +105,9 @@ struct Turn<'s> {
 
 impl<'s> Site<'s> {
     fn new(
-        route: &'s document::Route,
-        compiled: &'s snapshot::Route,
+        (route, compiled): (&'s document::Route, &'s snapshot::Route),
         entities: &'s [Option<&'s document::Plugin>],
+        issuers_of_edges: &HashSet<Uuid>,
     ) -> Self {
         let turns = compiled.chain.slots().iter().zip(entities);
         let turns = turns.filter_map(|(slot, entity)| {
@@ -101,7 +115,7 @@ impl<'s> Site<'s> {
             Some(Turn {
                 slot,
                 entity,
-                duty: Duty::of(entity),
+                duty: Duty::of(entity, issuers_of_edges),
             })
         });
         Self {

@@ -20,8 +20,12 @@ pub(super) fn check(
     (protections, witnesses): (&Protections, &Witnesses),
     tally: &mut Tally,
 ) {
+    let mut last = None;
     for secured in &witnesses.secured {
-        check_spellings(survey, groups, (protections, witnesses, secured), tally);
+        // One spelling of a pattern will do.
+        if last.replace((secured.site, secured.place)) != Some((secured.site, secured.place)) {
+            check_spellings(survey, groups, (protections, witnesses, secured), tally);
+        }
     }
     let neighbourhood = Neighbourhood {
         survey,

@@ -6,19 +6,20 @@ use transport::finding::Finding;
 use transport::layers::nearest;
 use uuid::Uuid;
 
-use super::duty::{Authentication, Duty, Evidence, KnownBy};
+use super::duty::Duty;
+use super::reach::{Holdings, Reach};
 use super::{Survey, Tally, Turn};
 use crate::document::plugin::acl::AclRule;
 use crate::document::plugin::principals::AllowedGroups;
-use crate::document::{CertificateMapping, Consumer, Located, Place};
+use crate::document::{Located, Place};
 
 /// Comparing names takes time: for so many groups a similar one is looked for, and among so many.
 const SUGGESTIONS: usize = 100;
 const CANDIDATES: usize = 10_000;
 
-pub(super) fn check(survey: &Survey<'_>, tally: &mut Tally) {
+pub(super) fn check(survey: &Survey<'_>, holdings: &Holdings<'_>, tally: &mut Tally) {
     check_groups(survey, tally);
-    check_consumers(survey);
+    check_consumers(survey, holdings);
 }
 
 /// The groups that somebody is in.
@@ -107,15 +108,15 @@ fn check_groups(survey: &Survey<'_>, tally: &mut Tally) {
 }
 
 /// Groups that a plugin lists.
-struct List<'d> {
-    groups: &'d [Located<String>],
-    is_allow: bool,
-    counts_consumer_groups: bool,
+pub(super) struct List<'d> {
+    pub(super) groups: &'d [Located<String>],
+    pub(super) is_allow: bool,
+    pub(super) counts_consumer_groups: bool,
     /// Whose groups they are, where that is one plugin's principal.
-    of: Option<&'d str>,
+    pub(super) of: Option<&'d str>,
 }
 
-fn lists<'d>(duty: &Duty<'d>) -> Vec<List<'d>> {
+pub(super) fn lists<'d>(duty: &Duty<'d>) -> Vec<List<'d>> {
     match duty {
         Duty::Judges(config) => {
             let (groups, is_allow) = match &config.rule {
@@ -160,6 +161,7 @@ fn tell_empty(
             "allow",
             format!("nobody is in the group '{name}': it lets nobody pass"),
         ),
+        (false, Some(similar)) if !is_slip_of_the_pen(name, similar) => return,
         (false, Some(_)) => (
             "deny",
             format!("nobody is in the group '{name}': it refuses nobody, and whoever is meant passes"),
@@ -184,104 +186,50 @@ fn tell_empty(
     });
 }
 
+/// Words of a name that are so short differ because they mean something else: `team-a` and `team-b`, `v1` and `v2`.
+const SHORTEST_MISTYPED: usize = 4;
+
+/// Whether one name may be the other with letters missing, swapped or wrong, and is no name of its own: a number, or a
+/// short word, in one of them that is not in the other is meant.
+fn is_slip_of_the_pen(name: &str, similar: &str) -> bool {
+    let words = |name: &'_ str| -> Vec<String> {
+        name.split(|letter: char| !letter.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect()
+    };
+    let (own, other) = (words(name), words(similar));
+    if own.len() != other.len() {
+        return own.concat() == other.concat();
+    }
+    own.iter().zip(&other).all(|(own, other)| {
+        let digits = |word: &'_ str| -> String { word.chars().filter(char::is_ascii_digit).collect() };
+        own == other || own.chars().count() >= SHORTEST_MISTYPED && digits(own) == digits(other)
+    })
+}
+
 /// How consumers can be found by the plugins that are in effect anywhere.
-#[derive(Default)]
-struct Reach {
-    known_by: HashSet<KnownBy>,
-    /// What is looked at for consumers.
-    evidence: HashSet<Evidence>,
-    /// CAs that are trusted with what is looked at.
-    trusted: HashSet<(Evidence, Uuid)>,
-    /// By an entity that is his, or by name in a configuration.
-    named: HashSet<Uuid>,
+fn reach_of_all(survey: &Survey<'_>) -> Reach {
+    let mut reach = Reach::default();
+    let mut places: HashSet<Place> = HashSet::new();
+    let turns = survey.sites.iter().flat_map(|site| &site.turns);
+    for turn in turns.filter(|turn| places.insert(turn.entity.place)) {
+        if let Some(own) = turn.duty.authentication() {
+            reach.add(own);
+        }
+    }
+    reach
 }
 
-impl Reach {
-    fn of(survey: &Survey<'_>) -> Self {
-        let mut reach = Self::default();
-        let mut places: HashSet<Place> = HashSet::new();
-        let turns = survey.sites.iter().flat_map(|site| &site.turns);
-        for turn in turns.filter(|turn| places.insert(turn.entity.place)) {
-            if let Some(own) = turn.duty.authentication() {
-                reach.add(own);
-            }
-        }
-        reach.add_entities(survey);
-        reach
-    }
-
-    fn add(&mut self, own: &Authentication<'_>) {
-        self.known_by.extend(&own.known_by);
-        let named = own.anonymous.into_iter().chain(own.default);
-        self.named.extend(named.filter_map(|named| named.value.consumer));
-        if own.finds_consumers {
-            self.evidence.insert(own.evidence);
-            let trusted = own.authorities.iter().map(|id| (own.evidence, id.value));
-            self.trusted.extend(trusted);
-        }
-    }
-
-    /// Whose entities are looked for.
-    fn add_entities(&mut self, survey: &Survey<'_>) {
-        let document = survey.compilation.document;
-        let Self {
-            evidence,
-            trusted,
-            named,
-            ..
-        } = self;
-        for (kind, mappings) in [
-            (Evidence::Socket, &document.mtls_auth_credentials),
-            (Evidence::Header, &document.header_cert_auth_credentials),
-        ] {
-            let can_match = |mapping: &&CertificateMapping| {
-                let authority = mapping.ca_certificate;
-                authority.is_none_or(|id| trusted.contains(&(kind, id.value)))
-            };
-            let looked_for = mappings
-                .iter()
-                .filter(|_| evidence.contains(&kind))
-                .filter(can_match);
-            named.extend(looked_for.map(|mapping| mapping.consumer));
-        }
-        if evidence.contains(&Evidence::Key) {
-            named.extend(document.keyauth_credentials.iter().map(|key| key.consumer));
-        }
-        if evidence.contains(&Evidence::Password) {
-            named.extend(
-                document
-                    .basicauth_credentials
-                    .iter()
-                    .map(|password| password.consumer),
-            );
-        }
-        if evidence.contains(&Evidence::OwnToken) {
-            named.extend(document.jwt_secrets.iter().map(|secret| secret.consumer));
-        }
-    }
-
-    fn is_any(&self) -> bool {
-        !self.evidence.is_empty() || !self.named.is_empty()
-    }
-
-    fn finds(&self, consumer: &Consumer) -> bool {
-        let is_known = |by| self.known_by.contains(&by);
-        is_known(KnownBy::Id)
-            || is_known(KnownBy::Username) && consumer.username.is_some()
-            || is_known(KnownBy::CustomId) && consumer.custom_id.is_some()
-            || self.named.contains(&consumer.id)
-    }
-}
-
-fn check_consumers(survey: &Survey<'_>) {
+fn check_consumers(survey: &Survey<'_>, holdings: &Holdings<'_>) {
     const CODE: &str = "unreachable-consumer";
-    let reach = Reach::of(survey);
+    let reach = reach_of_all(survey);
     let mut lost = survey
         .compilation
         .document
         .consumers
         .iter()
-        .filter(|consumer| !reach.finds(consumer));
+        .filter(|consumer| !holdings.are_within(&reach, consumer));
     let Some(first) = lost.next() else { return };
     let others = lost.count();
     let name = first

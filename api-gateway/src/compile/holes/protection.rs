@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Site;
 use super::duty::Duty;
+use crate::document::PluginConfig;
 use crate::document::plugin::acl::AclRule;
 use crate::plugin::Plugin;
 
@@ -15,6 +16,8 @@ pub(super) struct Protection {
     /// Whether anybody at all must be found.
     is_authenticated: bool,
     is_judged: bool,
+    /// Whether only some addresses get in.
+    is_restricted: bool,
     /// Whether requests end here: then nobody gets through, and nothing is there to be protected.
     ends: bool,
 }
@@ -32,6 +35,7 @@ pub(super) enum Lack {
     Authentication,
     Plugin(&'static str),
     Acl,
+    Addresses,
 }
 
 impl Protections {
@@ -65,7 +69,7 @@ impl Protections {
 impl Protection {
     fn of(site: &Site<'_>) -> Self {
         let mut required = BTreeSet::new();
-        let (mut authenticates, mut allows, mut is_judged) = (false, false, false);
+        let (mut authenticates, mut allows, mut is_judged, mut is_restricted) = (false, false, false, false);
         for turn in &site.turns {
             match &turn.duty {
                 Duty::Authenticates(own) => {
@@ -84,7 +88,7 @@ impl Protection {
                     let named = config.require.iter().filter_map(|name| site.turn(&name.value));
                     required.extend(named.map(|turn| turn.entity.name.kind.name()));
                 }
-                Duty::Other => {}
+                Duty::Other => is_restricted |= restricts(&turn.entity.config),
             }
         }
         // An acl refuses whoever is nobody; an anonymous consumer is somebody, whom only an allow list can leave out.
@@ -96,13 +100,14 @@ impl Protection {
             required,
             is_authenticated,
             is_judged,
+            is_restricted,
             ends,
         }
     }
 
     /// Whether there is anything that a request could be spared elsewhere.
     fn demands(&self) -> bool {
-        !self.ends && (self.is_authenticated || self.is_judged)
+        !self.ends && (self.is_authenticated || self.is_judged || self.is_restricted)
     }
 
     /// What this demands less than another.
@@ -110,11 +115,18 @@ impl Protection {
         if self.ends || strong.ends {
             return None;
         }
-        if strong.is_authenticated && !self.is_authenticated {
+        // Another way to keep people out is another way, and not less.
+        let keeps_out_otherwise = self.is_restricted && !strong.is_restricted;
+        if strong.is_authenticated && !self.is_authenticated && !keeps_out_otherwise {
             return Some(Lack::Authentication);
         }
-        if strong.is_judged && !self.is_judged {
+        if strong.is_judged && !self.is_judged && (self.is_authenticated || !keeps_out_otherwise) {
             return Some(Lack::Acl);
+        }
+        // Whoever has to say who he is may come from anywhere.
+        if strong.is_restricted && !self.is_restricted && (strong.is_authenticated || !self.is_authenticated)
+        {
+            return Some(Lack::Addresses);
         }
         // Another way to authenticate is another way, and not less.
         let fewer = !self.required.is_empty() && self.required.is_subset(&strong.required);
@@ -123,12 +135,21 @@ impl Protection {
     }
 }
 
+/// Whether only some addresses get in. A deny list lets everybody else in.
+fn restricts(config: &PluginConfig) -> bool {
+    let PluginConfig::IpRestriction(config) = config else {
+        return false;
+    };
+    !config.allow.is_empty() && config.allow.iter().all(|network| network.prefix_len() > 0)
+}
+
 impl Lack {
     pub(super) fn words(self) -> String {
         match self {
             Self::Authentication => "without any authentication".to_owned(),
             Self::Plugin(name) => format!("without '{name}'"),
             Self::Acl => "without an acl".to_owned(),
+            Self::Addresses => "from any address".to_owned(),
         }
     }
 }

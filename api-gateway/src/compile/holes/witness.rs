@@ -7,7 +7,7 @@ use super::protection::Protections;
 use super::{Site, Survey};
 use crate::document::{Located, Place, Route};
 use crate::router::path::escape;
-use crate::router::sample::plain_sample;
+use crate::router::sample::{plain_sample, plain_samples};
 use crate::router::upstream_path::upstream_path;
 use crate::router::{Matched, MatchedPath, RequestFacts};
 
@@ -43,7 +43,7 @@ pub(super) struct Secured {
 /// Requests for every site.
 pub(super) struct Witnesses {
     pub(super) of_site: Vec<Option<Witness>>,
-    /// One for each path of a site that demands anything.
+    /// One for each path of a site that demands anything, and of a pattern one for each of its branches.
     pub(super) secured: Vec<Secured>,
 }
 
@@ -180,23 +180,26 @@ fn taken(route: &Route) -> Vec<Taken> {
             place: route.place,
         }];
     }
-    let sample = |path: &Located<String>| {
-        let (text, is_regex) = match path.value.strip_prefix('~') {
-            Some(pattern) => (plain_sample(pattern)?, true),
-            None => (escape(&path.value).into_owned(), false),
+    let samples = |path: &Located<String>| -> Vec<Taken> {
+        let place = path.place;
+        let Some(pattern) = path.value.strip_prefix('~') else {
+            let text = escape(&path.value).into_owned();
+            let matched = MatchedPath::Prefix(text.len());
+            return vec![Taken {
+                path: text,
+                matched,
+                place,
+            }];
         };
-        let length = text.len();
-        Some(Taken {
-            path: text,
-            matched: if is_regex {
-                MatchedPath::Regex(length)
-            } else {
-                MatchedPath::Prefix(length)
-            },
-            place: path.place,
-        })
+        plain_samples(pattern)
+            .map(|text| Taken {
+                matched: MatchedPath::Regex(text.len()),
+                path: text,
+                place,
+            })
+            .collect()
     };
-    route.paths.iter().filter_map(sample).collect()
+    route.paths.iter().flat_map(samples).collect()
 }
 
 /// What the upstream of a site is asked for.

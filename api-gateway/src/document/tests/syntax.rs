@@ -249,6 +249,25 @@ services:
     ]);
 }
 
+/// What is wrong with a value is told where the value is used; what is wrong within it, where that is written.
+#[test]
+fn an_alias_has_the_place_where_it_stands() {
+    check(&[
+        (
+            "_ignore: [&name 7]\nservices:\n- {host: h, name: *name}",
+            &["k.yaml:4:19: error[wrong-type]: name: expected a string; put it in quotes"],
+        ),
+        (
+            "_ignore: [&both {port: 1, host: 2}]\nservices:\n- *both",
+            &["k.yaml:2:33: error[wrong-type]: host: expected a string; put it in quotes"],
+        ),
+        (
+            "_ignore: [&list {a: b}]\nservices:\n- {host: h, tags: *list}",
+            &["k.yaml:4:19: error[wrong-type]: tags: expected a set"],
+        ),
+    ]);
+}
+
 #[test]
 fn an_alias_bomb_goes_off_in_the_file_that_holds_it() {
     let mut bomb = String::from("_format_version: \"3.0\"\n_ignore:\n- &l0 [x, x, x, x, x, x, x, x, x, x]\n");

@@ -1,5 +1,7 @@
 //! Situation by situation: who is on record, what they have in common, who may pass.
 
+mod exhaustive;
+
 use std::net::SocketAddr;
 
 use http::{HeaderMap, Request};

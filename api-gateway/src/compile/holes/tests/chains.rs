@@ -63,6 +63,113 @@ fn each_of_two_principals_is_judged_or_told_of() {
 }
 
 #[test]
+fn whoever_is_overlooked_on_a_route_is_told_of_together() {
+    let two = format!("{MTLS}}}}}, {HEADER}}}}}");
+    rows(
+        &["principal-not-judged"],
+        &[
+            (
+                format!("{two}, {{name: jwt}}, {}", acl("allow: [a]")),
+                Some(
+                    "only whom 'jwt' finds … 'mtls-auth' … ; and 'acl' judges only whom 'header-cert-auth' finds … 'jwt' … of that one passes",
+                ),
+            ),
+            (
+                format!("{two}, {{name: acl_1005, config: {{allow: [a]}}}}, {{name: jwt_1004}}"),
+                Some(
+                    "'acl_1005' judges only whom 'header-cert-auth' finds … 'mtls-auth' … ; and 'acl_1005' judges before 'jwt_1004'",
+                ),
+            ),
+        ],
+    );
+}
+
+/// A clone can run between two plugins only where there is a number between theirs.
+#[test]
+fn what_is_proposed_can_be_done() {
+    for (second, fix) in [
+        (
+            "mtls-auth_1500",
+            "judge the first by a clone between the two: acl_1595",
+        ),
+        (
+            "mtls-auth_1596",
+            "judge the first by a clone between the two: acl_1599",
+        ),
+        (
+            "mtls-auth_1599",
+            "judge both: principals, with require: [mtls-auth, mtls-auth_1599] and allow",
+        ),
+    ] {
+        let document = format!(
+            "{}{CONSUMERS}routes:\n- {{name: r, protocols: [https], paths: [/r], plugins: [{MTLS}}}}}, {{name: {second}, config: {{ca_certificates: [*ca]}}}}, {}]}}",
+            super::beginning(),
+            acl("allow: [a]")
+        );
+        let found = super::warnings(&document);
+        let told = found
+            .iter()
+            .find(|one| one.code == "principal-not-judged")
+            .unwrap();
+        assert_eq!(told.fix.as_deref(), Some(fix));
+    }
+}
+
+#[test]
+fn an_acl_that_judges_another_is_told_of_unless_there_is_nobody_else() {
+    let skip = |more: &str| format!("{HEADER}, skip_consumer_lookup: true{more}}}}}");
+    let (mtls, edges) = (format!("{MTLS}}}}}"), acl("allow: [edges]"));
+    let token = |more: &str| {
+        format!(
+            "{{name: openid-connect, config: {{issuer: 'https://id.test/', authenticated_groups_claim: [groups]{more}}}}}"
+        )
+    };
+    let principals = |allow: &str| {
+        format!("{{name: principals, config: {{require: [mtls-auth, header-cert-auth]{allow}}}}}")
+    };
+    rows(
+        &["acl-judges-another"],
+        &[
+            (
+                format!("{mtls}, {}, {edges}", skip("")),
+                Some("'acl' judges by what 'mtls-auth' … found; whom 'header-cert-auth'"),
+            ),
+            (
+                format!("{mtls}, {}, {edges}", token("")),
+                Some("whom 'openid-connect'"),
+            ),
+            // It looks at nothing where somebody is known.
+            (format!("{mtls}, {}, {edges}", token(", anonymous: guest")), None),
+            // But a carrier's client is judged.
+            (
+                format!("{mtls}, {}, {edges}", skip(", anonymous: guest")),
+                Some("whom 'header-cert-auth'"),
+            ),
+            (
+                format!(
+                    "{mtls}, {}, {}",
+                    skip(""),
+                    acl("allow: [alice], always_use_authenticated_groups: true")
+                ),
+                None,
+            ),
+            (
+                format!(
+                    "{mtls}, {}, {}, {edges}",
+                    skip(""),
+                    principals(", allow: {header-cert-auth: [alice]}")
+                ),
+                None,
+            ),
+            (
+                format!("{mtls}, {}, {}, {edges}", skip(""), principals("")),
+                Some("whom 'header-cert-auth'"),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn principals_judges_each_or_both_together() {
     let two = format!("{MTLS}}}}}, {HEADER}}}}}, {}", acl("allow: [a]"));
     let principals = |more: &str| {

@@ -2,6 +2,7 @@
 
 mod chains;
 mod nobody;
+mod passers;
 mod routes;
 
 use certs::Authority;

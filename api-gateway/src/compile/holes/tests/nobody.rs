@@ -8,7 +8,7 @@ fn routes(plugins: &str) -> String {
 
 #[test]
 fn groups_that_nobody_is_in() {
-    const PEOPLE: &str = "consumers: [{username: alice, acls: [{group: partners}]}]
+    const PEOPLE: &str = "consumers: [{username: alice, acls: [{group: partners}, {group: team-a}, {group: group1}, {group: v1}]}]
 consumer_groups: [{name: team}, {name: empty}]
 consumer_group_consumers: [{consumer: alice, consumer_group: team}]
 ";
@@ -34,6 +34,13 @@ consumer_group_consumers: [{consumer: alice, consumer_group: team}]
         ),
         (MTLS, "deny: [suspended]", &[]),
         (MTLS, "deny: [partner]", &["group 'partner': it refuses nobody"]),
+        (
+            MTLS,
+            "deny: [part-ners]",
+            &["group 'part-ners': it refuses nobody"],
+        ),
+        (MTLS, "deny: [team-ab, group2, v2]", &[]),
+        (MTLS, "deny: [taem-a]", &["group 'taem-a'"]),
         (BY_CREDENTIAL, "allow: [alice@example.com]", &[]),
         (BY_NOTHING, "allow: [x]", empty),
     ] {
