@@ -285,7 +285,7 @@ impl OpenIdConnect {
             |introspector: &Arc<Introspector>| until_told.is_some() && !introspector.remembers();
         let is_kept = !parts.introspector.as_ref().is_some_and(for_this_request_alone);
         if is_kept && parts.remember_for > Duration::ZERO {
-            self.verified.keep(digest, until, Arc::clone(&known));
+            self.verified.keep(digest, (now, until), Arc::clone(&known));
         }
         Ok(known)
     }
