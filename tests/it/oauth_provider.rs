@@ -14,19 +14,19 @@ use serde_json::Value;
 use crate::token_streams::{answer, goes_on, is_cut_off};
 
 /// The provider, and a client that is registered there.
-struct Provider {
+pub(crate) struct Provider {
     url: String,
     client: String,
-    secret: String,
-    server: Server,
+    pub(crate) secret: String,
+    pub(crate) server: Server,
     _door: Option<Server>,
     authority: Authority,
 }
 
 /// What the provider gives a user.
-struct Tokens {
-    access: String,
-    id: String,
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) id: String,
 }
 
 fn ask(arguments: &[&str]) -> String {
@@ -44,11 +44,22 @@ fn text(value: &Value) -> String {
 }
 
 impl Provider {
-    fn start(over_tls: bool) -> Self {
+    pub(crate) fn start(over_tls: bool) -> Self {
         // Freed at once, so that the provider can have it.
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address: SocketAddr = free.local_addr().unwrap();
         drop(free);
+        Self::at(address, over_tls)
+    }
+
+    /// Another one, with other keys and clients, where this one was; on plain http.
+    pub(crate) fn again(mut self) -> Self {
+        self.server.end();
+        let address = self.url.trim_start_matches("http://").parse().unwrap();
+        Self::at(address, false)
+    }
+
+    fn at(address: SocketAddr, over_tls: bool) -> Self {
         let authority = Authority::root("Providers").unwrap();
         let server = tokio::task::block_in_place(|| Files::new().oidc_provider(address));
         let (url, door) = if over_tls {
@@ -91,7 +102,7 @@ impl Provider {
     }
 
     /// Walks through the authorization code flow as a user would.
-    fn tokens(&self, user: &str) -> Tokens {
+    pub(crate) fn tokens(&self, user: &str) -> Tokens {
         let Self {
             url, client, secret, ..
         } = self;
@@ -127,7 +138,7 @@ impl Provider {
         self.server.read("introspections").lines().count()
     }
 
-    fn plan(&self, fields: &str) -> Plan {
+    pub(crate) fn plan(&self, fields: &str) -> Plan {
         Stack::reading(format!(
             "_format_version: '3.0'
 services:
@@ -150,7 +161,7 @@ consumers: [{{username: alice@example.com}}]
     }
 }
 
-async fn with_token(stack: &Stack, token: &str) -> Answer {
+pub(crate) async fn with_token(stack: &Stack, token: &str) -> Answer {
     let call = stack.gateway_http().get("/orders");
     call.header("authorization", &format!("Bearer {token}")).await
 }
@@ -184,7 +195,7 @@ async fn signed_tokens_of_a_real_provider_are_verified() {
         .file("provider.pem", Authority::root("Others").unwrap().pem());
     let stack = stack.start().await;
     let answer = with_token(&stack, &provider.tokens("alice@example.com").id).await;
-    assert_eq!(answer.status, 401, "who answers there is not the provider");
+    assert_eq!(answer.status, 503, "who answers there is not the provider");
     let error = stack.status().get("/status").await.json()["providers"][0]["error"].to_string();
     assert!(error.contains("cannot be reached"), "{error}");
 }
@@ -203,8 +214,8 @@ async fn opaque_tokens_are_introspected_and_remembered_for_as_long_as_configured
         let stack = provider.plan(&fields).start().await;
         let first = with_token(&stack, &tokens.access).await;
         if method == "client_secret_post" {
-            assert_eq!(first.status, 401);
-            assert_eq!(stack.reason_of(&first).await, "token_untrusted");
+            assert_eq!(first.status, 503);
+            assert_eq!(stack.reason_of(&first).await, "provider_unreachable");
             continue;
         }
         assert_eq!(first.status, 200, "{first:?}");
@@ -297,9 +308,9 @@ async fn signed_and_opaque_tokens_meet_in_one_plugin() {
         let fields = format!("auth_methods: [introspection], client_secret: [wrong]{further}");
         let wrong = provider.plan(&fields).start().await;
         let refused = with_token(&wrong, &tokens.access).await;
-        assert_eq!(refused.status, 401, "{further}");
+        assert_eq!(refused.status, 503, "{further}");
         let line = wrong.line_of(&refused).await;
-        assert_eq!(line["decision"]["reason"], "token_untrusted", "{line}");
+        assert_eq!(line["decision"]["reason"], "provider_unreachable", "{line}");
     }
 
     // An anonymous consumer stands in for a token that is not good, and not for one that nobody has judged.
@@ -336,7 +347,7 @@ async fn the_gateway_proves_itself_to_the_provider_by_its_certificate() {
          proxy_set_header Host {host}; proxy_set_header Authorization 'Basic {password}'; }} }}"
     );
     let door = tokio::task::block_in_place(|| files.nginx(&http, &[outside]));
-    for (shown, status) in [(&own, 200), (&issued, 401)] {
+    for (shown, status) in [(&own, 200), (&issued, 503)] {
         let fields = format!(
             "auth_methods: [introspection], introspection_endpoint_auth_method: tls_client_auth,
              tls_client_auth_cert_id: a1ce0000-0000-4000-8000-000000000002,

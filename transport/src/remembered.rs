@@ -113,7 +113,11 @@ impl<T> Set<T> {
                 return Some(slot);
             }
             if now <= entry.until {
-                *left = entry.until.as_secs().saturating_sub(now.as_secs()).saturating_add(1);
+                *left = entry
+                    .until
+                    .as_secs()
+                    .saturating_sub(now.as_secs())
+                    .saturating_add(1);
             }
         }
         let soonest = left.iter().copied().min().unwrap_or_default();

@@ -150,8 +150,7 @@ impl CertificateAuth {
             }
             Err(refusal) => {
                 let until = later(now, REFUSED_FOR);
-                self.refused
-                    .keep(digest, (now, until), Arc::new(refusal.clone()));
+                self.refused.keep(digest, (now, until), Arc::new(refusal.clone()));
                 Err(refusal.into())
             }
         }

@@ -50,6 +50,7 @@ impl Entry {
             head,
             carried,
             target: &self.target,
+            answered: None,
         };
         (asked, upgrade)
     }

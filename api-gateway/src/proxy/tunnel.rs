@@ -23,6 +23,7 @@ use crate::exchange::{Principal, Proof};
 use crate::identity::{CarriedCertificates, Carrier, later};
 use crate::onlooker::Nobody;
 use crate::plugin::errand::Errand;
+use crate::plugin::openid_connect::provider::Provider;
 use crate::rejection::Rejection;
 
 /// The request that asks for a tunnel, kept so that it can be judged again.
@@ -50,6 +51,7 @@ impl Opening {
             head,
             carried,
             target,
+            answered: _,
         } = asked;
         Self {
             method: head.method.clone(),
@@ -71,7 +73,12 @@ impl Opening {
     }
 
     /// Judges the opening by the configuration in force; gives the time until which the answer is sure to hold.
-    fn judge(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Box<Unanswered>> {
+    fn judge(
+        &self,
+        client: &Client,
+        now: UnixTime,
+        answered: Option<Arc<Provider>>,
+    ) -> Result<Option<UnixTime>, Box<Unanswered>> {
         let snapshot = client.gateway.snapshots.load();
         let carrier = snapshot
             .sources
@@ -80,6 +87,7 @@ impl Opening {
             head: self.head(),
             carried: self.carried.clone(),
             target: &self.target,
+            answered,
         };
         let peer = Peer {
             connection: &client.connection,
@@ -119,9 +127,9 @@ impl Opening {
     /// The same, with whatever has to be asked for it.
     async fn settle(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Rejection> {
         let deadline = Instant::now() + BUDGET;
-        let mut rounds = 0;
+        let (mut rounds, mut answered) = (0, None);
         loop {
-            let Unanswered { rejection, errand } = match self.judge(client, now) {
+            let Unanswered { rejection, errand } = match self.judge(client, now, answered) {
                 Ok(until) => return Ok(until),
                 Err(unanswered) => *unanswered,
             };
@@ -130,7 +138,7 @@ impl Opening {
             };
             rounds += 1;
             // Out of time, it is judged by what is known.
-            let _ = timeout_at(deadline, errand.run()).await;
+            answered = timeout_at(deadline, errand.run()).await.ok().flatten();
         }
     }
 }

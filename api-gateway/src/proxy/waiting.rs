@@ -61,11 +61,13 @@ impl Waiting {
                 carried,
                 errand,
             } = *undecided;
-            let in_time = timeout_at(deadline, errand.run()).await.is_ok();
+            let answered = timeout_at(deadline, errand.run()).await;
+            let in_time = answered.is_ok();
             let asked = Asked {
                 head,
                 carried,
                 target: &entry.target,
+                answered: answered.ok().flatten(),
             };
             let (peer, now) = (entry.peer(connection), UnixTime::now());
             let decided = decision::decide(snapshot, peer, asked, now, (&mut record.trace, &mut Nobody));
