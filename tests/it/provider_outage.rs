@@ -13,10 +13,11 @@ use tokio::task::JoinSet;
 
 /// One route, `/orders`, whose plugin has these fields beside the issuer.
 pub(crate) fn plan(provider: &ToldProvider, fields: &str) -> Plan {
-    let fields: String = fields
+    let fields: Vec<String> = fields
         .split(';')
-        .map(|field| format!("        {}\n", field.trim()))
+        .map(|field| format!("        {}", field.trim()))
         .collect();
+    let fields = fields.join("\n");
     Stack::reading(format!(
         "_format_version: '3.0'
 services:
@@ -29,7 +30,8 @@ services:
     - name: openid-connect
       config:
         issuer: {}
-{fields}consumers: [{{username: guest}}]
+{fields}
+consumers: [{{username: guest}}]
 ",
         provider.url()
     ))
