@@ -17,6 +17,7 @@ use crate::identity::{CarriedCertificates, Carrier, ClientIdentity, Connection, 
 use crate::plugin::errand::Errand;
 use crate::plugin::openid_connect::TokenEvidence;
 use crate::plugin::openid_connect::possession::Binding;
+use crate::plugin::openid_connect::provider::Provider;
 use crate::proxy::owned_headers as name;
 use crate::query;
 
@@ -46,6 +47,8 @@ pub struct Exchange<'r> {
     pub bindings: Vec<Binding>,
     /// What a plugin that refused would have to know. It has refused all the same.
     pub errand: Option<Box<Errand>>,
+    /// The provider whose keys were asked for on behalf of this request.
+    pub answered: Option<Arc<Provider>>,
     /// Headers to write into the answer, whoever gives it.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -220,6 +223,7 @@ impl<'r> Exchange<'r> {
             hidden: Hidden::default(),
             bindings: Vec::new(),
             errand: None,
+            answered: None,
             answer_headers: Vec::new(),
         }
     }

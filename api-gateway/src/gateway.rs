@@ -214,10 +214,11 @@ fn announce(listen: &Listen, listener: &TcpListener) {
 ///
 /// Long documents and revocation lists take their time: they are read beside the requests, not between them.
 async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
-    let generation = shared.snapshots.load().generation + 1;
+    let in_force = shared.snapshots.load();
+    let generation = in_force.generation + 1;
     let (inputs, keeper) = (inputs.clone(), Arc::clone(&shared.keeper));
     let load = move || {
-        let (loaded, report) = inputs.load(generation);
+        let (loaded, report) = inputs.load_after(&in_force);
         let loaded = loaded.ok_or_else(|| report.to_string())?;
         // What is on disk is shown from the first handshake on.
         match keeper.prepare(&loaded.snapshot.acme.profiles) {
@@ -254,10 +255,19 @@ async fn reload(shared: &Shared, inputs: &Inputs, running: &Settings) {
     });
 }
 
-/// What was known of a provider that is still the same stays known; its keys are asked for anew all the same.
+/// A provider that is still the same goes on; whoever reloads has a reason to look whether its keys are. What was known of
+/// one that is only asked in another way stays known.
 fn put_in_force(shared: &Shared, snapshot: Snapshot) {
     let earlier = shared.snapshots.load();
     for provider in &snapshot.providers {
+        if earlier
+            .providers
+            .iter()
+            .any(|before| Arc::ptr_eq(before, provider))
+        {
+            provider.expect_news();
+            continue;
+        }
         for before in &earlier.providers {
             provider.inherit(before);
         }

@@ -2,12 +2,14 @@
 //! through here, so that what `check` accepts is what starts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 use transport::finding::{Finding, Origin, Report};
 
 use crate::compile::{self, Generation};
 use crate::document::{self, Document, Source, Syntax};
+use crate::plugin::openid_connect::provider::Provider;
 use crate::settings::{DocumentSource, Loaded as LoadedNode, Settings};
 use crate::snapshot::Snapshot;
 
@@ -36,6 +38,13 @@ impl Inputs {
         (loaded.map(|(loaded, _)| loaded), report)
     }
 
+    /// The same, in the place of what is in force: what can go on, goes on.
+    pub fn load_after(&self, in_force: &Snapshot) -> (Option<Loaded>, Report) {
+        let after = (in_force.generation + 1, &*in_force.providers);
+        let (loaded, report) = self.load_all(after, None);
+        (loaded.map(|(loaded, _)| loaded), report)
+    }
+
     /// The same, with the document that it was compiled from: for whoever asks for lines.
     pub fn load_with_document(&self, generation: u64) -> (Option<(Loaded, Document)>, Report) {
         self.load_reading(generation, None)
@@ -45,6 +54,14 @@ impl Inputs {
     pub fn load_reading(
         &self,
         generation: u64,
+        document: Option<&Path>,
+    ) -> (Option<(Loaded, Document)>, Report) {
+        self.load_all((generation, &[]), document)
+    }
+
+    fn load_all(
+        &self,
+        (generation, providers): (u64, &[Arc<Provider>]),
         document: Option<&Path>,
     ) -> (Option<(Loaded, Document)>, Report) {
         let now = UnixTime::now();
@@ -67,7 +84,7 @@ impl Inputs {
             hash: read.hash.into(),
             now,
         };
-        let (snapshot, findings) = compile::compile(&node, &read.document, generation);
+        let (snapshot, findings) = compile::compile_after(&node, &read.document, generation, providers);
         for finding in findings {
             report.push(finding);
         }

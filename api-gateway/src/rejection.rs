@@ -8,6 +8,7 @@ mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use transport::certificate_error::CertificateError;
@@ -20,7 +21,7 @@ use crate::plugin::request_termination::Termination;
 
 pub use self::credential::{CredentialFault, CredentialRefused};
 pub use self::jwt::{ClaimFault, JwtFault};
-pub use self::token::{TokenFault, TokenRefused};
+pub use self::token::{TokenFault, TokenRefused, Unjudged};
 
 /// A request that gets no answer from an upstream. `Display` is what the client reads.
 #[derive(Debug, thiserror::Error)]
@@ -276,9 +277,16 @@ impl Rejection {
         None
     }
 
+    /// `Retry-After`, where the same request may do better later.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Self::Token(refused) = self else { return None };
+        refused.fault.retry_after()
+    }
+
     /// How it is written.
     pub fn form(&self) -> Form {
         match self {
+            Self::Token(refused) if matches!(refused.fault, TokenFault::Unjudged(_)) => Form::Negotiated,
             Self::CertificateMissing
             | Self::HeaderUntrustedSource
             | Self::CertificateRefused(_)

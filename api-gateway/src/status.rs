@@ -96,7 +96,7 @@ impl Default for Counters {
 }
 
 /// Every reason that a log line can give, in the same words.
-const REASONS: [&str; 35] = [
+const REASONS: [&str; 36] = [
     "certificate_missing",
     "certificate_untrusted",
     "certificate_expired",
@@ -116,6 +116,7 @@ const REASONS: [&str; 35] = [
     "token_expired",
     "token_not_bound",
     "claim_missing",
+    "provider_unreachable",
     "acl_unauthenticated",
     "acl_denied",
     "principal_missing",
@@ -249,7 +250,7 @@ fn json_answer(status: StatusCode, value: &Value) -> Response<ResponseBody> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rejection::{Rejection, TokenFault, TokenRefused};
+    use crate::rejection::{Rejection, TokenFault, TokenRefused, Unjudged};
     use crate::token::TimeError;
 
     fn token(fault: TokenFault) -> Rejection {
@@ -286,6 +287,7 @@ mod tests {
             token(TokenFault::Missing),
             token(TokenFault::Several),
             token(TokenFault::Inactive),
+            token(TokenFault::Unjudged(Unjudged::for_now(""))),
             token(TokenFault::NotBound("")),
             token(TokenFault::Time(TimeError::Expired)),
             token(TokenFault::Claim("".into())),

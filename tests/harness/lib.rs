@@ -27,3 +27,4 @@ pub mod servers;
 pub mod stack;
 pub mod template;
 pub mod token;
+pub mod told_provider;

@@ -21,7 +21,8 @@ pub struct Provider {
     pub secret: String,
     /// Who vouches for its certificate.
     pub authority: Authority,
-    server: Server,
+    /// Its process.
+    pub server: Server,
     door: Option<Server>,
 }
 
@@ -55,6 +56,18 @@ impl Provider {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address: SocketAddr = free.local_addr().unwrap();
         drop(free);
+        Self::at(address, over_tls)
+    }
+
+    /// Another one, with other keys and clients, where this one was; on plain http.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.server.end();
+        let address = self.url.trim_start_matches("http://").parse().unwrap();
+        Self::at(address, false)
+    }
+
+    fn at(address: SocketAddr, over_tls: bool) -> Self {
         let authority = Authority::root("Providers").unwrap();
         let server = tokio::task::block_in_place(|| Files::new().oidc_provider(address));
         let (url, door) = if over_tls {

@@ -6,7 +6,7 @@ use harness::stack::{Plan, Stack};
 use serde_json::{Value, json};
 
 /// What is answered where nobody can judge a token.
-pub(crate) const UNJUDGED: (u16, &str) = (401, "token_untrusted");
+pub(crate) const UNJUDGED: (u16, &str) = (503, "provider_unreachable");
 
 /// One route, `/orders`, whose plugin has these fields beside the issuer.
 pub(crate) fn plan(issuer: &Issuer, fields: &str, further: &str) -> Plan {

@@ -38,7 +38,7 @@ async fn signed_tokens_of_a_real_provider_are_verified() {
         .file("provider.pem", Authority::root("Others").unwrap().pem());
     let stack = stack.start().await;
     let answer = with_token(&stack, &provider.tokens("alice@example.com").id).await;
-    assert_eq!(answer.status, 401, "who answers there is not the provider");
+    assert_eq!(answer.status, 503, "who answers there is not the provider");
     let error = stack.status().get("/status").await.json()["providers"][0]["error"].to_string();
     assert!(error.contains("cannot be reached"), "{error}");
 }
@@ -57,8 +57,8 @@ async fn opaque_tokens_are_introspected_and_remembered_for_as_long_as_configured
         let stack = provider.plan(&fields).start().await;
         let first = with_token(&stack, &tokens.access).await;
         if method == "client_secret_post" {
-            assert_eq!(first.status, 401);
-            assert_eq!(stack.reason_of(&first).await, "token_untrusted");
+            assert_eq!(first.status, 503);
+            assert_eq!(stack.reason_of(&first).await, "provider_unreachable");
             continue;
         }
         assert_eq!(first.status, 200, "{first:?}");
@@ -151,9 +151,9 @@ async fn signed_and_opaque_tokens_meet_in_one_plugin() {
         let fields = format!("auth_methods: [introspection], client_secret: [wrong]{further}");
         let wrong = provider.plan(&fields).start().await;
         let refused = with_token(&wrong, &tokens.access).await;
-        assert_eq!(refused.status, 401, "{further}");
+        assert_eq!(refused.status, 503, "{further}");
         let line = wrong.line_of(&refused).await;
-        assert_eq!(line["decision"]["reason"], "token_untrusted", "{line}");
+        assert_eq!(line["decision"]["reason"], "provider_unreachable", "{line}");
     }
 
     // An anonymous consumer stands in for a token that is not good, and not for one that nobody has judged.

@@ -38,8 +38,10 @@ impl fmt::Debug for Digest {
 /// each other out with every request; with eight, next to none do.
 const WAYS: usize = 8;
 
-/// A bounded table without a lock. A digest has a set of slots; where all are taken, chance says which entry goes, so
-/// that clients who come in turn do not push each other out in turn. Nothing is allocated before the first entry.
+/// A bounded table without a lock. A digest has a set of slots; where all are taken, what is over goes first, then what
+/// will be over soonest: what is kept for seconds does not push out what is kept for hours. Among those that last about
+/// equally long chance says which, so that clients who come in turn do not push each other out in turn. Nothing is
+/// allocated before the first entry.
 pub struct Remembered<T> {
     sets: OnceLock<Box<[Set<T>]>>,
     /// How many sets.
@@ -73,23 +75,14 @@ impl<T> Remembered<T> {
         })
     }
 
-    /// Keeps `value` until `until`.
-    pub fn keep(&self, digest: Digest, until: UnixTime, value: Arc<T>) {
+    /// Keeps `value` from `now` on until `until`.
+    pub fn keep(&self, digest: Digest, (now, until): (UnixTime, UnixTime), value: Arc<T>) {
         let new_set = |_| Set([const { ArcSwapOption::const_empty() }; WAYS]);
         let sets = self.sets.get_or_init(|| (0..self.size).map(new_set).collect());
-        let Some(Set(slots)) = sets.get(digest.set(self.size)) else {
+        let Some(set) = sets.get(digest.set(self.size)) else {
             return;
         };
-        // Its own old entry first: no digest stands in two slots for long.
-        let own = |slot: &&ArcSwapOption<Entry<T>>| {
-            slot.load().as_ref().is_some_and(|entry| entry.digest == digest)
-        };
-        let slot = slots
-            .iter()
-            .find(own)
-            .or_else(|| slots.iter().find(|slot| slot.load().is_none()))
-            .or_else(|| slots.get(fastrand::usize(..WAYS)));
-        if let Some(slot) = slot {
+        if let Some(slot) = set.slot_for(&digest, now) {
             slot.store(Some(Arc::new(Entry { digest, until, value })));
         }
     }
@@ -104,6 +97,35 @@ impl<T> Remembered<T> {
                 slot.store(None);
             }
         }
+    }
+}
+
+impl<T> Set<T> {
+    /// Where an entry of this digest goes: to its own old one first, since no digest stands in two slots for long.
+    fn slot_for(&self, digest: &Digest, now: UnixTime) -> Option<&ArcSwapOption<Entry<T>>> {
+        let Self(slots) = self;
+        // Seconds that each has left: none if it is over, or was never taken.
+        let mut left = [0; WAYS];
+        for (slot, left) in slots.iter().zip(&mut left) {
+            let entry = slot.load();
+            let Some(entry) = entry.as_ref() else { continue };
+            if entry.digest == *digest {
+                return Some(slot);
+            }
+            if now <= entry.until {
+                *left = entry
+                    .until
+                    .as_secs()
+                    .saturating_sub(now.as_secs())
+                    .saturating_add(1);
+            }
+        }
+        let soonest = left.iter().copied().min().unwrap_or_default();
+        let goes = |left: u64| left <= soonest.saturating_mul(2);
+        let candidates = left.iter().filter(|left| goes(**left)).count();
+        let chosen = fastrand::usize(..candidates.max(1));
+        let mut going = slots.iter().zip(left).filter(|(_, left)| goes(*left));
+        going.nth(chosen).map(|(slot, _)| slot)
     }
 }
 
@@ -128,18 +150,18 @@ mod tests {
         let table = Remembered::new(1);
         let (first, second) = (Digest::of(b"first"), Digest::of(b"second"));
         assert!(table.recall(&first, at(0)).is_none());
-        table.keep(first, at(10), Arc::new(1));
+        table.keep(first, (at(0), at(10)), Arc::new(1));
         assert_eq!(table.recall(&first, at(10)).as_deref(), Some(&1));
         assert!(table.recall(&first, at(11)).is_none());
         assert!(table.recall(&second, at(5)).is_none());
-        table.keep(second, at(10), Arc::new(2));
+        table.keep(second, (at(5), at(10)), Arc::new(2));
         assert_eq!(
             table.recall(&first, at(5)).as_deref(),
             Some(&1),
             "there is room for both"
         );
         assert_eq!(table.recall(&second, at(5)).as_deref(), Some(&2));
-        table.keep(first, at(20), Arc::new(3));
+        table.keep(first, (at(5), at(20)), Arc::new(3));
         assert_eq!(
             table.recall(&first, at(20)).as_deref(),
             Some(&3),
@@ -160,7 +182,7 @@ mod tests {
                 .count()
         };
         for (number, digest) in digests.iter().enumerate() {
-            table.keep(*digest, at(10), Arc::new(number));
+            table.keep(*digest, (at(0), at(10)), Arc::new(number));
             assert_eq!(
                 table.recall(digest, at(0)).as_deref(),
                 Some(&number),
@@ -177,12 +199,72 @@ mod tests {
             .map(|number| Digest::of(&number.to_le_bytes()))
             .collect();
         for digest in &digests {
-            table.keep(*digest, at(10), Arc::new(()));
+            table.keep(*digest, (at(0), at(10)), Arc::new(()));
         }
         let known = digests
             .iter()
             .filter(|digest| table.recall(digest, at(0)).is_some())
             .count();
         assert!(known >= 1020, "{known} of 1024");
+    }
+
+    fn digests(from: u32, number: u32) -> Vec<Digest> {
+        let digest = |number: u32| Digest::of(&number.to_le_bytes());
+        (from..from + number).map(digest).collect()
+    }
+
+    /// Strangers whose refusals are kept for seconds do not push out those who are known for hours.
+    #[test]
+    fn what_is_kept_for_seconds_does_not_push_out_what_is_kept_for_hours() {
+        let table = Remembered::new(WAYS);
+        let (known, strangers) = (digests(0, 7), digests(1000, 5000));
+        for digest in &known {
+            table.keep(*digest, (at(0), at(3600)), Arc::new(()));
+        }
+        for (second, digest) in (0..).zip(&strangers) {
+            let now = at(second / 100);
+            table.keep(*digest, (now, at(second / 100 + 3)), Arc::new(()));
+            assert!(table.recall(digest, now).is_some(), "the newest is there");
+        }
+        for digest in &known {
+            assert!(table.recall(digest, at(50)).is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_over_goes_before_what_is_not() {
+        let table = Remembered::new(WAYS);
+        let (over, lasting, new) = (digests(0, 3), digests(100, 5), digests(200, 3));
+        for digest in &over {
+            table.keep(*digest, (at(0), at(10)), Arc::new(()));
+        }
+        for digest in &lasting {
+            table.keep(*digest, (at(0), at(12)), Arc::new(()));
+        }
+        for digest in &new {
+            table.keep(*digest, (at(11), at(100)), Arc::new(()));
+        }
+        for digest in lasting.iter().chain(&new) {
+            assert!(table.recall(digest, at(11)).is_some());
+        }
+    }
+
+    /// The oldest would be the one that comes next, each time.
+    #[test]
+    fn clients_who_come_in_turn_do_not_push_each_other_out_in_turn() {
+        let table = Remembered::new(WAYS);
+        let turns = digests(0, 9);
+        let mut found = 0;
+        for round in 0..1000 {
+            let now = at(round / 100);
+            for digest in &turns {
+                if table.recall(digest, now).is_some() {
+                    found += 1;
+                } else {
+                    table.keep(*digest, (now, at(round / 100 + 3600)), Arc::new(()));
+                }
+            }
+        }
+        assert!(found > 4000, "{found} of 9000");
     }
 }

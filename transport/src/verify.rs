@@ -257,7 +257,7 @@ impl TrustStore {
         }
         let path = Arc::new(self.verify(chain, now)?);
         self.remembered
-            .keep(digest, path.valid_until(), Arc::clone(&path));
+            .keep(digest, (now, path.valid_until()), Arc::clone(&path));
         Ok(path)
     }
 

@@ -102,6 +102,7 @@ use self::live_routes::LiveRoutes;
 use crate::document::log::Log;
 use crate::document::{Document, Place};
 use crate::identity::HeaderSources;
+use crate::plugin::openid_connect::provider::Provider;
 use crate::proxy::client_address::RealIp;
 use crate::proxy::owned_headers::OwnedHeaders;
 use crate::settings::{Loaded, Settings};
@@ -124,6 +125,8 @@ struct Compilation<'a> {
     document: &'a Document,
     now: UnixTime,
     stores: trust::Stores,
+    /// Of the configuration before: one that stays the same goes on.
+    providers: &'a [Arc<Provider>],
     findings: Log,
 }
 
@@ -161,11 +164,22 @@ pub fn compile(
     document: &Document,
     generation: Generation,
 ) -> (Option<Snapshot>, Vec<Finding>) {
+    compile_after(node, document, generation, &[])
+}
+
+/// The same, in the place of a configuration with these providers: one that stays the same goes on with what it knows.
+pub fn compile_after(
+    node: &Loaded<Settings>,
+    document: &Document,
+    generation: Generation,
+    providers: &[Arc<Provider>],
+) -> (Option<Snapshot>, Vec<Finding>) {
     let compilation = Compilation {
         node,
         document,
         now: generation.now,
         stores: trust::Stores::default(),
+        providers,
         findings: Log::new(Arc::clone(&document.source)),
     };
     let snapshot = build(&compilation, generation);

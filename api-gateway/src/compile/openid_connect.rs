@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use transport::outgoing::Proxies;
 use transport::remembered::Digest;
 use transport::verify::TrustStore;
 
@@ -22,7 +21,7 @@ use crate::document::{self, Place, PluginConfig};
 use crate::plugin::fallback::Fallback;
 use crate::plugin::openid_connect::claims::{ConsumerBy, ConsumerRule, Demand, MissingConsumer, Rules};
 use crate::plugin::openid_connect::possession::PossessionRule;
-use crate::plugin::openid_connect::provider::{Pace, Provider, Source, discovery_uri};
+use crate::plugin::openid_connect::provider::{self, Manner, Provider, Source, discovery_uri};
 use crate::plugin::openid_connect::source::Sources;
 use crate::plugin::openid_connect::{OpenIdConnect, Parts, SharedSecret, TokenRefusals};
 use crate::secret::Secret;
@@ -34,24 +33,15 @@ pub(super) struct Builder<'c, 'a> {
     consumers: &'c Consumers,
     certificates: &'c Certificates,
     instances: usize,
-    providers: RefCell<Vec<(Identity, Arc<Provider>)>>,
+    providers: RefCell<Vec<Arc<Provider>>>,
     trust: OnceCell<Option<Trust>>,
     usernames: OnceCell<Arc<HashMap<Box<str>, Option<ConsumerKey>>>>,
-}
-
-/// What tells one provider from another.
-#[derive(PartialEq)]
-struct Identity {
-    source: Source,
-    pace: (Duration, Duration),
-    proxies: Proxies,
-    timeout: Duration,
 }
 
 /// Who vouches for providers.
 struct Trust {
     store: Arc<TrustStore>,
-    digests: Box<[[u8; 32]]>,
+    told: provider::Trust,
 }
 
 impl<'c, 'a> Builder<'c, 'a> {
@@ -76,11 +66,7 @@ impl<'c, 'a> Builder<'c, 'a> {
 
     /// Every provider that an instance trusts.
     pub(super) fn providers(&self) -> Box<[Arc<Provider>]> {
-        let providers = self.providers.borrow();
-        providers
-            .iter()
-            .map(|(_, provider)| Arc::clone(provider))
-            .collect()
+        self.providers.borrow().iter().map(Arc::clone).collect()
     }
 
     pub(super) fn openid_connect(&self, config: &OpenIdConnectConfig, place: Place) -> Option<OpenIdConnect> {
@@ -159,36 +145,40 @@ impl<'c, 'a> Builder<'c, 'a> {
         let ssl_verify = config.calls.ssl_verify;
         self.check_verified(ssl_verify, "config.ssl_verify");
         let over_tls = called.iter().any(|uri| uri.scheme_str() == Some("https"));
-        let identity = Identity {
-            source: Source {
-                issuer: issuer.name.as_str().into(),
-                further_keys: config.further_keys.iter().map(|uri| uri.value.clone()).collect(),
-                issuers_allowed: config
-                    .issuers_allowed
-                    .as_ref()
-                    .map(|allowed| allowed.iter().map(|one| one.as_str().into()).collect()),
-                trust: if ssl_verify.value && over_tls {
-                    Some(self.trust()?.digests.clone())
-                } else {
-                    None
-                },
-                discovery,
+        let source = Source {
+            issuer: issuer.name.as_str().into(),
+            further_keys: config.further_keys.iter().map(|uri| uri.value.clone()).collect(),
+            issuers_allowed: config
+                .issuers_allowed
+                .as_ref()
+                .map(|allowed| allowed.iter().map(|one| one.as_str().into()).collect()),
+            trust: if ssl_verify.value && over_tls {
+                Some(self.trust()?.told.clone())
+            } else {
+                None
             },
-            pace: (config.cache_ttl, config.rediscovery_lifetime),
-            proxies: self.proxies(&config.calls, issuer.place)?,
-            timeout: config.calls.timeout,
+            discovery,
         };
-        let mut providers = self.providers.borrow_mut();
-        if let Some((_, known)) = providers.iter().find(|(other, _)| *other == identity) {
-            return Some(Arc::clone(known));
-        }
-        let client = self.client(&config.calls, None, (ssl_verify.value && over_tls, issuer.place))?;
-        let pace = Pace {
+        let manner = Manner {
             keep: config.cache_ttl,
             at_most_every: config.rediscovery_lifetime,
+            timeout: config.calls.timeout,
+            proxies: self.proxies(&config.calls, issuer.place)?,
         };
-        let provider = Arc::new(Provider::new(identity.source.clone(), pace, client));
-        providers.push((identity, Arc::clone(&provider)));
+        let is_it = |provider: &&Arc<Provider>| provider.is(&source, &manner);
+        let mut providers = self.providers.borrow_mut();
+        if let Some(known) = providers.iter().find(is_it) {
+            return Some(Arc::clone(known));
+        }
+        let provider = match self.compilation.providers.iter().find(is_it) {
+            Some(earlier) => Arc::clone(earlier),
+            None => {
+                let called = (ssl_verify.value && over_tls, issuer.place);
+                let client = self.client(&config.calls, None, called)?;
+                Arc::new(Provider::new(source, manner, client))
+            }
+        };
+        providers.push(Arc::clone(&provider));
         Some(provider)
     }
 

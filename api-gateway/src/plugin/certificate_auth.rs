@@ -145,12 +145,12 @@ impl CertificateAuth {
                 let known = Arc::new(known);
                 let end = known.identity.valid_until;
                 let until = self.remember_for.map_or(end, |limit| end.min(later(now, limit)));
-                self.verified.keep(digest, until, Arc::clone(&known));
+                self.verified.keep(digest, (now, until), Arc::clone(&known));
                 Ok(known)
             }
             Err(refusal) => {
-                self.refused
-                    .keep(digest, later(now, REFUSED_FOR), Arc::new(refusal.clone()));
+                let until = later(now, REFUSED_FOR);
+                self.refused.keep(digest, (now, until), Arc::new(refusal.clone()));
                 Err(refusal.into())
             }
         }

@@ -30,12 +30,19 @@ impl Errand {
         }
     }
 
-    /// Asks, and leaves the answer where the plugin will look for it. Takes as long as the provider's timeout at most.
-    pub async fn run(self) {
+    /// Asks, and leaves the answer where the plugin will look for it. Takes as long as the provider's timeout at most. Gives
+    /// the provider whose keys were asked for, if any were: there is nothing more to be had of him.
+    pub async fn run(self) -> Option<Arc<Provider>> {
         match self {
-            Self::Keys(provider) => provider.ask_for_keys().await,
-            Self::Introspection(question) => question.ask().await,
-            Self::Fields => {}
+            Self::Keys(provider) => {
+                provider.ask_for_keys().await;
+                Some(provider)
+            }
+            Self::Introspection(question) => {
+                question.ask().await;
+                None
+            }
+            Self::Fields => None,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod introspection;
 pub mod possession;
 pub mod provider;
 mod refusals;
+mod signature;
 pub mod source;
 
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use self::claims::{Outcome, Rules};
 use self::evidence::{Voucher, introspected};
 use self::introspection::Introspector;
 use self::possession::{Confirmation, PossessionRule};
-use self::provider::Provider;
+use self::provider::{Doubt, Provider};
+use self::signature::Inquiry;
 use self::source::{Found, Place, Sources};
 use super::credential_auth::Preflight;
 use super::errand::Errand;
@@ -34,7 +36,7 @@ use crate::consumer::{ConsumerKey, Consumers};
 use crate::exchange::{BearerIdentity, Exchange};
 use crate::identity::later;
 use crate::rejection::{Rejection, TokenFault};
-use crate::token::{TimeError, TypeRule, UnverifiedToken, Validity, looks_like_jws};
+use crate::token::{TimeError, Validity, looks_like_jws};
 
 pub use self::evidence::{SharedSecret, TokenEvidence};
 pub use self::refusals::TokenRefusals;
@@ -162,8 +164,12 @@ impl OpenIdConnect {
 
     /// Authenticates by a token.
     pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
-        // What the client sends under a name that claims are written to is not a claim.
+        // What the client sends under a name that claims are written to is not a claim, nor is it a verified token where
+        // those are written to.
         for (header, _) in &self.parts.rules.headers {
+            exchange.hide_spellings(header);
+        }
+        if let Some(header) = self.token_header() {
             exchange.hide_spellings(header);
         }
         if self.stands_back(exchange) {
@@ -203,12 +209,16 @@ impl OpenIdConnect {
         let known = match self.verified.recall(&digest, now) {
             Some(known) if !known.is_withdrawn() => known,
             Some(_) | None => {
-                let mut errand = None;
-                let found = self.find_out(&token, digest, (exchange.consumers, now), &mut errand);
+                let is_own = |asked: &Arc<Provider>| Arc::ptr_eq(asked, &self.parts.provider);
+                let mut inquiry = Inquiry {
+                    errand: None,
+                    was_made: exchange.answered.as_ref().is_some_and(is_own),
+                };
+                let found = self.find_out(&token, digest, (exchange.consumers, now), &mut inquiry);
                 match found {
                     Ok(known) => known,
                     Err(fault) => {
-                        exchange.errand = errand.map(Box::new);
+                        exchange.errand = inquiry.errand.map(Box::new);
                         return Err(fault);
                     }
                 }
@@ -229,6 +239,13 @@ impl OpenIdConnect {
         Ok(())
     }
 
+    /// Where the upstream gets verified tokens, if that is a header of its own. `Authorization` is also where a token comes
+    /// in, and whatever else a client has to say to the upstream.
+    fn token_header(&self) -> Option<&HeaderName> {
+        let (header, _) = self.parts.passes_on.as_ref()?;
+        (*header != http::header::AUTHORIZATION).then_some(header)
+    }
+
     /// The token as the upstream gets it, where that is not how it came anyhow.
     fn passed_on(&self, token: &[u8], place: Place) -> Option<(HeaderName, HeaderValue)> {
         let (header, prefix) = self.parts.passes_on.as_ref()?;
@@ -246,30 +263,31 @@ impl OpenIdConnect {
         token: &[u8],
         digest: Digest,
         (consumers, now): (&Consumers, UnixTime),
-        errand: &mut Option<Errand>,
+        inquiry: &mut Inquiry,
     ) -> Result<Arc<Known>, TokenFault> {
         let parts = &self.parts;
         let is_signed = looks_like_jws(token);
         let (evidence, until_told) = match &parts.introspector {
             Some(introspector) if !is_signed || !parts.bearer || parts.introspects_signed_tokens => {
-                introspected(introspector, token, digest, now, errand)?
+                introspected(introspector, token, digest, now, &mut inquiry.errand)?
             }
             Some(_) | None => {
                 if !is_signed && token.split(|octet| *octet == b'.').count() != 5 {
                     let why = "the token is not signed, and introspection is not among auth_methods";
                     return Err(TokenFault::Unreadable(why.into()));
                 }
-                (self.verify(token, errand)?, None)
+                (signature::verify(parts, token, inquiry)?, None)
             }
         };
         let claims = evidence.claims.claims();
         let seen = parts.provider.known();
-        let end = self.judge_standing(&evidence, now).inspect_err(|fault| {
+        let end = self.judge_standing(&evidence, now).map_err(|fault| {
             // Whose name it should be is not known either before the provider has answered.
-            let provider = &parts.provider;
-            let is_unknown = matches!(fault, TokenFault::Issuer(_)) && seen.since.is_none();
-            if is_unknown && provider.may_know_more(&seen) {
-                *errand = Some(Errand::Keys(Arc::clone(provider)));
+            if matches!(fault, TokenFault::Issuer(_)) && !parts.provider.has_a_name() {
+                let doubt = (Doubt::Unknown, fault);
+                signature::in_doubt(&parts.provider, &seen, doubt, inquiry)
+            } else {
+                fault
             }
         })?;
         let outcome = parts.rules.judge(claims, consumers)?;
@@ -295,7 +313,7 @@ impl OpenIdConnect {
             |introspector: &Arc<Introspector>| until_told.is_some() && !introspector.remembers();
         let is_kept = !parts.introspector.as_ref().is_some_and(for_this_request_alone);
         if is_kept && parts.remember_for > Duration::ZERO {
-            self.verified.keep(digest, until, Arc::clone(&known));
+            self.verified.keep(digest, (now, until), Arc::clone(&known));
         }
         Ok(known)
     }
@@ -325,48 +343,6 @@ impl OpenIdConnect {
         }
         validity.check(now, self.parts.leeway)?;
         Ok(validity.until(self.parts.leeway))
-    }
-
-    fn verify(&self, token: &[u8], errand: &mut Option<Errand>) -> Result<TokenEvidence, TokenFault> {
-        let unverified = UnverifiedToken::parse(token, TypeRule::AccessToken)?;
-        if unverified.algorithm().is_symmetric() {
-            let secret = self.parts.secret.as_ref().ok_or_else(|| {
-                TokenFault::NoKey(
-                    "the token is signed with a shared secret, which enable_hs_signatures does not allow"
-                        .into(),
-                )
-            })?;
-            return Ok(TokenEvidence {
-                claims: Arc::new(unverified.verify(&secret.key)?),
-                voucher: Voucher::Secret(secret.digest),
-            });
-        }
-        let provider = &self.parts.provider;
-        let known = provider.known();
-        let (id, algorithm) = (unverified.key_id().map(ToOwned::to_owned), unverified.algorithm());
-        let candidates: Vec<_> = known.keys.candidates(id.as_deref(), algorithm).collect();
-        // Without a name, another key than those that are known may be meant.
-        let may_be_new = candidates.is_empty() || id.is_none();
-        let is_known = id.as_deref().is_some_and(|id| known.keys.knows(id));
-        match unverified.verify_by_one_of(candidates, |key| &key.key) {
-            Ok((claims, key)) => Ok(TokenEvidence {
-                claims: Arc::new(claims),
-                voucher: Voucher::Key(Arc::clone(key)),
-            }),
-            Err(error) => {
-                if may_be_new && !is_known && provider.may_know_more(&known) {
-                    *errand = Some(Errand::Keys(Arc::clone(provider)));
-                }
-                Err(match (error, known.since) {
-                    (Some(error), _) => error.into(),
-                    (None, None) => {
-                        let why = known.error.clone();
-                        TokenFault::NoProvider(why.unwrap_or_else(|| "it has not answered yet".into()))
-                    }
-                    (None, Some(_)) => TokenFault::NoKey("no key of the provider fits the token".into()),
-                })
-            }
-        }
     }
 
     /// Judges a token that was admitted before once more, by what is in force now: whom it names, if it is good.

@@ -19,6 +19,7 @@ use crate::identity::{CarriedCertificates, Carrier, Connection};
 use crate::onlooker::Onlooker;
 use crate::plugin::Refused;
 use crate::plugin::errand::Errand;
+use crate::plugin::openid_connect::provider::Provider;
 use crate::rejection::{HttpsRedirect, Rejection};
 use crate::router::{MatchedPath, RequestFacts, path};
 use crate::snapshot::{Route, Service, Snapshot};
@@ -29,6 +30,8 @@ pub(super) struct Asked<'r> {
     pub(super) form: Form,
     pub(super) carried: CarriedCertificates,
     pub(super) target: &'r Target,
+    /// The provider whose keys were asked for on its behalf, where it is decided again.
+    pub(super) answered: Option<Arc<Provider>>,
 }
 
 /// By which connection a request came, and whose word its peer's is.
@@ -86,6 +89,7 @@ pub(super) fn decide<'r, 's: 'r>(
         form,
         carried,
         target,
+        answered,
     } = asked;
     let Peer {
         connection,
@@ -126,6 +130,7 @@ pub(super) fn decide<'r, 's: 'r>(
         host: target.text(),
     };
     let mut exchange = Exchange::new(arrival, whereto, &snapshot.consumers, (head, form, carried));
+    exchange.answered = answered;
     let judged = route.chain.access(&mut exchange, onlooker);
     trace.consumer = exchange.caller.consumer;
     trace.principals = std::mem::take(&mut exchange.caller.principals);

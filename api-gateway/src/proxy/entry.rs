@@ -52,6 +52,7 @@ impl Entry {
             form,
             carried,
             target: &self.target,
+            answered: None,
         };
         (asked, upgrade)
     }

@@ -124,6 +124,11 @@ pub(super) fn refusal(
     if let Some(challenge) = rejection.challenge() {
         headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
     }
+    if let Some(after) = rejection.retry_after() {
+        // Whole seconds, and never at once: everybody would come back together.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
     for (name, value) in addressee.answer_headers {
         headers.insert(name, value.clone());
     }

@@ -27,6 +27,7 @@ use crate::form::Form;
 use crate::identity::{CarriedCertificates, Carrier, later};
 use crate::onlooker::Nobody;
 use crate::plugin::errand::Errand;
+use crate::plugin::openid_connect::provider::Provider;
 
 /// The request that asks for a tunnel, kept so that it can be judged again.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl Opening {
             target,
             // A handshake has no body.
             form: _,
+            answered: _,
         } = asked;
         Self {
             method: head.method.clone(),
@@ -101,7 +103,12 @@ impl Opening {
     }
 
     /// Judges the opening by the configuration in force; gives the time until which the answer is sure to hold.
-    fn judge(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, Box<Unanswered>> {
+    fn judge(
+        &self,
+        client: &Client,
+        now: UnixTime,
+        answered: Option<Arc<Provider>>,
+    ) -> Result<Option<UnixTime>, Box<Unanswered>> {
         let snapshot = client.gateway.snapshots.load();
         let carrier = snapshot
             .sources
@@ -111,6 +118,7 @@ impl Opening {
             form: Form::Absent,
             carried: self.carried.clone(),
             target: &self.target,
+            answered,
         };
         let peer = Peer {
             connection: &client.connection,
@@ -158,9 +166,9 @@ impl Opening {
     /// The same, with whatever has to be asked for it; gives the reason of a refusal.
     async fn settle(&self, client: &Client, now: UnixTime) -> Result<Option<UnixTime>, &'static str> {
         let deadline = Instant::now() + BUDGET;
-        let mut rounds = 0;
+        let (mut rounds, mut answered) = (0, None);
         loop {
-            let Unanswered { reason, errand } = match self.judge(client, now) {
+            let Unanswered { reason, errand } = match self.judge(client, now, answered) {
                 Ok(until) => return Ok(until),
                 Err(unanswered) => *unanswered,
             };
@@ -169,7 +177,7 @@ impl Opening {
             };
             rounds += 1;
             // Out of time, it is judged by what is known.
-            let _ = timeout_at(deadline, errand.run()).await;
+            answered = timeout_at(deadline, errand.run()).await.ok().flatten();
         }
     }
 }

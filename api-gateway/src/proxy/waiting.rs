@@ -64,20 +64,22 @@ impl Waiting {
                 carried,
                 errand,
             } = *undecided;
-            let in_time = match (errand, &form) {
+            let answered = match (errand, &form) {
                 (Errand::Fields, Form::Unread(syntax)) => {
                     form = rest.0.read(*syntax).await?;
                     // Whoever is asked afterwards is not the one who was slow.
                     deadline = Instant::now() + BUDGET;
-                    true
+                    Ok(None)
                 }
-                (errand, _) => timeout_at(deadline, errand.run()).await.is_ok(),
+                (errand, _) => timeout_at(deadline, errand.run()).await,
             };
+            let in_time = answered.is_ok();
             let asked = Asked {
                 head,
                 form,
                 carried,
                 target: &entry.target,
+                answered: answered.ok().flatten(),
             };
             let (peer, now) = (entry.peer(connection), UnixTime::now());
             let decided = decision::decide(snapshot, peer, asked, now, (&mut record.trace, &mut Nobody));

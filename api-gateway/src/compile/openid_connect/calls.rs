@@ -20,6 +20,7 @@ use crate::compile::upstream_tls::trusted;
 use crate::document::plugin::openid_connect as written;
 use crate::document::plugin::openid_connect::Calls;
 use crate::document::{Located, Place};
+use crate::plugin::openid_connect::provider;
 
 /// Octets of an answer of a provider: a set with hundreds of keys has less.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -62,10 +63,13 @@ impl Builder<'_, '_> {
         let settings = compilation.settings();
         let sources = (settings.lua_ssl_trusted_certificate.as_slice(), KEY);
         let anchors = trusted(compilation, sources, "an OAuth2 provider")?;
-        let digests = anchors
-            .iter()
-            .map(|anchor: &CertificateDer<'_>| Digest::of(anchor).0)
-            .collect();
+        let told = provider::Trust {
+            authorities: anchors
+                .iter()
+                .map(|anchor: &CertificateDer<'_>| Digest::of(anchor).0)
+                .collect(),
+            depth: settings.lua_ssl_verify_depth,
+        };
         let policy = Policy {
             purpose: Purpose::Server,
             keys: KeyPolicy::Gateway,
@@ -78,7 +82,7 @@ impl Builder<'_, '_> {
         let store = trust::store(compilation, origin, anchors, policy, &RevocationLists::none())?;
         Some(Trust {
             store: Arc::new(store),
-            digests,
+            told,
         })
     }
 

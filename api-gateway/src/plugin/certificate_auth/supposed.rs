@@ -54,9 +54,10 @@ impl CertificateAuth {
 
     /// Has the instance know that of whatever `digest` stands for.
     pub fn remember(&self, digest: Digest, supposed: &Supposed, until: UnixTime) {
+        let kept = (UnixTime::now(), until);
         match &supposed.0 {
-            Ok(known) => self.verified.keep(digest, until, Arc::clone(known)),
-            Err(refused) => self.refused.keep(digest, until, Arc::clone(refused)),
+            Ok(known) => self.verified.keep(digest, kept, Arc::clone(known)),
+            Err(refused) => self.refused.keep(digest, kept, Arc::clone(refused)),
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::remembered::Digest;
 
-use super::introspection::{Answer, Introspector};
+use super::introspection::{Answer, Introspector, REFUSED_FOR};
 use crate::plugin::errand::Errand;
-use crate::rejection::TokenFault;
+use crate::rejection::{TokenFault, Unjudged};
 use crate::token::{PublishedKey, VerificationKey, VerifiedClaims};
 
 /// A secret that both ends know, with what tells it from another.
@@ -69,11 +69,19 @@ pub(super) fn introspected(
         )),
         Some(Answer::Inactive) => Err(TokenFault::Inactive),
         Some(Answer::Untimely(error)) => Err((*error).into()),
-        Some(Answer::Failed(why)) => Err(TokenFault::NotIntrospected(why.clone())),
+        Some(Answer::Failed(why)) => Err(TokenFault::Unjudged(Unjudged {
+            why: format!("the token could not be introspected: {why}").into(),
+            retry_after: REFUSED_FOR,
+        })),
         None => {
-            *errand = introspector.question(text, digest).map(Errand::Introspection);
-            let why = "its provider has not been asked yet";
-            Err(TokenFault::NotIntrospected(why.into()))
+            *errand = introspector
+                .question(text, digest, now)
+                .map(Errand::Introspection);
+            let why = match errand {
+                Some(_) => "the introspection endpoint has not answered yet",
+                None => "too many tokens wait to be introspected",
+            };
+            Err(TokenFault::Unjudged(Unjudged::for_now(why)))
         }
     }
 }

@@ -1,12 +1,13 @@
 //! RFC 7662: tokens that only their provider can read.
 //!
 //! Every request with a token that nobody has asked about yet costs the provider a call, so calls are limited in number
-//! and time, an answer is remembered for its own token alone and never beyond the token's `exp`, and a refusal for
-//! seconds.
+//! and time ([`turns`]), an answer is remembered for its own token alone and never beyond the token's `exp`, and a refusal
+//! for seconds.
+
+pub mod turns;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,24 +15,20 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use rustls::pki_types::UnixTime;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use tracing::warn;
 use transport::outgoing::OutgoingClient;
 use transport::remembered::{Digest, Remembered};
 
-use super::provider::{Provider, Waiting};
+use self::turns::{Standing, Turn};
+use super::provider::{Link, Provider};
 use crate::identity::later;
 use crate::secret::Secret;
 use crate::token::{TimeError, Validity, VerifiedClaims, object};
 
-/// Calls at once, of one instance.
-const AT_ONCE: usize = 64;
-/// Requests that may wait for their turn.
-const MOST_WAITING: usize = 1024;
 /// Answers that one instance remembers.
 const REMEMBERED: usize = 4096;
 /// How long it is remembered that a token is not active, or could not be asked about.
-const REFUSED_FOR: Duration = Duration::from_secs(3);
+pub(super) const REFUSED_FOR: Duration = Duration::from_secs(3);
 
 /// How the gateway says who it is (RFC 6749 §2.3).
 #[derive(Debug)]
@@ -85,8 +82,6 @@ pub struct Introspector {
     leeway: Duration,
     remembers: bool,
     answers: Remembered<Answer>,
-    turns: Semaphore,
-    waiting: AtomicUsize,
 }
 
 /// What an introspector is made of.
@@ -128,6 +123,7 @@ pub struct Question {
     introspector: Arc<Introspector>,
     token: Secret,
     digest: Digest,
+    standing: Standing,
 }
 
 impl fmt::Debug for Question {
@@ -159,8 +155,6 @@ impl Introspector {
             leeway,
             remembers,
             answers: Remembered::new(REMEMBERED),
-            turns: Semaphore::new(AT_ONCE),
-            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -175,21 +169,22 @@ impl Introspector {
     }
 
     /// The question about a token, if there is room for one that waits.
-    pub fn question(self: &Arc<Self>, token: &str, digest: Digest) -> Option<Question> {
-        (self.waiting.load(Ordering::Relaxed) < MOST_WAITING).then(|| Question {
+    pub fn question(self: &Arc<Self>, token: &str, digest: Digest, now: UnixTime) -> Option<Question> {
+        let standing = self.provider.introspections().room_for(&digest, now)?;
+        Some(Question {
             introspector: Arc::clone(self),
             token: Secret::new(token),
             digest,
+            standing,
         })
     }
 
     async fn ask(&self, token: &str) -> Result<Answer, String> {
         let endpoint = match self.endpoint() {
-            Some(endpoint) => endpoint,
-            None => {
+            Ok(endpoint) => endpoint,
+            Err(_) => {
                 self.provider.ask_for_keys().await;
-                self.endpoint()
-                    .ok_or("the provider names no introspection endpoint")?
+                self.endpoint()?
             }
         };
         let request = self.request(endpoint, token);
@@ -221,17 +216,23 @@ impl Introspector {
         ))
     }
 
-    fn endpoint(&self) -> Option<Uri> {
+    /// Where to ask; or why nobody can say.
+    fn endpoint(&self) -> Result<Uri, String> {
         if let Some(configured) = &self.endpoint {
-            return Some(configured.clone());
+            return Ok(configured.clone());
         }
         let known = self.provider.known();
         let by_certificate = matches!(self.authentication, ClientAuthentication::Certificate { .. });
-        let alias = known
-            .introspection_endpoint_mtls
-            .as_ref()
-            .filter(|_| by_certificate);
-        alias.or(known.introspection_endpoint.as_ref()).cloned()
+        let named = match &known.introspection_endpoint_mtls {
+            Link::To(_) | Link::Unusable(_) if by_certificate => &known.introspection_endpoint_mtls,
+            Link::To(_) | Link::Unusable(_) | Link::Absent => &known.introspection_endpoint,
+        };
+        match (named, &known.error) {
+            (Link::To(endpoint), _) => Ok(endpoint.clone()),
+            (Link::Unusable(name), _) => Err(format!("the discovery document has no usable '{name}'")),
+            (Link::Absent, Some(why)) if known.since.is_none() => Err(why.to_string()),
+            (Link::Absent, _) => Err("the provider names no introspection endpoint".to_owned()),
+        }
     }
 
     fn request(&self, endpoint: Uri, token: &str) -> Request<Bytes> {
@@ -275,17 +276,24 @@ impl Introspector {
 }
 
 impl Question {
-    /// Asks, and leaves the answer with the introspector.
+    /// Asks, and leaves the answer with the introspector. Whoever goes away while he waits for a turn is not asked for;
+    /// whoever goes away later ends nothing, for the provider has been called, and the turn is taken until it answers.
     pub async fn ask(self) {
+        let turns = self.introspector.provider.introspections();
+        let Some(turn) = turns.take(self.standing).await else {
+            return;
+        };
+        // It ends with the program alone; then nobody waits.
+        let _ = tokio::spawn(self.ask_in_turn(turn)).await;
+    }
+
+    async fn ask_in_turn(self, turn: Turn) {
         let Self {
             introspector,
             token,
             digest,
+            standing: _,
         } = self;
-        let _waiting = Waiting::among(&introspector.waiting);
-        let Ok(_turn) = introspector.turns.acquire().await else {
-            return;
-        };
         // Another request with the same token may have asked while this one waited.
         if introspector.known(&digest, UnixTime::now()).is_some() {
             return;
@@ -294,12 +302,20 @@ impl Question {
             warn!(issuer = introspector.provider.issuer(), %error, "a token cannot be introspected");
             Answer::Failed(error.into())
         });
+        let now = UnixTime::now();
         let until = match &answer {
             Answer::Active(_, until) if introspector.remembers => *until,
             // For whoever has asked, and looks at once.
-            Answer::Active(..) => UnixTime::now(),
-            Answer::Inactive | Answer::Untimely(_) | Answer::Failed(_) => later(UnixTime::now(), REFUSED_FOR),
+            Answer::Active(..) => now,
+            Answer::Inactive | Answer::Untimely(_) | Answer::Failed(_) => later(now, REFUSED_FOR),
         };
-        introspector.answers.keep(digest, until, Arc::new(answer));
+        match answer {
+            Answer::Active(..) => introspector
+                .provider
+                .introspections()
+                .note_good(digest, (now, until)),
+            Answer::Inactive | Answer::Untimely(_) | Answer::Failed(_) => turn.hold(),
+        }
+        introspector.answers.keep(digest, (now, until), Arc::new(answer));
     }
 }

@@ -2,27 +2,31 @@
 //!
 //! Requests read what is known and wait for nobody. What is known is fetched beside them: when the program starts, when a
 //! configuration brings a new provider, when `cache_ttl` is over, and once in `rediscovery_lifetime` at most when a token
-//! names a key that nobody knows. What was good stays good while the provider cannot be reached; what the provider takes
-//! back is gone at once.
+//! names a key that nobody knows, or a known key refuses one. What was good stays good while the provider cannot be
+//! reached; what the provider takes back is gone at once. A provider that stays the same outlives a reload.
 
+mod asking;
 mod discovery;
+mod upkeep;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use http::Uri;
 use rustls::pki_types::UnixTime;
-use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
 use tracing::{info, warn};
 use transport::certificate::iso8601;
-use transport::outgoing::OutgoingClient;
+use transport::outgoing::{OutgoingClient, Proxies};
 
-pub use self::discovery::{DiscoveryError, discovery_uri};
-
+use self::asking::{Asking, Prospect};
+use super::introspection::turns::Turns;
+use crate::rejection::Unjudged;
 use crate::token::KeySet;
+
+pub use self::asking::Doubt;
+pub use self::discovery::{DiscoveryError, Link, discovery_uri};
 
 /// Who is asked, and by what right he is believed: two configurations that are equal in this know the same keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,32 +39,43 @@ pub struct Source {
     pub further_keys: Box<[Uri]>,
     /// `issuers_allowed`: then it does not matter what the document calls itself.
     pub issuers_allowed: Option<Box<[Box<str>]>>,
-    /// SHA-256 of each authority that vouches for the provider's certificate; `None`: anybody is believed to be it.
-    pub trust: Option<Box<[[u8; 32]]>>,
+    /// Who vouches for the provider's certificate; `None`: anybody is believed to be it.
+    pub trust: Option<Trust>,
 }
 
-/// How often it is asked.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
+/// Who vouches for a provider's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// SHA-256 of each authority.
+    pub authorities: Box<[[u8; 32]]>,
+    /// `lua_ssl_verify_depth`.
+    pub depth: usize,
+}
+
+/// How, and how often, it is asked. Two providers that are equal in this too are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manner {
     /// `cache_ttl`.
     pub keep: Duration,
     /// `rediscovery_lifetime`.
     pub at_most_every: Duration,
+    /// `timeout`.
+    pub timeout: Duration,
+    /// `http_proxy` and its brothers.
+    pub proxies: Proxies,
 }
 
 /// A provider.
 #[derive(Debug)]
 pub struct Provider {
     source: Source,
-    pace: Pace,
+    manner: Manner,
     client: OutgoingClient,
     known: ArcSwap<Known>,
-    /// When it was last asked. Held while it is being asked: one at a time.
-    asked: Mutex<Option<Instant>>,
-    /// The same for those who must not wait: milliseconds since `began`, plus one; 0: never.
-    asked_at: AtomicUsize,
-    began: Instant,
-    waiting: AtomicUsize,
+    asking: Asking,
+    introspections: Turns,
+    /// Tells whoever keeps it up to date that there is a reason to ask; and, when it is gone, that it is.
+    reasons: watch::Sender<()>,
 }
 
 /// What is known of a provider.
@@ -69,36 +84,44 @@ pub struct Known {
     /// The `iss` of its tokens.
     pub issuer: Option<Box<str>>,
     /// Where tokens are introspected.
-    pub introspection_endpoint: Option<Uri>,
+    pub introspection_endpoint: Link,
     /// The same for a client that proves itself by its certificate (RFC 8705 §5).
-    pub introspection_endpoint_mtls: Option<Uri>,
+    pub introspection_endpoint_mtls: Link,
     /// Its keys.
     pub keys: KeySet,
-    /// When that was learned; `None`: never.
+    /// The same by the places where they are published, so that one of them can fail alone.
+    sets: Box<[KeySet]>,
+    /// When keys were learned; `None`: never.
     pub since: Option<UnixTime>,
-    /// Why the last attempt to learn more failed.
+    /// Why the last attempt to learn more failed, or a part of it.
     pub error: Option<Box<str>>,
 }
 
-/// Requests that may wait for one provider. More than that are a flood, and hear at once what is known.
-const MOST_WAITING: usize = 512;
+/// What a request can do whose token what is known does not settle.
+#[derive(Debug)]
+pub enum Outlook {
+    /// Ask, and look again.
+    Ask,
+    /// Nothing: the provider has just said all that it knows.
+    Settled,
+    /// Nothing: nobody can say whether the token is good.
+    Unjudged(Unjudged),
+}
+
 /// The least time between two attempts while nothing is known.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The least time that is between two regular ones, whatever `cache_ttl` says.
-const LEAST_KEPT: Duration = Duration::from_secs(5);
 
 impl Provider {
     /// A provider of whom nothing is known yet.
-    pub fn new(source: Source, pace: Pace, client: OutgoingClient) -> Self {
+    pub fn new(source: Source, manner: Manner, client: OutgoingClient) -> Self {
         Self {
             source,
-            pace,
+            manner,
             client,
             known: ArcSwap::default(),
-            asked: Mutex::new(None),
-            asked_at: AtomicUsize::new(0),
-            began: Instant::now(),
-            waiting: AtomicUsize::new(0),
+            asking: Asking::new(),
+            introspections: Turns::new(),
+            reasons: watch::Sender::new(()),
         }
     }
 
@@ -107,9 +130,19 @@ impl Provider {
         &self.source.issuer
     }
 
+    /// Whether it is the provider of this configuration.
+    pub fn is(&self, source: &Source, manner: &Manner) -> bool {
+        self.source == *source && self.manner == *manner
+    }
+
     /// What is known of it now.
     pub fn known(&self) -> Guard<Arc<Known>> {
         self.known.load()
+    }
+
+    /// Who may ask it about tokens.
+    pub fn introspections(&self) -> &Turns {
+        &self.introspections
     }
 
     /// Whether tokens of this `iss` are its.
@@ -120,18 +153,25 @@ impl Provider {
         }
     }
 
+    /// Whether it is known which `iss` its tokens have.
+    pub fn has_a_name(&self) -> bool {
+        self.source.issuers_allowed.is_some() || self.known().issuer.is_some()
+    }
+
     /// For `/status`.
     pub fn status(&self) -> serde_json::Value {
         let known = self.known();
+        let links = [&known.introspection_endpoint, &known.introspection_endpoint_mtls];
         serde_json::json!({
             "issuer": self.source.issuer,
             "keys": known.keys.len(),
             "since": known.since.map(iso8601),
             "error": known.error,
+            "unusable_links": links.iter().filter_map(|link| link.unusable()).collect::<Vec<_>>(),
         })
     }
 
-    /// Takes over what an earlier configuration's provider knew, if it is the same.
+    /// Takes over what an earlier configuration's provider knew, if the same is asked for the same.
     pub fn inherit(&self, earlier: &Self) {
         if earlier.source == self.source {
             self.known.store(earlier.known.load_full());
@@ -148,166 +188,113 @@ impl Provider {
             since: Some(UnixTime::now()),
             ..Known::default()
         }));
-        // It has been asked, as it were.
-        let milliseconds = usize::try_from(self.began.elapsed().as_millis()).unwrap_or_default();
-        self.asked_at.store(milliseconds + 1, Ordering::Release);
+        self.asking.never();
     }
 
-    /// Whether more can be known than what was `seen`: it is known already, nobody has asked lately, or somebody is asking.
-    pub fn may_know_more(&self, seen: &Known) -> bool {
+    /// What can be done for a request that what it has `seen` of this provider does not settle; for one on whose behalf it
+    /// `was_asked`, no more of that.
+    pub fn outlook(&self, seen: &Known, doubt: Doubt, was_asked: bool) -> Outlook {
         if !std::ptr::eq(seen, &raw const **self.known()) {
-            return true;
+            return Outlook::Ask;
         }
-        if self.waiting.load(Ordering::Relaxed) >= MOST_WAITING {
-            return false;
+        let unjudged = |why: &str, retry_after| {
+            Outlook::Unjudged(Unjudged {
+                why: why.into(),
+                retry_after,
+            })
+        };
+        let pause = self.least_pause();
+        let prospect = if was_asked {
+            Prospect::Asked(self.asking.left(pause))
+        } else {
+            self.asking.prospect(doubt, pause)
+        };
+        match (prospect, &seen.error) {
+            (Prospect::Open, _) => Outlook::Ask,
+            (Prospect::Crowded, _) => {
+                unjudged("too many requests wait for the keys of the provider", FIRST_RETRY)
+            }
+            (Prospect::Asked(left), Some(why)) => unjudged(why, left),
+            (Prospect::Asked(left), None) if seen.since.is_none() => {
+                unjudged("the provider has not answered yet", left)
+            }
+            (Prospect::Asked(_), None) => Outlook::Settled,
         }
-        let is_being_asked = self.asked.try_lock().is_err();
-        is_being_asked
-            || self
-                .asked_at()
-                .is_none_or(|at| at.elapsed() >= self.least_pause())
-    }
-
-    fn asked_at(&self) -> Option<Instant> {
-        let milliseconds = self.asked_at.load(Ordering::Acquire).checked_sub(1)?;
-        Some(self.began + Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX)))
     }
 
     /// While nothing is known, every second counts; afterwards an unknown key is a stranger's word.
     fn least_pause(&self) -> Duration {
         if self.known().since.is_some() {
-            self.pace.at_most_every
+            self.manner.at_most_every
         } else {
-            FIRST_RETRY.min(self.pace.at_most_every)
+            FIRST_RETRY.min(self.manner.at_most_every)
         }
     }
 
     /// Asks for a request that waits, unless that was done while it waited. Whoever goes away meanwhile ends nothing: the
     /// next one needs the answer too.
     pub async fn ask_for_keys(self: &Arc<Self>) {
-        let turn = Turn::of(self);
+        let place = Place::of(self);
         // It ends with the program alone; then nobody waits.
-        let _ = tokio::spawn(async move { turn.0.ask_in_turn().await }).await;
+        let _ = tokio::spawn(async move {
+            let provider = &place.0;
+            let mut is_whole = true;
+            let learn = async || is_whole = provider.learn().await;
+            provider.asking.in_turn(|| provider.least_pause(), learn).await;
+            if !is_whole {
+                // Whoever keeps it up to date might sleep through the end of the outage.
+                provider.expect_news();
+            }
+        })
+        .await;
     }
 
-    async fn ask_in_turn(&self) {
-        let begun = Instant::now();
-        let mut asked = self.asked.lock().await;
-        let pause = self.least_pause();
-        let is_recent = asked.is_some_and(|at| at >= begun || at.elapsed() < pause);
-        if !is_recent {
-            self.ask(&mut asked).await;
-        }
-    }
-
-    /// Asks, and notes when.
-    async fn ask(&self, asked: &mut Option<Instant>) -> bool {
-        self.note(asked);
-        let learned = self.learn().await;
-        self.note(asked);
-        learned
-    }
-
-    fn note(&self, asked: &mut Option<Instant>) {
-        let now = Instant::now();
-        *asked = Some(now);
-        let milliseconds = now.saturating_duration_since(self.began).as_millis();
-        let milliseconds = usize::try_from(milliseconds).unwrap_or(usize::MAX - 1);
-        self.asked_at.store(milliseconds + 1, Ordering::Release);
-    }
-
-    /// Asks, and keeps what was learned; what cannot be learned changes nothing but the error.
+    /// Asks, and keeps what was learned; what cannot be learned changes nothing but the error. Whether all of it was.
     async fn learn(&self) -> bool {
         let before = self.known.load_full();
-        match discovery::ask(&self.source, &self.client).await {
-            Ok(learned) => {
-                let keys = learned.keys.succeeding(&before.keys);
-                if keys.is_empty() {
-                    warn!(issuer = %self.source.issuer, "the provider has no key that could verify a token");
-                }
-                if before.since.is_none() || before.error.is_some() {
-                    info!(issuer = %self.source.issuer, keys = keys.len(), "the keys of a provider are known");
-                }
-                self.known.store(Arc::new(Known {
-                    keys,
-                    since: Some(UnixTime::now()),
-                    error: None,
-                    ..learned
-                }));
-                true
+        let learned = match discovery::ask(&self.source, &self.client).await {
+            Ok(discovered) => discovered.after(&before),
+            Err(error) => Known {
+                issuer: before.issuer.clone(),
+                introspection_endpoint: before.introspection_endpoint.clone(),
+                introspection_endpoint_mtls: before.introspection_endpoint_mtls.clone(),
+                keys: before.keys.again(),
+                sets: before.sets.iter().map(KeySet::again).collect(),
+                since: before.since,
+                error: Some(error.to_string().into()),
+            },
+        };
+        let (issuer, keys) = (&self.source.issuer, learned.keys.len());
+        let is_whole = learned.error.is_none();
+        match &learned.error {
+            Some(error) => warn!(%issuer, %error, keys, "a provider cannot be asked for its keys"),
+            None if keys == 0 => {
+                warn!(%issuer, "the provider has no key that could verify a token");
             }
-            Err(error) => {
-                warn!(issuer = %self.source.issuer, %error, keys = before.keys.len(), "a provider cannot be asked for its keys");
-                self.known.store(Arc::new(Known {
-                    issuer: before.issuer.clone(),
-                    introspection_endpoint: before.introspection_endpoint.clone(),
-                    introspection_endpoint_mtls: before.introspection_endpoint_mtls.clone(),
-                    keys: before.keys.again(),
-                    since: before.since,
-                    error: Some(error.to_string().into()),
-                }));
-                false
+            None if before.since.is_none() || before.error.is_some() => {
+                info!(%issuer, keys, "the keys of a provider are known");
             }
+            None => {}
         }
-    }
-
-    /// Keeps what is known up to date until this provider is gone.
-    pub fn keep_up_to_date(self: &Arc<Self>) {
-        let provider = Arc::downgrade(self);
-        tokio::spawn(async move {
-            let mut pause = FIRST_RETRY;
-            loop {
-                let Some(provider) = provider.upgrade() else {
-                    return;
-                };
-                let next = {
-                    let mut asked = provider.asked.lock().await;
-                    if provider.ask(&mut asked).await {
-                        pause = FIRST_RETRY;
-                        provider.pace.keep.max(LEAST_KEPT)
-                    } else {
-                        let now = pause;
-                        pause = (pause * 2).min(provider.pace.at_most_every.max(FIRST_RETRY));
-                        now
-                    }
-                };
-                drop(provider);
-                sleep(next).await;
-            }
-        });
+        self.known.store(Arc::new(learned));
+        is_whole
     }
 }
 
 /// A place in the queue for a provider's answer. It is taken until the turn has come, also where the request that took it
 /// has gone away: otherwise whoever resets his streams could queue without end.
-struct Turn(Arc<Provider>);
+struct Place(Arc<Provider>);
 
-impl Turn {
+impl Place {
     fn of(provider: &Arc<Provider>) -> Self {
-        provider.waiting.fetch_add(1, Ordering::Relaxed);
+        provider.asking.enter();
         Self(Arc::clone(provider))
     }
 }
 
-impl Drop for Turn {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One that waits, until it is dropped.
-pub(super) struct Waiting<'w>(&'w AtomicUsize);
-
-impl<'w> Waiting<'w> {
-    pub(super) fn among(all: &'w AtomicUsize) -> Self {
-        all.fetch_add(1, Ordering::Relaxed);
-        Self(all)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.asking.leave();
     }
 }
 

@@ -4,6 +4,9 @@ use http::{HeaderValue, StatusCode};
 
 use crate::rejection::{Rejection, TokenFault, TokenRefused};
 
+/// Kong's text for 503. It says nothing of the token, nor of the provider.
+const UNAVAILABLE: &str = "The upstream server is currently unavailable";
+
 /// The words of one instance.
 #[derive(Debug)]
 pub struct TokenRefusals {
@@ -22,24 +25,26 @@ pub struct TokenRefusals {
 impl TokenRefusals {
     /// A refusal in these words.
     pub fn rejection(&self, fault: TokenFault) -> Rejection {
-        let words = if fault.status() == StatusCode::FORBIDDEN {
-            &self.forbidden
-        } else {
-            &self.unauthorized
+        let words: &str = match fault.status() {
+            StatusCode::FORBIDDEN => &self.forbidden,
+            StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
+            _ => &self.unauthorized,
         };
         let message = if self.shows_faults {
             format!("{words} ({fault})").into()
         } else {
-            words.clone()
+            words.into()
         };
         let code = fault.error_code().filter(|_| self.shows_codes);
         let challenge = match code {
-            Some(code) => format!("Bearer realm=\"{}\", error=\"{code}\"", self.realm),
-            None => format!("Bearer realm=\"{}\"", self.realm),
+            // Another token would do no better.
+            _ if matches!(fault, TokenFault::Unjudged(_)) => None,
+            Some(code) => Some(format!("Bearer realm=\"{}\", error=\"{code}\"", self.realm)),
+            None => Some(format!("Bearer realm=\"{}\"", self.realm)),
         };
         Rejection::Token(Box::new(TokenRefused {
             message,
-            challenge: HeaderValue::try_from(challenge).ok(),
+            challenge: challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()),
             fault,
         }))
     }

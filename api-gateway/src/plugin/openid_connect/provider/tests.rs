@@ -1,25 +1,25 @@
 use std::net::TcpListener;
 
 use transport::client_tls::client_config;
-use transport::outgoing::{Limits, Proxies};
+use transport::outgoing::Limits;
 use transport::server_verifier::accept_any_server;
 
+use super::asking::MOST_WAITING;
 use super::*;
 
-/// A provider behind an address that takes connections and says nothing.
-fn silent() -> (Arc<Provider>, TcpListener) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+fn provider(issuer: &str, discovery: Option<Uri>) -> Provider {
     let source = Source {
-        issuer: url.as_str().into(),
-        discovery: Some(discovery_uri(&url).parse().unwrap()),
+        issuer: issuer.into(),
+        discovery,
         further_keys: [].into(),
         issuers_allowed: None,
         trust: None,
     };
-    let pace = Pace {
+    let manner = Manner {
         keep: Duration::from_hours(1),
         at_most_every: Duration::from_secs(30),
+        timeout: Duration::from_mins(1),
+        proxies: Proxies::default(),
     };
     let limits = Limits {
         timeout: Duration::from_mins(1),
@@ -28,7 +28,15 @@ fn silent() -> (Arc<Provider>, TcpListener) {
     };
     let tls = client_config(None, accept_any_server()).unwrap();
     let client = OutgoingClient::new(&tls, &Proxies::default(), limits).unwrap();
-    (Arc::new(Provider::new(source, pace, client)), listener)
+    Provider::new(source, manner, client)
+}
+
+/// A provider behind an address that takes connections and says nothing.
+fn silent() -> (Arc<Provider>, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let discovery = discovery_uri(&url).parse().unwrap();
+    (Arc::new(provider(&url, Some(discovery))), listener)
 }
 
 /// A client that asks, resets its stream and asks again must not leave more behind than may wait.
@@ -36,7 +44,13 @@ fn silent() -> (Arc<Provider>, TcpListener) {
 async fn requests_that_are_given_up_do_not_make_room_for_more() {
     let (provider, _listener) = silent();
     let mut begun = 0;
-    while provider.may_know_more(&provider.known()) && begun < 2 * MOST_WAITING {
+    let may_ask = || {
+        matches!(
+            provider.outlook(&provider.known(), Doubt::Unknown, false),
+            Outlook::Ask
+        )
+    };
+    while may_ask() && begun < 2 * MOST_WAITING {
         let asking = provider.ask_for_keys();
         assert!(
             tokio::time::timeout(Duration::from_millis(1), asking)
@@ -46,4 +60,26 @@ async fn requests_that_are_given_up_do_not_make_room_for_more() {
         begun += 1;
     }
     assert_eq!(begun, MOST_WAITING);
+}
+
+/// It waits for an hour before it asks again, and must not wait with a provider that is in no configuration any more.
+#[tokio::test]
+async fn whoever_keeps_a_provider_up_to_date_is_gone_when_it_is() {
+    // There is nothing to ask: it is known at once.
+    let provider = Arc::new(provider("https://login.test", None));
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    provider.keep_up_to_date();
+    while provider.known().since.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tasks(), before + 1);
+    drop(provider);
+    let gone = async {
+        while tasks() > before {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_mins(1), gone).await;
+    assert!(in_time.is_ok());
 }

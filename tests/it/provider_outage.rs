@@ -1,0 +1,263 @@
+//! A provider that cannot be asked, or answers badly: a token that nobody can judge is not called bad, and those that can be
+//! judged go on.
+
+use std::time::{Duration, Instant};
+
+use harness::answer::Answer;
+use harness::issuer::Signer;
+use harness::stack::{Plan, Stack, eventually};
+use harness::told_provider::{DISCOVERY, INTROSPECTION, KEYS, ToldProvider, Word};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+/// One route, `/orders`, whose plugin has these fields beside the issuer.
+pub(crate) fn plan(provider: &ToldProvider, fields: &str) -> Plan {
+    let fields: Vec<String> = fields
+        .split(';')
+        .map(|field| format!("        {}", field.trim()))
+        .collect();
+    let fields = fields.join("\n");
+    Stack::reading(format!(
+        "_format_version: '3.0'
+services:
+- name: echo
+  url: http://{{echo}}
+  routes:
+  - name: orders
+    paths: [/orders]
+    plugins:
+    - name: openid-connect
+      config:
+        issuer: {}
+{fields}
+consumers: [{{username: guest}}]
+",
+        provider.url()
+    ))
+    .gateway("revocation_lists", "")
+    .without_edge()
+}
+
+pub(crate) async fn with_token(stack: &Stack, token: &str) -> Answer {
+    let call = stack.gateway_http().get("/orders");
+    call.header("authorization", &format!("Bearer {token}")).await
+}
+
+/// Many requests at once.
+pub(crate) fn calls(stack: &Stack, tokens: impl IntoIterator<Item = String>) -> JoinSet<Answer> {
+    let mut calls = JoinSet::new();
+    for token in tokens {
+        let call = stack.gateway_http().get("/orders");
+        let call = call.header("authorization", &format!("Bearer {token}"));
+        calls.spawn(async move { call.await });
+    }
+    calls
+}
+
+pub(crate) async fn status(stack: &Stack) -> Value {
+    stack.status().get("/status").await.json()["providers"][0].clone()
+}
+
+/// Waits until so many keys are known.
+pub(crate) async fn known(stack: &Stack, keys: u64) {
+    eventually("the provider's keys", async || {
+        (status(stack).await["keys"] == keys).then_some(())
+    })
+    .await;
+}
+
+/// That an answer says nothing of the token: 503 in Kong's form, and the operator is told why.
+pub(crate) async fn is_unjudged(stack: &Stack, answer: &Answer) -> Value {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let (message, id) = (answer.message(), answer.json()["request_id"].clone());
+    assert_eq!(
+        message.as_deref(),
+        Some("The upstream server is currently unavailable")
+    );
+    assert_eq!(id, answer.request_id().unwrap_or_default());
+    assert_eq!(answer.header("www-authenticate"), None);
+    let after: u64 = answer.header("retry-after").unwrap_or_default().parse().unwrap();
+    assert!((1..=60).contains(&after), "{after}");
+    let line = stack.line_of(answer).await;
+    assert_eq!(line["decision"]["reason"], "provider_unreachable", "{line}");
+    assert_eq!(line["decision"]["plugin"], "openid-connect", "{line}");
+    line
+}
+
+/// Every way in which a provider can fail to say what its keys are.
+fn failures() -> [(&'static str, Word, &'static str); 7] {
+    let nowhere = "http://127.0.0.1:1/";
+    table! {
+        ("500", Word::Under(StatusCode::INTERNAL_SERVER_ERROR, "{}".to_owned()), "answers 500");
+        ("a page", Word::Says("<!doctype html><p>Be right back".to_owned()), "JSON");
+        ("a page under 503", Word::Under(StatusCode::SERVICE_UNAVAILABLE, "<p>Down".to_owned()), "answers 503");
+        ("an empty body", Word::Says(String::new()), "JSON");
+        ("five megabytes", Word::Says("x".repeat(5 << 20)), "octets");
+        ("a redirect", Word::Elsewhere(nowhere.to_owned()), "answers 302");
+        ("half an answer", Word::BreaksOff, "cannot be reached");
+    }
+}
+
+/// What is wrong is said to the operator; the client hears that nobody can say, also where a guest would be let in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_has_never_answered_well_makes_no_token_a_bad_one() {
+    let provider = ToldProvider::start().await;
+    for place in [DISCOVERY, KEYS] {
+        for (what, word, error) in failures() {
+            provider.is_well();
+            provider.tell(place, word);
+            for further in ["", "; anonymous: guest"] {
+                let fields = format!("auth_methods: [bearer]; timeout: 2000{further}");
+                let stack = plan(&provider, &fields).start().await;
+                let line = is_unjudged(&stack, &with_token(&stack, &provider.token()).await).await;
+                assert!(line.to_string().contains(error), "{what}: {line}");
+                let said = status(&stack).await["error"].to_string();
+                assert!(said.contains(error), "{what}: {said}");
+                assert_eq!(stack.status().get("/status/ready").await.status, 200);
+                // What needs no provider is judged all the same.
+                let missing = stack.gateway_http().get("/orders").await;
+                assert_eq!(missing.status, if further.is_empty() { 401 } else { 200 });
+                assert_eq!(
+                    with_token(&stack, "rubbish").await.status,
+                    missing.status,
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_survives_every_failure_and_only_unknown_keys_wait_for_its_end() {
+    let provider = ToldProvider::start().await;
+    let stack = plan(
+        &provider,
+        "auth_methods: [bearer]; rediscovery_lifetime: 0; timeout: 2000",
+    )
+    .start()
+    .await;
+    known(&stack, 1).await;
+    let second = Signer::new("second");
+    for (what, word, _) in failures() {
+        for place in [DISCOVERY, KEYS] {
+            provider.tell(place, word.clone());
+            let unknown = with_token(&stack, &second.sign(&provider.claims())).await;
+            is_unjudged(&stack, &unknown).await;
+            assert_eq!(with_token(&stack, &provider.token()).await.status, 200, "{what}");
+            let mut forged = provider.token();
+            forged.truncate(forged.len() - 86);
+            forged += &"A".repeat(86);
+            assert_eq!(
+                with_token(&stack, &forged).await.status,
+                401,
+                "{what}: its key is known"
+            );
+            // It answers, and does not know the key: that is an answer.
+            provider.is_well();
+            let refused = with_token(&stack, &second.sign(&provider.claims())).await;
+            assert_eq!(refused.status, 401, "{what}");
+            assert_eq!(stack.reason_of(&refused).await, "token_untrusted");
+            assert!(status(&stack).await["error"].is_null());
+        }
+    }
+}
+
+/// Nobody learns of an outage by waiting, and no more wait than may.
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_requests_wait_for_a_silent_provider_together() {
+    let provider = ToldProvider::start().await;
+    provider.tell_everywhere(&Word::Silence);
+    let stack = plan(&provider, "auth_methods: [bearer]; timeout: 5000")
+        .start()
+        .await;
+    eventually("the first question", async || {
+        (provider.under_way(DISCOVERY) == 1).then_some(())
+    })
+    .await;
+    let began = Instant::now();
+    let calls = calls(&stack, (0..600).map(|_| provider.token()));
+    assert!(calls.join_all().await.iter().all(|answer| answer.status == 503));
+    let at_once = eventually("their lines", async || {
+        let lines = stack.lines();
+        let is_one = |line: &&Value| line.to_string().contains("too many requests wait");
+        (lines.len() == 600).then(|| lines.iter().filter(is_one).count())
+    })
+    .await;
+    assert!(at_once >= 600 - 512, "{at_once} were too many");
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "one timeout is enough for all"
+    );
+    provider.is_well();
+    eventually("its keys", async || {
+        (with_token(&stack, &provider.token()).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_wait_are_answered_when_the_provider_is() {
+    let provider = ToldProvider::start().await;
+    provider.tell(DISCOVERY, Word::Silence);
+    let stack = plan(&provider, "auth_methods: [bearer]").start().await;
+    let waiting = calls(&stack, (0..100).map(|_| provider.token()));
+    eventually("the question", async || {
+        (provider.under_way(DISCOVERY) == 1).then_some(())
+    })
+    .await;
+    provider.describe(&json!({}));
+    assert!(waiting.join_all().await.iter().all(|answer| answer.status == 200));
+    assert_eq!(provider.most_at_once(DISCOVERY), 1);
+}
+
+/// An endpoint that fails, each way: the tokens that it has judged go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_introspection_endpoint_that_fails_makes_no_token_a_bad_one() {
+    let provider = ToldProvider::start().await;
+    for further in ["", "; anonymous: guest"] {
+        let fields = format!(
+            "auth_methods: [introspection]; client_id: [gateway]; client_secret: [secret]; timeout: 1000{further}"
+        );
+        let stack = plan(&provider, &fields).start().await;
+        assert_eq!(with_token(&stack, "good-1").await.status, 200);
+        let unauthorized = Word::Under(StatusCode::UNAUTHORIZED, "{}".to_owned());
+        let failures = failures().map(|(what, word, _)| (what, word));
+        let further = [
+            ("silence", Word::Silence),
+            ("who are you", unauthorized),
+            ("no word", Word::Says("{}".to_owned())),
+            ("a text", Word::Says(r#"{"active":"true"}"#.to_owned())),
+        ];
+        for (number, (what, word)) in failures.into_iter().chain(further).enumerate() {
+            provider.tell(INTROSPECTION, word);
+            let token = format!("good-{what}-{number}").replace(' ', "_");
+            is_unjudged(&stack, &with_token(&stack, &token).await).await;
+            assert_eq!(with_token(&stack, "good-1").await.status, 200, "{what}");
+            provider.tell(INTROSPECTION, Word::Introspects(Duration::ZERO));
+            let another = format!("{token}-2");
+            assert_eq!(with_token(&stack, &another).await.status, 200, "{what}");
+        }
+    }
+}
+
+/// Whose name a token should bear is the provider's to say too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_whose_issuer_nobody_has_named_yet_is_not_a_bad_one() {
+    let provider = ToldProvider::start().await;
+    provider.tell(DISCOVERY, Word::Silence);
+    let endpoint = format!("{}{INTROSPECTION}", provider.url());
+    let active = json!({"active": true, "iss": provider.url(), "sub": "alice"});
+    provider.tell(INTROSPECTION, Word::Says(active.to_string()));
+    let fields = format!(
+        "auth_methods: [introspection]; client_id: [gateway]; client_secret: [secret]; timeout: 1000;
+         introspection_endpoint: '{endpoint}'; cache_ttl: 60"
+    );
+    let stack = plan(&provider, &fields).start().await;
+    is_unjudged(&stack, &with_token(&stack, "opaque").await).await;
+    provider.describe(&json!({}));
+    eventually("its name", async || {
+        (with_token(&stack, "opaque").await.status == 200).then_some(())
+    })
+    .await;
+}
