@@ -3,12 +3,14 @@
 use std::rc::Rc;
 
 use super::bench::USUAL_ADDRESS;
-use super::change::{Access, Answer, AnswerVerdict, CertificateName, PassName, PassState, Witness};
+use super::change::{Access, Answer, AnswerVerdict, CertificateName, PassName, PassState, TokenClaims, Witness};
 use super::classes::CertificateClass;
 use super::diff::{Diff, Identity};
+use super::grants::Grant;
 use super::names::NameShape;
 use super::request::PlannedRequest;
 use super::trial::{Outcome, Trial};
+use crate::consumer::ConsumerKey;
 
 impl Diff<'_, '_> {
     pub(super) fn access(
@@ -47,8 +49,12 @@ impl Diff<'_, '_> {
                 header: certificate(&trial.brings.header, trial.sender.header),
                 header_names: lines.map(|(name, _)| name.to_string()).collect(),
                 pass: trial.sender.pass.as_ref().map(|(pass, presentation, _)| {
+                    let owner = |side: usize| {
+                        let key = self.pass_owner(side, routes[side], *pass)?;
+                        Some(self.bench.sides[side].consumer_name(key))
+                    };
+                    let owners = [owner(0), owner(1)];
                     let pass = &self.bench.passes[*pass];
-                    let owner = |side: usize| Some(self.bench.sides[side].consumer_name(pass.owners[side]?));
                     PassName {
                         state: PassState {
                             kind: pass.kind,
@@ -59,15 +65,38 @@ impl Diff<'_, '_> {
                                 .is_some_and(|grant| grant.oddity.is_some()),
                         },
                         name: pass.name.to_string(),
-                        owners: [owner(0), owner(1)],
+                        owners,
                         place: presentation.place(),
                         grant: presentation.grant.as_ref().and_then(|grant| grant.told()),
+                        token: presentation.grant.as_ref().map(|grant| self.token(grant, &pass.name)),
                     }
                 }),
                 is_carried: trial.sender.carrier.is_some(),
                 from: Some(trial.client).filter(|client| *client != USUAL_ADDRESS),
             },
         }
+    }
+
+    fn token(&self, grant: &Grant, name: &str) -> TokenClaims {
+        let signer = self.bench.signer.as_ref();
+        TokenClaims {
+            claims: grant.claims_for(name),
+            voucher: signer.map_or("", |signer| signer.name(grant.voucher)).to_owned(),
+            is_bound: grant.is_bound,
+            is_opaque: grant.is_opaque,
+        }
+    }
+
+    /// Whose a key, a password or a token is to a route's plugins.
+    fn pass_owner(&self, side: usize, route: Option<usize>, pass: usize) -> Option<ConsumerKey> {
+        if let Some(key) = self.bench.passes[pass].owners[side] {
+            return Some(key);
+        }
+        let route = self.bench.sides[side].snapshot.routes.get(route?)?;
+        let plugins = route.chain.slots().iter().flat_map(|slot| slot.configurations());
+        let mut finders = plugins.filter_map(|plugin| self.bench.token_finders.position(plugin));
+        let (_, key) = finders.find_map(|finder| self.bench.token_owner(pass, finder))?;
+        Some(key)
     }
 
     fn answer(

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::instances::Instances;
+use super::bench::Bench;
 use super::side::Side;
 use crate::consumer::ConsumerKey;
 use crate::plugin::acl::Rule;
@@ -30,6 +30,8 @@ pub(super) struct ChainFacts<'s> {
     restrictions: Vec<&'s IpRestriction>,
     /// Every configuration that could apply.
     pub(super) plugins: Vec<&'s Plugin>,
+    /// Ways from a provider's token to a consumer, by their positions.
+    pub(super) token_finders: Vec<usize>,
     /// How it asks two principals to belong together.
     pub(super) bonds: Vec<&'s Bond>,
 }
@@ -42,10 +44,12 @@ pub(super) struct SeenConsumer<'s> {
     consumer_groups: BTreeSet<&'s str>,
     is_in_any_consumer_group: bool,
     alone: Option<ConsumerKey>,
+    /// Whether there is a custom id, where that is what two principals must have in common.
+    has_custom_id: bool,
 }
 
 impl<'s> ChainFacts<'s> {
-    pub(super) fn of(chain: &'s Chain, instances: &Instances<'_>) -> Self {
+    pub(super) fn of(chain: &'s Chain, bench: &Bench<'_>) -> Self {
         let mut facts = Self::default();
         for slot in chain.slots() {
             for audience in slot.scopes().into_iter().flat_map(Scopes::audiences) {
@@ -57,7 +61,8 @@ impl<'s> ChainFacts<'s> {
             for plugin in slot.configurations() {
                 facts.plugins.push(plugin);
                 facts.look_at(plugin);
-                facts.instances.extend(instances.position(plugin));
+                facts.instances.extend(bench.instances.position(plugin));
+                facts.token_finders.extend(bench.token_finders.position(plugin));
             }
         }
         facts
@@ -121,6 +126,8 @@ impl<'s> ChainFacts<'s> {
             consumer_groups: seen(&consumer.consumer_groups, &self.consumer_groups),
             is_in_any_consumer_group: !consumer.consumer_groups.is_empty(),
             alone: self.alone.contains(&key).then_some(key),
+            has_custom_id: consumer.custom_id.is_some()
+                && self.bonds.iter().any(|bond| matches!(bond, Bond::CustomId)),
         })
     }
 

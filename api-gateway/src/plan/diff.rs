@@ -1,6 +1,6 @@
 //! From what becomes of everybody on either side to who gains and who loses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::bench::Bench;
@@ -33,7 +33,15 @@ struct ChangeKey {
     is_implied: bool,
 }
 
-type PeopleKey = (usize, Option<Reading>, Vec<usize>);
+type PeopleKey = (usize, Found, Vec<usize>);
+
+/// How somebody was found.
+#[derive(PartialEq, Eq, Hash)]
+enum Found {
+    Certificate(Option<Reading>),
+    /// By the way from a provider's token; or by a key, a password or a token that the document has.
+    Token(Option<usize>),
+}
 
 /// One way of a trial to have changed.
 struct Move {
@@ -128,6 +136,7 @@ impl<'b, 's> Diff<'b, 's> {
             header,
             pass,
             relation,
+            owners: related,
         } = &trial.brings;
         let alone = |class: &Option<Rc<CertificateClass>>| class.as_deref().map(by_holders);
         let nobody = || vec![(Vec::new(), Vec::new())];
@@ -139,11 +148,16 @@ impl<'b, 's> Diff<'b, 's> {
             .as_ref()
             .map(|class| class.members.clone())
             .unwrap_or_default();
+        let shown = trial.sender.pass.as_ref().map(|(shown, ..)| *shown);
         for (by_socket, on_socket) in &sockets {
             for (by_header, in_header) in &headers {
                 let who = match reached {
-                    As::Consumer { by: By::Pass, .. } => self.owners(side, &passes),
-                    As::Bearer => Rc::new(Who::Bearers(trial.group())),
+                    As::Consumer {
+                        by: By::Pass,
+                        finder,
+                        key,
+                    } => self.owners(side, (finder, key), (shown, &passes)),
+                    As::Bearer => Rc::new(Who::Bearers(trial.groups())),
                     As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => {
                         self.who(side, reached, in_header)
                     }
@@ -151,12 +165,17 @@ impl<'b, 's> Diff<'b, 's> {
                         self.who(side, reached, on_socket)
                     }
                 };
-                let who = match (relation, reached) {
+                let who = match (related, reached) {
                     // Of those who have one of the credentials, not all have the others.
-                    (Relation::Same, As::Consumer { key, .. }) => {
-                        Rc::new(self.consumers(side, std::iter::once(key)))
+                    (Some(related), As::Consumer { by, .. }) => {
+                        let kind = match by {
+                            By::Socket => 0,
+                            By::Header => 1,
+                            By::Pass => 2,
+                        };
+                        self.only(side, who, &related[kind])
                     }
-                    (Relation::Same | Relation::Akin | Relation::Apart | Relation::Any, _) => who,
+                    (Some(_) | None, _) => who,
                 };
                 let key = ChangeKey {
                     direction,
@@ -180,19 +199,38 @@ impl<'b, 's> Diff<'b, 's> {
         }
     }
 
-    /// Whose keys, passwords or tokens these classes of them are.
-    fn owners(&mut self, side: usize, classes: &[usize]) -> Rc<Who> {
-        let key = (side, None, classes.to_vec());
+    /// Whose keys, passwords or tokens these classes of them are, if the one that was shown is his who was found.
+    fn owners(
+        &mut self,
+        side: usize,
+        (finder, found): (Option<usize>, ConsumerKey),
+        (shown, classes): (Option<usize>, &[usize]),
+    ) -> Rc<Who> {
+        let bench = self.bench;
+        let owner = |pass: usize| match finder {
+            Some(finder) => bench.token_owner(pass, finder).map(|(_, key)| key),
+            None => bench.passes[pass].owners[side],
+        };
+        if shown.and_then(owner) != Some(found) {
+            return Rc::new(self.consumers(side, std::iter::once(found)));
+        }
+        let key = (side, Found::Token(finder), classes.to_vec());
         if let Some(known) = self.people.get(&key) {
             return Rc::clone(known);
         }
-        let passes = classes
-            .iter()
-            .flat_map(|class| &self.bench.people.pass_classes[*class]);
-        let keys = passes.filter_map(|pass| self.bench.passes[*pass].owners[side]);
-        let who = Rc::new(self.consumers(side, keys));
+        let passes = classes.iter().flat_map(|class| &bench.people.pass_classes[*class]);
+        let who = Rc::new(self.consumers(side, passes.filter_map(|pass| owner(*pass))));
         self.people.insert(key, Rc::clone(&who));
         who
+    }
+
+    /// Those of them who are among these.
+    fn only(&self, side: usize, who: Rc<Who>, these: &HashSet<u32>) -> Rc<Who> {
+        let Who::Consumers(names, _) = &*who else { return who };
+        let names: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let keys = these.iter().filter_map(|owner| self.bench.people.key(side, *owner));
+        let named = |key: &ConsumerKey| names.contains(&*self.bench.sides[side].consumer_name(*key));
+        Rc::new(self.consumers(side, keys.filter(named)))
     }
 
     fn certificates(&self, holders: &[usize]) -> Vec<CertificateBy> {
@@ -217,7 +255,7 @@ impl<'b, 's> Diff<'b, 's> {
                 return Rc::new(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
             }
             As::Certificate { instance, .. } => (instance, false),
-            As::Consumer { key, instance, .. } => match instance {
+            As::Consumer { key, finder, .. } => match finder {
                 Some(instance) => (instance, true),
                 None => return Rc::new(self.consumers(side, std::iter::once(key))),
             },
@@ -226,7 +264,8 @@ impl<'b, 's> Diff<'b, 's> {
         let reading = members
             .first()
             .and_then(|(holder, _)| readings.get(*holder).copied());
-        let key = (side, reading, members.iter().map(|(_, names)| *names).collect());
+        let found = Found::Certificate(reading);
+        let key = (side, found, members.iter().map(|(_, names)| *names).collect());
         if let Some(known) = self.people.get(&key) {
             return Rc::clone(known);
         }

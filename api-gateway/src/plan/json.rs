@@ -6,7 +6,7 @@ use transport::verify::supposed::Standing;
 use super::Plan;
 use super::change::{
     Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, PassName,
-    Relation, Who, Witness,
+    Relation, TokenClaims, Who, Witness,
 };
 
 impl Plan {
@@ -45,7 +45,7 @@ impl Who {
         match self {
             Self::Anybody => json!({"kind": "anybody"}),
             Self::Holders(names) => json!({"kind": "certificate-holders", "names": names}),
-            Self::Bearers(group) => json!({"kind": "bearers", "group": group}),
+            Self::Bearers(groups) => json!({"kind": "bearers", "groups": groups}),
             Self::Anonymous(name) => json!({"kind": "anonymous", "consumer": name}),
             Self::Consumers(names, groups) => {
                 json!({"kind": "consumers", "consumers": names, "groups": groups})
@@ -111,8 +111,20 @@ impl PassName {
             "name": self.name,
             "place": self.place,
             "says": self.grant,
+            "token": self.token.as_ref().map(TokenClaims::json),
             "old_owner": old,
             "new_owner": new,
+        })
+    }
+}
+
+impl TokenClaims {
+    fn json(&self) -> Value {
+        json!({
+            "claims": self.claims,
+            "by": self.voucher,
+            "bound": self.is_bound,
+            "opaque": self.is_opaque,
         })
     }
 }

@@ -14,6 +14,7 @@
 mod answer;
 mod attempt;
 mod bench;
+mod bonds;
 mod chain_facts;
 pub mod change;
 mod classes;
@@ -33,10 +34,12 @@ pub mod request;
 mod requests;
 mod shape;
 mod side;
+mod signer;
 mod stage;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod token_finders;
 mod trial;
 
 use std::collections::HashMap;
@@ -55,6 +58,7 @@ use self::request::{PlannedRequest, Scheme};
 use self::requests::for_each_request;
 use self::shape::{Shape, unique};
 use self::stage::Stages;
+use self::token_finders::TokenFinders;
 
 pub use self::side::Side;
 
@@ -101,8 +105,9 @@ impl Plan {
     }
 
     fn of(sides: &[Side; 2], substitution: Substitution, now: UnixTime) -> Result<Self, PlanError> {
-        let passes = substitution.passes([0, 1].map(|side: usize| &sides[side].snapshot));
-        let bench = Bench::new(sides, passes, now)?;
+        let token_finders = TokenFinders::of(sides);
+        let passes = substitution.passes(sides, &token_finders);
+        let bench = Bench::new(sides, (passes, token_finders), now)?;
         let requests = distinct_requests(&bench);
         let mut stages = Stages::new(&bench);
         let mut diff = Diff::new(&bench);

@@ -179,8 +179,15 @@ impl Display for Who {
             Self::Anybody => f.write_str("anybody"),
             Self::Holders(names) if names.is_empty() => f.write_str("whoever holds a certificate"),
             Self::Holders(names) => write!(f, "whoever holds a certificate of {}", some(names, "names", "")),
-            Self::Bearers(None) => f.write_str("whoever has a token"),
-            Self::Bearers(Some(group)) => write!(f, "whoever has a token that names the group {group}"),
+            Self::Bearers(groups) => match groups.as_slice() {
+                [] => f.write_str("whoever has a token"),
+                [group] => write!(f, "whoever has a token that names the group {group}"),
+                several => write!(
+                    f,
+                    "whoever has a token that names the groups {}",
+                    several.join(" and ")
+                ),
+            },
             Self::Anonymous(name) => write!(f, "anybody as the anonymous consumer {name}"),
             Self::Consumers(names, groups) => {
                 let shared = match groups.as_slice() {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::RequestKey;
 use super::attempt::Attempt;
-use super::bench::{Bench, HeaderLine, Sender, USUAL_ADDRESS};
+use super::bench::{Bench, HeaderLine, Readers, Sender, USUAL_ADDRESS};
 use super::chain_facts::{ChainFacts, addresses};
 use super::classes::{CertificateClass, PassClass};
 use super::grants::grants;
@@ -20,10 +20,12 @@ use super::passes::PassKind;
 use super::presented::{shortest_limit, ways};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
+use super::signer::provided;
 use super::trial::{As, By, Outcome, Trial};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
 use crate::identity::SourceRule;
+use crate::plugin::openid_connect::OpenIdConnect;
 use crate::proxy::verdict::Verdict;
 use crate::snapshot::Route;
 
@@ -74,7 +76,7 @@ impl<'b, 's> Stages<'b, 's> {
                     let places = slots.map(|slot| (Arc::clone(&slot.name), slot.places()));
                     let number = numbers.number(places.collect());
                     if number as usize == facts[side].len() {
-                        facts[side].push(Rc::new(ChainFacts::of(&route.chain, &bench.instances)));
+                        facts[side].push(Rc::new(ChainFacts::of(&route.chain, bench)));
                     }
                     number
                 })
@@ -152,7 +154,7 @@ impl<'b, 's> Stages<'b, 's> {
         );
         let headers = certificates(&in_header, has_headers);
         let plugins = || of_both().flat_map(|facts| facts.plugins.iter().copied());
-        let ways = ways(plugins(), grants(&facts), self.has_base64);
+        let ways = ways(plugins(), grants(&facts, self.bench.signer.as_ref()), self.has_base64);
         let kinds: Vec<PassKind> = ways.iter().map(|way| way.kind).collect();
         let passes = self
             .bench
@@ -174,7 +176,13 @@ impl<'b, 's> Stages<'b, 's> {
             limit: shortest_limit(plugins()),
             ways: ways.into_iter().map(Rc::new).collect(),
             bonds: [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, |facts| facts.bonds.clone())),
-            instances,
+            token_finders: of_both()
+                .flat_map(|facts| facts.token_finders.iter().copied())
+                .collect(),
+            readers: Readers {
+                asking: [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, asking)),
+                instances,
+            },
             trials: Vec::new(),
         };
         for pass in &passes {
@@ -226,11 +234,11 @@ impl<'b, 's> Stages<'b, 's> {
         &self,
         request: &PlannedRequest,
         (sender, client): (&Sender, IpAddr),
-        instances: &[usize],
+        readers: &Readers<'_>,
         routes: [Option<usize>; 2],
     ) -> Option<[Outcome; 2]> {
         let ask = |side: usize, sender: &Sender| {
-            let verdict = self.bench.ask(side, request, (sender, client), instances)?;
+            let verdict = self.bench.ask(side, request, (sender, client), readers)?;
             // A request that takes another route for whoever sends it is another request.
             (verdict.route == routes[side]).then_some(verdict)
         };
@@ -273,10 +281,7 @@ impl<'b, 's> Stages<'b, 's> {
             };
         }
         let chain = route.and_then(|route| self.bench.sides[side].snapshot.routes.get(route));
-        let found = |plugin: &str| {
-            let slot = chain.and_then(|route| route.chain.slot(plugin));
-            slot.and_then(|slot| self.bench.instances.position(slot.for_everybody()?))
-        };
+        let found = |plugin: &str| chain?.chain.slot(plugin)?.for_everybody();
         let last = principals
             .iter()
             .rev()
@@ -287,14 +292,18 @@ impl<'b, 's> Stages<'b, 's> {
                 Proof::Header(_) => By::Header,
                 Proof::Bearer(_) => By::Pass,
             };
-            (by, found(&principal.plugin))
+            let finder = found(&principal.plugin).and_then(|plugin| match by {
+                By::Socket | By::Header => self.bench.instances.position(plugin),
+                By::Pass => self.bench.token_finders.position(plugin),
+            });
+            (by, finder)
         });
         Outcome::Reached(match (consumer, last) {
-            (Some(key), Some((by, instance))) => As::Consumer { key, by, instance },
+            (Some(key), Some((by, finder))) => As::Consumer { key, by, finder },
             (Some(key), None) => As::Anonymous(key),
+            (None, Some((By::Pass, _))) => As::Bearer,
             (None, Some((by, Some(instance)))) => As::Certificate { by, instance },
-            (None, Some((_, None))) => As::Bearer,
-            (None, None) => As::Nobody,
+            (None, Some((_, None)) | None) => As::Nobody,
         })
     }
 }
@@ -312,6 +321,11 @@ fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
         }
     }
     carriers
+}
+
+fn asking<'s>(facts: &ChainFacts<'s>) -> Vec<&'s OpenIdConnect> {
+    let plugins = facts.plugins.iter().copied().filter_map(provided);
+    plugins.filter(|plugin| plugin.parts().introspector.is_some()).collect()
 }
 
 fn has_base64(sides: &[Side; 2]) -> bool {

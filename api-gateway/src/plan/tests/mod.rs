@@ -1,5 +1,6 @@
 //! Plans against brute force, and what a plan says of changes that everybody makes.
 
+mod access_token;
 mod brute_force;
 mod changes;
 mod document;

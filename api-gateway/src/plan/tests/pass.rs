@@ -6,8 +6,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::UnixTime;
 use serde_json::{Map, json};
 
+use super::access_token::AccessToken;
 use super::document::{KEYS, PASSWORDS, SECRETS, SIGNERS};
 use super::pki::Pki;
+use crate::plan::Side;
 
 /// Something that its bearer proves nothing by but that he has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub(super) enum Pass {
         lifetime: &'static str,
         secret: SigningKey,
     },
+    Access(AccessToken),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,17 +70,29 @@ impl Pass {
             Self::Key { .. } => "key",
             Self::Password(_) => "password",
             Self::Token { lifetime, .. } => lifetime,
+            Self::Access(_) => "access-token",
         }
     }
 
     /// A header, or an argument.
     pub(super) fn written(
         &self,
-        pki: &Pki,
+        (side, pki): (&Side, &Pki),
+        thumbprint: Option<[u8; 32]>,
         now: UnixTime,
-    ) -> (Option<(&'static str, String)>, Option<String>) {
+    ) -> (Option<(String, String)>, Option<String>) {
         let header = match self {
             Self::Key { key, header } => (*header, (*key).to_owned()),
+            Self::Access(token) => {
+                let value = token.written((side, pki), thumbprint, now);
+                let header = match token.place.split_once(' ').unwrap() {
+                    ("header", "authorization") => ("authorization".to_owned(), format!("Bearer {value}")),
+                    ("header", name) => (name.to_owned(), value),
+                    ("argument", name) => return (None, Some(format!("{name}={value}"))),
+                    (_, name) => ("cookie".to_owned(), format!("{name}={value}")),
+                };
+                return (Some(header), None);
+            }
             Self::Password(password) => {
                 let encoded = STANDARD.encode(format!("user:{password}"));
                 ("authorization", format!("Basic {encoded}"))
@@ -127,6 +142,7 @@ impl Pass {
                 ("authorization", format!("Bearer {token}"))
             }
         };
-        (Some(header), None)
+        let (name, value) = header;
+        (Some((name.to_owned(), value)), None)
     }
 }
