@@ -374,7 +374,7 @@ impl Caller {
     }
 }
 
-fn moves(old: &Said, new: &Said) -> Vec<(Direction, usize)> {
+pub(super) fn moves(old: &Said, new: &Said) -> Vec<(Direction, usize)> {
     let both = || vec![(Direction::Gain, 1), (Direction::Loss, 0)];
     match (&old.reached, &new.reached) {
         (None, None) => Vec::new(),

@@ -9,6 +9,7 @@ mod matches;
 mod pass;
 mod pki;
 mod plugins;
+mod witnesses;
 
 use serde_json::Value;
 

@@ -11,12 +11,15 @@ use super::document::{KEYS, PASSWORDS, SECRETS, SIGNERS};
 use super::pki::Pki;
 use crate::plan::Side;
 
+const AUTHORIZATION: &str = "header authorization";
+
 /// Something that its bearer proves nothing by but that he has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pass {
     Key {
         key: &'static str,
-        header: &'static str,
+        /// `header apikey`, as a plan has it.
+        place: String,
     },
     Password(&'static str),
     Token {
@@ -24,6 +27,7 @@ pub(super) enum Pass {
         claim: &'static str,
         lifetime: &'static str,
         secret: SigningKey,
+        place: String,
     },
     Access(AccessToken),
 }
@@ -38,8 +42,11 @@ pub(super) enum SigningKey {
 pub(super) fn passes() -> Vec<Pass> {
     let mut all = Vec::new();
     for key in KEYS {
-        for header in ["apikey", "x-key"] {
-            all.push(Pass::Key { key, header });
+        for place in ["header apikey", "header x-key"] {
+            all.push(Pass::Key {
+                key,
+                place: place.to_owned(),
+            });
         }
     }
     all.extend(PASSWORDS.map(Pass::Password));
@@ -56,6 +63,7 @@ pub(super) fn passes() -> Vec<Pass> {
                         claim,
                         lifetime,
                         secret: *secret,
+                        place: AUTHORIZATION.to_owned(),
                     });
                 }
             }
@@ -81,27 +89,20 @@ impl Pass {
         thumbprint: Option<[u8; 32]>,
         now: UnixTime,
     ) -> (Option<(String, String)>, Option<String>) {
-        let header = match self {
-            Self::Key { key, header } => (*header, (*key).to_owned()),
-            Self::Access(token) => {
-                let value = token.written((side, pki), thumbprint, now);
-                let header = match token.place.split_once(' ').unwrap() {
-                    ("header", "authorization") => ("authorization".to_owned(), format!("Bearer {value}")),
-                    ("header", name) => (name.to_owned(), value),
-                    ("argument", name) => return (None, Some(format!("{name}={value}"))),
-                    (_, name) => ("cookie".to_owned(), format!("{name}={value}")),
-                };
-                return (Some(header), None);
-            }
+        let (place, value) = match self {
+            Self::Key { key, place } => (&**place, (*key).to_owned()),
+            Self::Access(token) => (&*token.place, token.written((side, pki), thumbprint, now)),
             Self::Password(password) => {
                 let encoded = STANDARD.encode(format!("user:{password}"));
-                ("authorization", format!("Basic {encoded}"))
+                let header = ("authorization".to_owned(), format!("Basic {encoded}"));
+                return (Some(header), None);
             }
             Self::Token {
                 signer,
                 claim,
                 lifetime,
                 secret,
+                place,
             } => {
                 let make = || {
                     let now = now.as_secs();
@@ -137,12 +138,27 @@ impl Pass {
                 };
                 let mut made = pki.tokens.borrow_mut();
                 let token = made
-                    .entry(format!("{self:?} {}", now.as_secs()))
+                    .entry(format!("{signer} {claim} {lifetime} {secret:?} {}", now.as_secs()))
                     .or_insert_with(make);
-                ("authorization", format!("Bearer {token}"))
+                (&**place, token.clone())
             }
         };
-        let (name, value) = header;
-        (Some((name.to_owned(), value)), None)
+        let header = match place.split_once(' ').unwrap() {
+            ("header", "authorization") => ("authorization".to_owned(), format!("Bearer {value}")),
+            ("header", name) => (name.to_owned(), value),
+            ("argument", name) => return (None, Some(format!("{name}={value}"))),
+            (_, name) => ("cookie".to_owned(), format!("{name}={value}")),
+        };
+        (Some(header), None)
+    }
+
+    /// The same where a plan says that it is.
+    pub(super) fn at(mut self, at: &str) -> Self {
+        match &mut self {
+            Self::Key { place, .. } | Self::Token { place, .. } => at.clone_into(place),
+            Self::Access(token) => at.clone_into(&mut token.place),
+            Self::Password(_) => {}
+        }
+        self
     }
 }
