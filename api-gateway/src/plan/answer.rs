@@ -42,7 +42,7 @@ impl Diff<'_, '_> {
         Access {
             route: name(side).unwrap_or_default(),
             service: self.service(side, routes).unwrap_or_default().to_owned(),
-            answers: [0, 1].map(|side: usize| self.answer(side, routes, &trial.outcomes[side], name(side))),
+            answers: [0, 1].map(|side: usize| self.answer(side, routes, &trial.outcomes, name(side))),
             witness: Witness {
                 request: request.clone(),
                 socket: certificate(&trial.brings.socket, trial.sender.socket),
@@ -103,54 +103,54 @@ impl Diff<'_, '_> {
         &self,
         side: usize,
         routes: [Option<usize>; 2],
-        outcome: &Outcome,
+        outcomes: &[Outcome; 2],
         route: Option<String>,
     ) -> Answer {
-        let (verdict, plugin) = match outcome {
+        let own = &self.bench.sides[side];
+        let mut answer = Answer {
+            verdict: AnswerVerdict::Refused {
+                status: 0,
+                reason: "",
+            },
+            place: routes[side].and_then(|route| own.place_of_route(route)),
+            route,
+            plugin: None,
+            consumer_place: None,
+            past: None,
+        };
+        match &outcomes[side] {
             Outcome::Reached(who) => {
                 let consumer = match self.identity(side, *who) {
                     Identity::Nobody | Identity::Certificate | Identity::Bearer => None,
                     Identity::Anonymous(name) | Identity::Consumer(name) => Some(name),
                 };
+                let key = who.consumer();
+                answer.consumer_place = key.and_then(|key| own.place_of_consumer(key));
+                // What refuses on the other side and does not here.
+                if let Outcome::Refused {
+                    plugin: Some(plugin), ..
+                } = &outcomes[1 - side]
+                {
+                    let place = routes[side].and_then(|route| own.place_of_plugin(route, plugin, key));
+                    answer.past = place.map(|place| (plugin.to_string(), place));
+                }
                 let service = self.service(side, routes).unwrap_or_default().to_owned();
-                (AnswerVerdict::Reached { service, consumer }, None)
+                answer.verdict = AnswerVerdict::Reached { service, consumer };
             }
             Outcome::Refused {
                 status,
                 reason,
                 plugin,
+                consumer,
             } => {
                 let status = status.as_u16();
-                (AnswerVerdict::Refused { status, reason }, plugin.as_deref())
+                answer.verdict = AnswerVerdict::Refused { status, reason };
+                if let (Some(plugin), Some(route)) = (plugin, routes[side]) {
+                    answer.place = own.place_of_plugin(route, plugin, *consumer);
+                    answer.plugin = Some(plugin.to_string());
+                }
             }
-        };
-        Answer {
-            verdict,
-            route,
-            plugin: plugin.map(str::to_owned),
-            place: self.place(side, routes[side], plugin),
         }
-    }
-
-    /// Where in the document the plugin stands that refuses a route's requests; of one that refuses none, the route.
-    fn place(&self, side: usize, route: Option<usize>, plugin: Option<&str>) -> Option<String> {
-        let document = &self.bench.sides[side].document;
-        let routes = self.bench.sides[side].routes();
-        let route = *routes.get(route?)?;
-        let Some(plugin) = plugin else {
-            return Some(document.origin(route.place).to_string());
-        };
-        let rank = |entity: &&crate::document::Plugin| {
-            let meets = |of: Option<uuid::Uuid>, own: Option<uuid::Uuid>| of.is_none() || of == own;
-            let is_met = meets(entity.route, Some(route.id)) && meets(entity.service, route.service);
-            (is_met && entity.enabled && entity.name.text == plugin)
-                .then(|| (entity.route.is_some(), entity.service.is_some()))
-        };
-        let entity = document
-            .plugins
-            .iter()
-            .filter(|entity| rank(entity).is_some())
-            .max_by_key(rank)?;
-        Some(document.origin(entity.place).to_string())
+        answer
     }
 }

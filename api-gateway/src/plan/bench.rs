@@ -286,18 +286,19 @@ impl<'s> Bench<'s> {
         let access_token = grant
             .zip(self.signer.as_ref())
             .map(|(grant, signer)| self.signed(signer, *pass, grant, thumbprint));
-        if let (Some(token), Some((grant, signer))) = (&access_token, grant.zip(self.signer.as_ref())) {
-            for plugin in asking {
-                let token = (&**token, &**grant, &*self.passes[*pass].name);
-                signer.answer(plugin, token, thumbprint, self.now);
-            }
-        }
         let writing = Writing {
             now: self.now,
             limit: *limit,
             access_token: access_token.as_deref(),
         };
-        match presentation.written(&self.passes[*pass], &writing) {
+        let value = presentation.value(&self.passes[*pass], &writing);
+        let said = grant.map(|grant| (&**grant, &*self.passes[*pass].name));
+        for plugin in asking {
+            if let Some(signer) = &self.signer {
+                signer.answer(plugin, (&value, said), thumbprint, self.now);
+            }
+        }
+        match presentation.written(value) {
             Written::Header(name, value) => (Some((name, value)), None),
             Written::Argument(argument) => (None, Some(argument)),
         }

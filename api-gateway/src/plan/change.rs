@@ -165,6 +165,10 @@ pub struct Answer {
     pub plugin: Option<String>,
     /// Where in the document that stands: `FILE:LINE:COLUMN`.
     pub place: Option<String>,
+    /// The same of the consumer as whom the service is reached.
+    pub consumer_place: Option<String>,
+    /// The plugin that refuses it on the other side and not on this one, and where it stands.
+    pub past: Option<(String, String)>,
 }
 
 impl Answer {

@@ -27,6 +27,8 @@ pub(super) struct Grant {
     pub(super) claims: Map<String, Value>,
     /// Where it says whose it is.
     pub(super) name: Option<ClaimPath>,
+    /// Somebody else whom it names at another place, where the order makes a difference.
+    pub(super) other: Option<Other>,
     /// Whether it is bound to the certificate that comes with it.
     pub(super) is_bound: bool,
     /// Whose word it is, by position.
@@ -41,11 +43,24 @@ pub(super) struct Grant {
     issuer: Option<String>,
 }
 
+/// Another name in a token.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Other {
+    path: ClaimPath,
+    name: Box<str>,
+    /// The credential of that name, and the classes of those of which chains make the same, by their positions.
+    pub(super) pass: usize,
+    pub(super) classes: Vec<usize>,
+}
+
 impl Grant {
     /// What a token for this name says.
     pub(super) fn claims_for(&self, name: &str) -> Map<String, Value> {
         let mut claims = self.claims.clone();
         if let Some(path) = &self.name {
+            path.put(&mut claims, json!(name));
+        }
+        if let Some(Other { path, name, .. }) = &self.other {
             path.put(&mut claims, json!(name));
         }
         claims
@@ -56,13 +71,15 @@ impl Grant {
         let issuer = self.issuer.as_ref().map(|issuer| format!("by {issuer}"));
         let opaque = self.is_opaque.then(|| "introspected".to_owned());
         let name = self.name.as_ref().map(|path| format!("named by {path}"));
+        let other = self.other.as_ref();
+        let other = other.map(|Other { path, name, .. }| format!("and {name} by {path}"));
         let groups = match self.groups.as_slice() {
             [] => None,
             [group] => Some(format!("in group {group}")),
             several => Some(format!("in groups {}", several.join(" and "))),
         };
         let bound = self.is_bound.then(|| "bound to the certificate".to_owned());
-        let parts: Vec<String> = [issuer, opaque, name, groups, bound, self.oddity.clone()]
+        let parts: Vec<String> = [issuer, opaque, name, other, groups, bound, self.oddity.clone()]
             .into_iter()
             .flatten()
             .collect();
@@ -71,7 +88,11 @@ impl Grant {
 }
 
 /// Everything that tokens could say of which these chains make something else.
-pub(super) fn grants(chains: &[Option<&ChainFacts<'_>>; 2], signer: Option<&Signer>) -> Vec<Grant> {
+pub(super) fn grants(
+    chains: &[Option<&ChainFacts<'_>>; 2],
+    signer: Option<&Signer>,
+    others: &[(Box<str>, usize, Vec<usize>)],
+) -> Vec<Grant> {
     let Some(signer) = signer else { return Vec::new() };
     let facts = || chains.iter().copied().flatten();
     let sides: Vec<Vec<&Parts>> = facts().map(of_side).collect();
@@ -96,7 +117,7 @@ pub(super) fn grants(chains: &[Option<&ChainFacts<'_>>; 2], signer: Option<&Sign
         for words in contents(&sides) {
             for (forbidden, extra) in extras(&sides) {
                 for groups in &groups {
-                    for name in some(&names) {
+                    for (name, other) in ways_to_name(&names, others) {
                         for is_bound in [false, true].into_iter().filter(|bound| may_be_bound || !bound) {
                             let mut claims = extra.clone();
                             let words = with_groups(&words, &group_paths, groups);
@@ -109,6 +130,7 @@ pub(super) fn grants(chains: &[Option<&ChainFacts<'_>>; 2], signer: Option<&Sign
                             grants.push(Grant {
                                 claims,
                                 name: name.clone(),
+                                other: other.clone(),
                                 is_bound,
                                 voucher: *voucher,
                                 is_opaque: *is_opaque,
@@ -131,11 +153,29 @@ fn of_side<'s>(facts: &ChainFacts<'s>) -> Vec<&'s Parts> {
     plugins.map(OpenIdConnect::parts).collect()
 }
 
-fn some(names: &[ClaimPath]) -> Vec<Option<ClaimPath>> {
+/// By each claim; where there are several, by one with somebody else at another one.
+fn ways_to_name(
+    names: &[ClaimPath],
+    others: &[(Box<str>, usize, Vec<usize>)],
+) -> Vec<(Option<ClaimPath>, Option<Other>)> {
     if names.is_empty() {
-        return vec![None];
+        return vec![(None, None)];
     }
-    names.iter().cloned().map(Some).collect()
+    let mut ways: Vec<_> = names.iter().map(|name| (Some(name.clone()), None)).collect();
+    for name in names {
+        for path in names.iter().filter(|path| *path != name) {
+            ways.extend(others.iter().map(|(other, pass, classes)| {
+                let other = Other {
+                    path: path.clone(),
+                    name: other.clone(),
+                    pass: *pass,
+                    classes: classes.clone(),
+                };
+                (Some(name.clone()), Some(other))
+            }));
+        }
+    }
+    ways
 }
 
 /// All combinations of a few groups; of many none, each, all, and all but one.

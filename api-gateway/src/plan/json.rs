@@ -80,6 +80,11 @@ impl Answer {
         value["route"] = json!(self.route);
         value["plugin"] = json!(self.plugin);
         value["place"] = json!(self.place);
+        value["consumer_place"] = json!(self.consumer_place);
+        value["past"] = match &self.past {
+            Some((plugin, place)) => json!({"plugin": plugin, "place": place}),
+            None => Value::Null,
+        };
         value
     }
 }

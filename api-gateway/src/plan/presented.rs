@@ -239,14 +239,18 @@ impl Presentation {
         self.form == Form::Plain
     }
 
-    /// A header, or an argument of the query.
-    pub(super) fn written(&self, pass: &Pass, writing: &Writing<'_>) -> Written {
-        let value = match pass.kind {
+    /// The thing itself.
+    pub(super) fn value(&self, pass: &Pass, writing: &Writing<'_>) -> String {
+        match pass.kind {
             PassKind::Key => pass.secret.expose().to_owned(),
             PassKind::Password => STANDARD.encode(format!("{}:{}", pass.name, pass.secret.expose())),
             PassKind::Token => self.token(pass, writing),
             PassKind::AccessToken => writing.access_token.unwrap_or_default().to_owned(),
-        };
+        }
+    }
+
+    /// Where it is: a header, or an argument of the query.
+    pub(super) fn written(&self, value: String) -> Written {
         match &self.place {
             Place::Header(name) => Written::Header(name.clone(), value),
             Place::Authorized(name, scheme) => Written::Header(name.clone(), format!("{scheme} {value}")),

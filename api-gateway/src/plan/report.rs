@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Write as _};
 use transport::verify::supposed::Standing;
 
 use super::Plan;
+use super::request::Scheme;
 use super::change::{
     Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, HeaderSource,
     Lifetime, PassKind, PassName, PassState, Relation, Who, Witness,
@@ -209,6 +210,9 @@ impl Display for Answer {
                 if let Some(consumer) = consumer {
                     write!(f, " as {consumer}")?;
                 }
+                if let Some(place) = &self.consumer_place {
+                    write!(f, " ({place})")?;
+                }
             }
             AnswerVerdict::Refused { status, reason } => write!(f, "{status} {reason}")?,
         }
@@ -218,8 +222,11 @@ impl Display for Answer {
         if let Some(plugin) = &self.plugin {
             write!(f, ", by {plugin}")?;
         }
-        match &self.place {
-            Some(place) => write!(f, " at {place}"),
+        if let Some(place) = &self.place {
+            write!(f, " at {place}")?;
+        }
+        match &self.past {
+            Some((plugin, place)) => write!(f, ", past {plugin} at {place}"),
             None => Ok(()),
         }
     }
@@ -228,6 +235,10 @@ impl Display for Answer {
 impl Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.request)?;
+        if self.is_carried && (self.header.is_none() || self.request.scheme == Scheme::Http) {
+            let scheme = self.request.scheme.as_str();
+            write!(f, ", carried by https with X-Forwarded-Proto: {scheme}")?;
+        }
         if let Some(from) = self.from {
             write!(f, ", from {from}")?;
         }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -120,25 +121,28 @@ impl Signer {
         format!("{signed}.{signature}")
     }
 
-    /// Has whoever would be asked about a token have answered.
+    /// Has whoever would be asked about a token have answered: what it says and for whom, if a provider has issued it.
     pub(super) fn answer(
         &self,
         plugin: &OpenIdConnect,
-        (token, grant, name): (&str, &Grant, &str),
+        (token, said): (&str, Option<(&Grant, &str)>),
         thumbprint: Option<[u8; 32]>,
         now: UnixTime,
     ) {
         let Some(introspector) = introspector(plugin) else {
             return;
         };
-        let is_known = if grant.is_opaque {
-            self.asked_by(plugin) == Some(grant.voucher)
-        } else {
-            self.published_by(plugin.provider())
-                .any(|position| position == grant.voucher)
+        let is_known = |grant: &Grant| {
+            if grant.is_opaque {
+                return self.asked_by(plugin) == Some(grant.voucher);
+            }
+            let mut published = self.published_by(plugin.provider());
+            published.any(|position| position == grant.voucher)
         };
-        let claims = is_known.then(|| claims(grant, name, thumbprint, now));
-        let until = later(now, std::time::Duration::from_secs(LASTS));
+        let claims = said
+            .filter(|(grant, _)| is_known(grant))
+            .map(|(grant, name)| claims(grant, name, thumbprint, now));
+        let until = later(now, Duration::from_secs(LASTS));
         introspector.assume(Digest::of(token.as_bytes()), claims, until);
     }
 }

@@ -29,6 +29,9 @@ use crate::plugin::openid_connect::OpenIdConnect;
 use crate::proxy::verdict::Verdict;
 use crate::snapshot::Route;
 
+/// Names that are tried beside another one in one token.
+const OTHERS: usize = 8;
+
 /// What is the same for many pairs of routes is tried once.
 pub(super) struct Stages<'b, 's> {
     pub(super) bench: &'b Bench<'s>,
@@ -154,7 +157,9 @@ impl<'b, 's> Stages<'b, 's> {
         );
         let headers = certificates(&in_header, has_headers);
         let plugins = || of_both().flat_map(|facts| facts.plugins.iter().copied());
-        let ways = ways(plugins(), grants(&facts, self.bench.signer.as_ref()), self.has_base64);
+        let others = self.others(&facts);
+        let grants = grants(&facts, self.bench.signer.as_ref(), &others);
+        let ways = ways(plugins(), grants, self.has_base64);
         let kinds: Vec<PassKind> = ways.iter().map(|way| way.kind).collect();
         let passes = self
             .bench
@@ -204,6 +209,20 @@ impl<'b, 's> Stages<'b, 's> {
             }
         }
         trial.trials
+    }
+
+    /// Of each kind of names in providers' tokens two: whoever is named beside one of them is another.
+    fn others(&self, facts: &[Option<&ChainFacts<'s>>; 2]) -> Vec<(Box<str>, usize, Vec<usize>)> {
+        let bench = self.bench;
+        let classes = bench.pass_classes(&[PassKind::AccessToken], facts);
+        let mut others = Vec::new();
+        for class in classes {
+            let passes = class.members.iter().flat_map(|members| &bench.people.pass_classes[*members]);
+            let two = passes.take(2);
+            others.extend(two.map(|pass| (bench.passes[*pass].name.clone(), *pass, class.members.clone())));
+        }
+        others.truncate(OTHERS);
+        others
     }
 
     /// The headers that plugins of either side read, one at a time and all at once.
@@ -278,6 +297,7 @@ impl<'b, 's> Stages<'b, 's> {
                 status: rejection.status(),
                 reason: rejection.reason(),
                 plugin,
+                consumer,
             };
         }
         let chain = route.and_then(|route| self.bench.sides[side].snapshot.routes.get(route));

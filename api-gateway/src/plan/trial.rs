@@ -80,6 +80,13 @@ impl Trial {
         }
     }
 
+    /// Whether a provider's token names somebody else beside.
+    pub(super) fn names_another(&self) -> bool {
+        let grant = self.sender.pass.as_ref();
+        let grant = grant.and_then(|(_, presentation, _)| presentation.grant.as_ref());
+        grant.is_some_and(|grant| grant.other.is_some())
+    }
+
     /// The groups that a provider's token names.
     pub(super) fn groups(&self) -> Vec<String> {
         let grant = self.sender.pass.as_ref();
@@ -108,6 +115,8 @@ pub(super) enum Outcome {
         status: StatusCode,
         reason: &'static str,
         plugin: Option<Arc<str>>,
+        /// As whom the request was refused, if somebody was found before.
+        consumer: Option<ConsumerKey>,
     },
 }
 
@@ -129,6 +138,16 @@ pub(super) enum As {
         by: By,
         finder: Option<usize>,
     },
+}
+
+impl As {
+    /// The consumer, if there is one.
+    pub(super) fn consumer(self) -> Option<ConsumerKey> {
+        match self {
+            Self::Anonymous(key) | Self::Consumer { key, .. } => Some(key),
+            Self::Nobody | Self::Certificate { .. } | Self::Bearer => None,
+        }
+    }
 }
 
 /// Where the credential came from that had the last word.

@@ -7,8 +7,10 @@ mod document;
 mod flat;
 mod matches;
 mod pass;
+mod pairs;
 mod pki;
 mod plugins;
+mod tokens;
 mod witnesses;
 
 use serde_json::Value;

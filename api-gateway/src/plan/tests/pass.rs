@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::UnixTime;
 use serde_json::{Map, json};
 
-use super::access_token::AccessToken;
+use super::access_token::{AccessToken, answer};
 use super::document::{KEYS, PASSWORDS, SECRETS, SIGNERS};
 use super::pki::Pki;
 use crate::plan::Side;
@@ -140,6 +140,7 @@ impl Pass {
                 let token = made
                     .entry(format!("{signer} {claim} {lifetime} {secret:?} {}", now.as_secs()))
                     .or_insert_with(make);
+                answer(side, token, |_| None, now);
                 (&**place, token.clone())
             }
         };

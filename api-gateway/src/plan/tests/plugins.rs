@@ -138,8 +138,11 @@ fn openid_connect(rng: &mut Rng) -> Value {
         "bearer_token_param_type": one(rng, &[&["header"][..], &["header"], &["query"], &["header", "cookie"]]),
         "bearer_token_cookie_name": "session",
     });
-    if rng.f64() < 0.75 {
-        config["consumer_claim"] = json!(one(rng, &[["azp"], ["azp"], ["sub"]]));
+    match rng.u8(..6) {
+        0..3 => config["consumer_claim"] = json!(one(rng, &[["azp"], ["azp"], ["sub"]])),
+        3 => config["consumer_claims"] = json!([["azp"], ["sub"]]),
+        4 => config["consumer_claims"] = json!([["sub"], ["azp"]]),
+        _ => {}
     }
     if rng.f64() < 0.5 {
         config["authenticated_groups_claim"] = json!(["groups"]);
