@@ -65,9 +65,15 @@ type Identity = (PassKind, Box<str>, Box<str>);
 /// Replaces secrets in both documents; gives all credentials, by consumers' ids.
 pub(super) struct Substitution {
     known: HashMap<Identity, usize>,
-    found: Vec<(Pass, [Option<uuid::Uuid>; 2])>,
+    found: Vec<Replaced>,
     /// By kind and name: how many different secrets there are.
-    versions: HashMap<(PassKind, Box<str>), Vec<Box<str>>>,
+    versions: HashMap<(PassKind, Box<str>), usize>,
+}
+
+struct Replaced {
+    pass: Pass,
+    owners: [Option<uuid::Uuid>; 2],
+    supposed: &'static str,
 }
 
 impl Substitution {
@@ -79,6 +85,7 @@ impl Substitution {
             versions: HashMap::new(),
         };
         let mut has_changed = false;
+        let known = known_passwords(documents.each_ref().map(|document| &**document));
         for (side, document) in documents.into_iter().enumerate() {
             for key in &document.keyauth_credentials {
                 let is_over = matches!(key.end, End::At(end) if end < now.as_secs());
@@ -89,13 +96,17 @@ impl Substitution {
             let is_transformed = document.is_transformed;
             for entity in &mut document.basicauth_credentials {
                 let stored = entity.password.value.expose();
-                let hash = if is_transformed {
-                    kong_hash(stored, entity.consumer)
-                } else {
-                    stored.to_ascii_lowercase()
-                };
-                let identity = format!("{hash} {}", entity.consumer);
                 let name = entity.username.clone();
+                let hash = stored.to_ascii_lowercase();
+                let candidates = known.get(&*name).into_iter().flatten();
+                let is_it = |text: &&Secret| kong_hash(text.expose(), entity.consumer) == hash;
+                let identity = if is_transformed {
+                    format!("text {stored}")
+                } else if let Some(text) = candidates.clone().find(is_it) {
+                    format!("text {}", text.expose())
+                } else {
+                    format!("{hash} {}", entity.consumer)
+                };
                 let owner = Some(entity.consumer);
                 let text =
                     substitution.add(side, (PassKind::Password, &name, &identity), owner, (None, false));
@@ -141,37 +152,37 @@ impl Substitution {
         owner: Option<uuid::Uuid>,
         (text, is_asymmetric): (Option<&str>, bool),
     ) -> &'static str {
-        let versions = self.versions.entry((kind, name.into())).or_default();
-        let version = versions.iter().position(|known| **known == *identity);
-        let version = version.unwrap_or_else(|| {
-            versions.push(identity.into());
-            versions.len() - 1
-        });
-        let supposed = SUPPOSED[version.min(1)];
-        let next = self.found.len();
-        let position = *self
-            .known
-            .entry((kind, name.into(), identity.into()))
-            .or_insert(next);
-        if position == next {
-            let pass = Pass {
-                kind,
-                name: name.into(),
-                secret: Secret::new(text.unwrap_or(supposed)),
-                is_asymmetric,
-                owners: [None, None],
-                led: Box::default(),
-            };
-            self.found.push((pass, [None, None]));
+        let identity = (kind, name.into(), identity.into());
+        if let Some(known) = self.known.get(&identity).and_then(|known| self.found.get_mut(*known)) {
+            known.owners[side] = owner;
+            return known.supposed;
         }
-        self.found[position].1[side] = owner;
+        let version = self.versions.entry((kind, name.into())).or_default();
+        let supposed = SUPPOSED[(*version).min(1)];
+        *version += 1;
+        self.known.insert(identity, self.found.len());
+        let pass = Pass {
+            kind,
+            name: name.into(),
+            secret: Secret::new(text.unwrap_or(supposed)),
+            is_asymmetric,
+            owners: [None, None],
+            led: Box::default(),
+        };
+        let mut owners = [None, None];
+        owners[side] = owner;
+        self.found.push(Replaced {
+            pass,
+            owners,
+            supposed,
+        });
         supposed
     }
 
     /// The credentials, by the consumers of these snapshots; and of each kind one that nobody has.
     pub(super) fn passes(self, sides: &[Side; 2], finders: &TokenFinders<'_>) -> Vec<Pass> {
         let snapshots = [0, 1].map(|side: usize| &sides[side].snapshot);
-        let owned = self.found.into_iter().map(|(mut pass, owners)| {
+        let owned = self.found.into_iter().map(|Replaced { mut pass, owners, .. }| {
             pass.owners = [0, 1].map(|side: usize| snapshots[side].consumers.by_id(owners[side]?));
             pass
         });
@@ -200,6 +211,18 @@ impl Substitution {
         }
         passes
     }
+}
+
+/// Passwords that stand in a document as they are, by their users: what is stored of one may be known to be it.
+fn known_passwords(documents: [&Document; 2]) -> HashMap<String, Vec<Secret>> {
+    let mut known: HashMap<String, Vec<Secret>> = HashMap::new();
+    for document in documents.into_iter().filter(|document| document.is_transformed) {
+        for entity in &document.basicauth_credentials {
+            let passwords = known.entry(entity.username.clone()).or_default();
+            passwords.push(entity.password.value.clone());
+        }
+    }
+    known
 }
 
 /// What Kong stores of a password.
