@@ -27,6 +27,7 @@ mod json;
 mod name_pattern;
 mod names;
 mod passes;
+mod path_witness;
 mod people;
 mod presented;
 mod progress;
@@ -57,7 +58,7 @@ use self::diff::Diff;
 use self::passes::Substitution;
 use self::request::{PlannedRequest, Scheme};
 use self::requests::for_each_request;
-use self::shape::{Shape, unique};
+use self::shape::{Shape, add_witnesses, unique};
 use self::stage::Stages;
 use self::token_finders::TokenFinders;
 
@@ -161,7 +162,8 @@ fn distinct_requests(bench: &Bench<'_>, progress: &mut Progress) -> Vec<(Request
             shapes.push(shape);
         }
     }
-    let shapes = unique(shapes);
+    let mut shapes = unique(shapes);
+    add_witnesses(&mut shapes);
     let mut found: HashMap<RequestKey, PlannedRequest> = HashMap::new();
     for_each_request(&shapes, progress, |request| {
         let routes = [0, 1].map(|side: usize| bench.route(side, &request));
