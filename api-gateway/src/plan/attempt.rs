@@ -10,6 +10,7 @@ use super::presented::Presentation;
 use super::request::PlannedRequest;
 use super::stage::Stages;
 use super::trial::{Brings, Outcome, Trial};
+use crate::plugin::openid_connect::OpenIdConnect;
 use crate::plugin::principals::Bond;
 
 /// What does not change from sender to sender, and what came of it.
@@ -29,6 +30,8 @@ pub(super) struct Attempt<'a, 'b, 's> {
     /// Ways from a provider's token to a consumer.
     pub(super) token_finders: Vec<usize>,
     pub(super) readers: Readers<'s>,
+    /// By side: what takes providers' tokens.
+    pub(super) takers: [Vec<&'s OpenIdConnect>; 2],
     pub(super) trials: Vec<Trial>,
 }
 
@@ -40,8 +43,13 @@ pub(super) type Classes<'c> = (
 );
 
 impl Attempt<'_, '_, '_> {
-    /// Tries a sender of these classes in all ways.
-    pub(super) fn add(&mut self, classes: Classes<'_>, carrier: Option<IpAddr>) {
+    /// Tries a sender of these classes in these ways.
+    pub(super) fn add(
+        &mut self,
+        classes: Classes<'_>,
+        ways: &[Option<Rc<Presentation>>],
+        carrier: Option<IpAddr>,
+    ) {
         let (socket, header, pass) = classes;
         let no_lines: [Rc<[HeaderLine]>; 1] = [Rc::new([])];
         let lines = if header.is_some() {
@@ -49,13 +57,9 @@ impl Attempt<'_, '_, '_> {
         } else {
             no_lines.to_vec()
         };
-        let ways: Vec<Option<Rc<Presentation>>> = match pass {
-            Some(class) => self.ways_of(class).map(Some).collect(),
-            None => vec![None],
-        };
         for examples in self.examples(classes) {
             for lines in &lines {
-                for way in &ways {
+                for way in ways {
                     for client in self.addresses.clone() {
                         let sender = Sender {
                             socket: examples.socket,
@@ -101,10 +105,25 @@ impl Attempt<'_, '_, '_> {
         &self.stages.bench.passes[position]
     }
 
-    fn ways_of(&self, class: &PassClass) -> impl Iterator<Item = Rc<Presentation>> {
+    /// Of the ways in which something of a class can be brought, those that make a difference.
+    pub(super) fn ways_of(&self, class: Option<&PassClass>) -> Vec<Option<Rc<Presentation>>> {
+        let Some(class) = class else { return vec![None] };
         let example = self.pass(class.example);
         let fits =
             |way: &&Rc<Presentation>| way.kind == example.kind && (way.is_plain() || !example.is_asymmetric);
-        self.ways.iter().filter(fits).cloned()
+        let mut known = Vec::new();
+        let mut kept = Vec::new();
+        for way in self.ways.iter().filter(fits) {
+            if let Some(grant) = &way.grant {
+                let sense = self.sense(grant, &example.name);
+                let made = (way.place(), grant.is_bound, sense);
+                if known.contains(&made) {
+                    continue;
+                }
+                known.push(made);
+            }
+            kept.push(Some(Rc::clone(way)));
+        }
+        kept
     }
 }

@@ -7,11 +7,13 @@ use ipnet::IpNet;
 
 use super::bench::Bench;
 use super::side::Side;
+use super::signer::provided;
 use crate::consumer::ConsumerKey;
 use crate::plugin::acl::Rule;
 use crate::plugin::certificate_auth::{CertificateAuth, Lookup};
 use crate::plugin::fallback::Fallback;
 use crate::plugin::ip_restriction::IpRestriction;
+use crate::plugin::openid_connect::OpenIdConnect;
 use crate::plugin::principals::Bond;
 use crate::plugin::scope::Scopes;
 use crate::plugin::{Chain, Plugin};
@@ -129,6 +131,11 @@ impl<'s> ChainFacts<'s> {
             has_custom_id: consumer.custom_id.is_some()
                 && self.bonds.iter().any(|bond| matches!(bond, Bond::CustomId)),
         })
+    }
+
+    /// Plugins that take providers' tokens.
+    pub(super) fn takers(&self) -> Vec<&'s OpenIdConnect> {
+        self.plugins.iter().copied().filter_map(provided).collect()
     }
 
     /// The groups that it looks for.

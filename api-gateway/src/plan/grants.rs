@@ -66,6 +66,11 @@ impl Grant {
         claims
     }
 
+    /// Its `iss`.
+    pub(super) fn issuer(&self) -> &str {
+        self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// What a reader has to know of it.
     pub(super) fn told(&self) -> Option<String> {
         let issuer = self.issuer.as_ref().map(|issuer| format!("by {issuer}"));

@@ -42,6 +42,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod token_finders;
+mod token_sense;
 mod trial;
 
 use std::collections::HashMap;

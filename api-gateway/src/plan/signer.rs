@@ -121,6 +121,22 @@ impl Signer {
         format!("{signed}.{signature}")
     }
 
+    /// Whether whom a plugin trusts would answer for a token, or has signed it.
+    fn is_known(&self, plugin: &OpenIdConnect, grant: &Grant) -> bool {
+        if grant.is_opaque {
+            return self.asked_by(plugin) == Some(grant.voucher);
+        }
+        let mut published = self.published_by(plugin.provider());
+        published.any(|position| position == grant.voucher)
+    }
+
+    /// Whether a plugin can find out that a token is its provider's.
+    pub(super) fn vouches(&self, plugin: &OpenIdConnect, grant: &Grant) -> bool {
+        let parts = plugin.parts();
+        let is_read = parts.introspector.is_some() || (parts.bearer && !grant.is_opaque);
+        is_read && self.is_known(plugin, grant)
+    }
+
     /// Has whoever would be asked about a token have answered: what it says and for whom, if a provider has issued it.
     pub(super) fn answer(
         &self,
@@ -132,15 +148,8 @@ impl Signer {
         let Some(introspector) = introspector(plugin) else {
             return;
         };
-        let is_known = |grant: &Grant| {
-            if grant.is_opaque {
-                return self.asked_by(plugin) == Some(grant.voucher);
-            }
-            let mut published = self.published_by(plugin.provider());
-            published.any(|position| position == grant.voucher)
-        };
         let claims = said
-            .filter(|(grant, _)| is_known(grant))
+            .filter(|(grant, _)| self.is_known(plugin, grant))
             .map(|(grant, name)| claims(grant, name, thumbprint, now));
         let until = later(now, Duration::from_secs(LASTS));
         introspector.assume(Digest::of(token.as_bytes()), claims, until);

@@ -20,7 +20,6 @@ use super::passes::PassKind;
 use super::presented::{shortest_limit, ways};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
-use super::signer::provided;
 use super::trial::{As, By, Outcome, Trial};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
@@ -172,6 +171,7 @@ impl<'b, 's> Stages<'b, 's> {
             .iter()
             .any(|instance| matches!(source(*instance), Source::Header(_, _, SourceRule::AnyAddress)));
         let may_show = request.scheme == Scheme::Https;
+        let takers = [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, ChainFacts::takers));
         let mut trial = Attempt {
             stages: self,
             request,
@@ -185,16 +185,18 @@ impl<'b, 's> Stages<'b, 's> {
                 .flat_map(|facts| facts.token_finders.iter().copied())
                 .collect(),
             readers: Readers {
-                asking: [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, asking)),
+                asking: takers.clone().map(asking),
                 instances,
             },
+            takers,
             trials: Vec::new(),
         };
         for pass in &passes {
+            let ways = trial.ways_of(pass.as_deref());
             for socket in sockets.iter().filter(|socket| may_show || socket.is_none()) {
                 let with_header = socket.is_none() || anybody_may_carry;
                 for header in headers.iter().filter(|header| with_header || header.is_none()) {
-                    trial.add((socket, header, pass), None);
+                    trial.add((socket, header, pass), &ways, None);
                 }
             }
             // By http, a carrier's certificate is one that no client could show.
@@ -202,7 +204,7 @@ impl<'b, 's> Stages<'b, 's> {
                 for carrier in &self.carriers {
                     for socket in &sockets {
                         for header in &headers {
-                            trial.add((socket, header, pass), Some(*carrier));
+                            trial.add((socket, header, pass), &ways, Some(*carrier));
                         }
                     }
                 }
@@ -343,9 +345,10 @@ fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
     carriers
 }
 
-fn asking<'s>(facts: &ChainFacts<'s>) -> Vec<&'s OpenIdConnect> {
-    let plugins = facts.plugins.iter().copied().filter_map(provided);
-    plugins.filter(|plugin| plugin.parts().introspector.is_some()).collect()
+fn asking(takers: Vec<&OpenIdConnect>) -> Vec<&OpenIdConnect> {
+    let mut asking = takers;
+    asking.retain(|plugin| plugin.parts().introspector.is_some());
+    asking
 }
 
 fn has_base64(sides: &[Side; 2]) -> bool {
