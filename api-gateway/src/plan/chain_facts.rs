@@ -171,7 +171,8 @@ impl<'s> ChainFacts<'s> {
     }
 }
 
-fn after(address: IpAddr) -> Option<IpAddr> {
+/// The next address, if there is one.
+pub(super) fn after(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => u32::from(address)
             .checked_add(1)

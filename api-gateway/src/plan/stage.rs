@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::RequestKey;
 use super::attempt::Attempt;
 use super::bench::{Bench, HeaderLine, Readers, Sender, USUAL_ADDRESS};
-use super::chain_facts::{ChainFacts, addresses};
+use super::chain_facts::{ChainFacts, addresses, after};
 use super::classes::{CertificateClass, PassClass};
 use super::grants::grants;
 use super::instances::Source;
@@ -38,6 +38,7 @@ pub(super) struct Stages<'b, 's> {
     /// By side, by route: which chain it runs, as a number.
     chains: [Vec<u32>; 2],
     carriers: Vec<IpAddr>,
+    trust_differs: bool,
     /// Whether any plugin reads shared secrets as base64.
     has_base64: bool,
     known: HashMap<StageKey, Rc<[Trial]>>,
@@ -89,6 +90,7 @@ impl<'b, 's> Stages<'b, 's> {
             facts,
             chains,
             carriers: carriers(bench.sides),
+            trust_differs: trust_differs(bench.sides),
             has_base64: has_base64(bench.sides),
             known: HashMap::new(),
         }
@@ -199,8 +201,8 @@ impl<'b, 's> Stages<'b, 's> {
                     trial.add((socket, header, pass), &ways, None);
                 }
             }
-            // By http, a carrier's certificate is one that no client could show.
-            if has_headers || (!on_socket.is_empty() && !may_show) {
+            // By http, a carrier's certificate is one that no client could show; and whose word counts may have changed.
+            if has_headers || (!on_socket.is_empty() && !may_show) || self.trust_differs {
                 for carrier in &self.carriers {
                     for socket in &sockets {
                         for header in &headers {
@@ -330,19 +332,38 @@ impl<'b, 's> Stages<'b, 's> {
     }
 }
 
-/// An address of each side's `trusted_ips`; with edges any will do, as their certificate counts.
+/// An address of each kind that the two sides' `trusted_ips` tell apart; with edges any will do, as their certificate
+/// counts.
 fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
+    let trusted = |address: IpAddr| {
+        let has = |network: &IpNet| network.contains(&address);
+        [0, 1].map(|side: usize| sides[side].snapshot.sources.addresses.iter().any(has))
+    };
+    let networks = sides.iter().flat_map(|side| &side.snapshot.sources.addresses);
+    let addresses = networks.flat_map(|network| {
+        let borders = [Some(network.network()), after(network.broadcast())];
+        borders.into_iter().flatten()
+    });
     let mut carriers: Vec<IpAddr> = Vec::new();
-    for Side { snapshot, .. } in sides {
-        let first = snapshot.sources.addresses.first().map(IpNet::network);
-        let edges = snapshot.sources.edges.as_ref().map(|_| USUAL_ADDRESS);
-        for carrier in first.into_iter().chain(edges) {
-            if !carriers.contains(&carrier) {
-                carriers.push(carrier);
-            }
+    let mut known: Vec<[bool; 2]> = vec![[false, false]];
+    for address in addresses {
+        let by = trusted(address);
+        if !known.contains(&by) {
+            known.push(by);
+            carriers.push(address);
         }
     }
+    let mut edges = sides.iter().map(|side| side.snapshot.sources.edges.is_some());
+    if edges.any(|has| has) {
+        carriers.push(USUAL_ADDRESS);
+    }
     carriers
+}
+
+/// Whether the sides believe different addresses.
+fn trust_differs(sides: &[Side; 2]) -> bool {
+    let [old, new] = sides;
+    old.snapshot.sources.addresses != new.snapshot.sources.addresses
 }
 
 fn asking(takers: Vec<&OpenIdConnect>) -> Vec<&OpenIdConnect> {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::document::AUTHORITIES;
 use super::pki::Pki;
-use super::sides;
-use crate::plan::{Plan, Progress};
+use super::{CARRIER, sides, sides_that_trust};
+use crate::plan::{Plan, Progress, Side};
 
 /// One service with one route by https, these plugins, and these consumers.
 fn document(pki: &Pki, consumers: &Value, plugins: &Value) -> Value {
@@ -60,8 +60,12 @@ pub(super) fn openid_connect(more: &Value) -> Value {
 
 /// The lines that say who gains (`+`), loses (`-`) or is told of otherwise (`~`) what by what.
 fn lines(pki: &Pki, consumers: &Value, [old, new]: [&Value; 2]) -> Vec<String> {
-    let sides = sides([old, new].map(|plugins| document(pki, consumers, plugins)).each_ref()).unwrap();
-    let plan = Plan::between(&sides, UnixTime::now(), &mut Progress::quiet()).unwrap().to_string();
+    let documents = [old, new].map(|plugins| document(pki, consumers, plugins));
+    lines_between(&sides(documents.each_ref()).unwrap())
+}
+
+fn lines_between(sides: &[Side; 2]) -> Vec<String> {
+    let plan = Plan::between(sides, UnixTime::now(), &mut Progress::quiet()).unwrap().to_string();
     let mut lines: Vec<String> = plan
         .lines()
         .filter(|line| line.starts_with(['+', '-', '~']))
@@ -240,4 +244,30 @@ fn changed_keys_and_tokens_are_told_by_whom_they_concern() {
             ],
         ),
     ]);
+}
+
+/// Who may carry certificates for others is the node's to say.
+#[test]
+fn more_addresses_that_are_believed_are_told_by_what_they_may_carry() {
+    let pki = Pki::new();
+    let more = format!("{CARRIER},198.18.0.0/15");
+    let lines_of = |plugins: Value, trusted: [&str; 2]| {
+        let document = document(&pki, &few(), &plugins);
+        lines_between(&sides_that_trust([&document, &document], trusted).unwrap())
+    };
+    let certificates = "alice, bob, guest, by a certificate in a header (by Clients; by Clients Below)";
+    assert_eq!(
+        lines_of(json!([header(&json!({}))]), [CARRIER, &more]),
+        [format!("+ {certificates}")]
+    );
+    assert_eq!(
+        lines_of(json!([header(&json!({}))]), [&more, CARRIER]),
+        [format!("- {certificates}")]
+    );
+    // Whoever is believed says where a client is.
+    let nearby = json!([{"name": "ip-restriction", "config": {"allow": ["10.0.0.0/8"]}}]);
+    assert_eq!(
+        lines_of(nearby, [CARRIER, &more]),
+        ["+ anybody, without a credential"]
+    );
 }
