@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use super::bench::USUAL_ADDRESS;
-use super::change::{Access, Answer, AnswerVerdict, CertificateName, PassName, PassState, TokenClaims, Witness};
+use super::change::{
+    Access, Answer, AnswerVerdict, CertificateName, PassName, PassState, TokenClaims, Witness,
+};
 use super::classes::CertificateClass;
 use super::diff::{Diff, Identity};
 use super::grants::Grant;
@@ -68,7 +70,10 @@ impl Diff<'_, '_> {
                         owners,
                         place: presentation.place(),
                         grant: presentation.grant.as_ref().and_then(|grant| grant.told()),
-                        token: presentation.grant.as_ref().map(|grant| self.token(grant, &pass.name)),
+                        token: presentation
+                            .grant
+                            .as_ref()
+                            .map(|grant| self.token(grant, &pass.name)),
                     }
                 }),
                 is_carried: trial.sender.carrier.is_some(),

@@ -142,7 +142,10 @@ impl Attempt<'_, '_, '_> {
             }
             for tag in self.tags_of(*owner) {
                 let others = all.by_tag.get(&tag).into_iter().flatten();
-                others.filter(|other| *other != owner).take(COMPARED).for_each(|other| add(*other));
+                others
+                    .filter(|other| *other != owner)
+                    .take(COMPARED)
+                    .for_each(|other| add(*other));
             }
         }
         let others = all.all.iter().filter(|other| !these.contains(other));
@@ -155,7 +158,9 @@ impl Attempt<'_, '_, '_> {
         let people = &self.stages.bench.people;
         let mut tags = Vec::new();
         for side in 0..2 {
-            let Some(key) = people.key(side, owner) else { continue };
+            let Some(key) = people.key(side, owner) else {
+                continue;
+            };
             for (position, bond) in self.bonds[side].iter().enumerate() {
                 if let Bond::Tag(known) = bond {
                     tags.extend(known.of(key).iter().map(|tag| (side, position, *tag)));
@@ -166,7 +171,10 @@ impl Attempt<'_, '_, '_> {
     }
 
     fn indexed<T>(&self, owners: Option<&HashMap<u32, T>>) -> Owners {
-        let mut all: Vec<u32> = owners.into_iter().flat_map(|owners| owners.keys().copied()).collect();
+        let mut all: Vec<u32> = owners
+            .into_iter()
+            .flat_map(|owners| owners.keys().copied())
+            .collect();
         all.sort_unstable();
         let mut by_tag: HashMap<_, Vec<u32>> = HashMap::new();
         for owner in &all {
@@ -237,9 +245,10 @@ impl Attempt<'_, '_, '_> {
             .flat_map(|members| &bench.people.pass_classes[*members]);
         for pass in passes.take(LOOKED_THROUGH) {
             let owned = (0..2).filter_map(|side: usize| Some((side, self.pass(*pass).owners[side]?)));
-            let named = self.token_finders.iter().filter_map(|finder| {
-                bench.token_owner(*pass, *finder)
-            });
+            let named = self
+                .token_finders
+                .iter()
+                .filter_map(|finder| bench.token_owner(*pass, *finder));
             for (side, key) in owned.chain(named) {
                 owners.entry(bench.people.identity(side, key)).or_insert(*pass);
             }

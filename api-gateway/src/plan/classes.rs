@@ -103,13 +103,16 @@ impl<'s> Bench<'s> {
             if !kinds.contains(&pass.kind) {
                 continue;
             }
-            let made = self.made_of((0..2).flat_map(|side: usize| {
-                let finders = chains[side].map_or(&[][..], |chain| &chain.token_finders);
-                let named = finders.iter().map(|finder| pass.led.get(*finder).copied());
-                let owned = pass.owners[side].map_or(Led::Nowhere, Led::To);
-                let led = named.flatten().chain([owned]);
-                led.map(move |led| (side, led)).collect::<Vec<_>>()
-            }), chains);
+            let made = self.made_of(
+                (0..2).flat_map(|side: usize| {
+                    let finders = chains[side].map_or(&[][..], |chain| &chain.token_finders);
+                    let named = finders.iter().map(|finder| pass.led.get(*finder).copied());
+                    let owned = pass.owners[side].map_or(Led::Nowhere, Led::To);
+                    let led = named.flatten().chain([owned]);
+                    led.map(move |led| (side, led)).collect::<Vec<_>>()
+                }),
+                chains,
+            );
             let key = (pass.kind, pass.is_asymmetric, made);
             let class = *known.entry(key).or_insert_with(|| {
                 let members = Vec::new();

@@ -7,7 +7,7 @@ use rustls::pki_types::UnixTime;
 use serde_json::{Value, json};
 use transport::finding::Report;
 
-use super::{Plan, PlanError, Progress, Side};
+use super::{Plan, PlanError, Progress, Side, Unseen};
 use crate::load::Inputs;
 
 /// Whose word counts about certificates in headers where no node file says it: an address for documentation (RFC 5737).
@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Exit with 0 although somebody gains
     #[arg(long)]
     allow_gains: bool,
-    /// Print {"old", "new", "assumed_node", "compared", "changes"}, with everybody and every route
+    /// Print {"old", "new", "assumed_node", "compared", "changes", "unseen"}, with everybody and every route
     #[arg(long)]
     json: bool,
 }
@@ -112,6 +112,7 @@ impl Arguments {
             "assumed_node": is_assumed,
             "compared": plan.compared,
             "changes": plan.json(),
+            "unseen": plan.unseen.iter().map(Unseen::json).collect::<Value>(),
         })
     }
 

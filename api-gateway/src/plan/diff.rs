@@ -234,7 +234,9 @@ impl<'b, 's> Diff<'b, 's> {
         if let Some(known) = self.people.get(&key) {
             return *known;
         }
-        let passes = classes.iter().flat_map(|class| &bench.people.pass_classes[*class]);
+        let passes = classes
+            .iter()
+            .flat_map(|class| &bench.people.pass_classes[*class]);
         let who = self.number(self.consumers(side, passes.filter_map(|pass| owner(*pass))));
         self.people.insert(key, who);
         who
@@ -250,7 +252,9 @@ impl<'b, 's> Diff<'b, 's> {
             return who;
         };
         let names: HashSet<&str> = names.iter().map(String::as_str).collect();
-        let keys = these.iter().filter_map(|owner| self.bench.people.key(side, *owner));
+        let keys = these
+            .iter()
+            .filter_map(|owner| self.bench.people.key(side, *owner));
         let named = |key: &ConsumerKey| names.contains(&*self.bench.sides[side].consumer_name(*key));
         let only = self.number(self.consumers(side, keys.filter(named)));
         self.related.insert(place, only);

@@ -118,7 +118,12 @@ pub(super) fn grants(
     let may_be_bound = parts().any(|parts| parts.possession != PossessionRule::Off);
     let vouchers = vouchers(&plugins, signer);
     let mut grants = Vec::new();
-    for Vouched { voucher, issuer, is_opaque } in &vouchers {
+    for Vouched {
+        voucher,
+        issuer,
+        is_opaque,
+    } in &vouchers
+    {
         for words in contents(&sides) {
             for (forbidden, extra) in extras(&sides) {
                 for groups in &groups {

@@ -3,16 +3,23 @@
 use serde_json::{Value, json};
 use transport::verify::supposed::Standing;
 
-use super::Plan;
 use super::change::{
     Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, PassName,
     Relation, TokenClaims, Who, Witness,
 };
+use super::{Plan, Unseen};
 
 impl Plan {
     /// An array of changes.
     pub fn json(&self) -> Value {
         self.changes.iter().map(Change::json).collect()
+    }
+}
+
+impl Unseen {
+    pub(super) fn json(&self) -> Value {
+        let demands: Value = self.demands.iter().map(|kind| kind.word()).collect();
+        json!({"route": self.route, "demands": demands})
     }
 }
 

@@ -44,6 +44,7 @@ mod tests;
 mod token_finders;
 mod token_sense;
 mod trial;
+mod unseen;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -62,9 +63,11 @@ use self::requests::for_each_request;
 use self::shape::{Shape, add_witnesses, unique};
 use self::stage::Stages;
 use self::token_finders::TokenFinders;
+use self::unseen::unseen;
 
 pub use self::progress::Progress;
 pub use self::side::Side;
+pub use self::unseen::Unseen;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +87,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// How many pairs of routes were compared.
     pub compared: usize,
+    /// Routes of which not everything can be said.
+    pub unseen: Vec<Unseen>,
 }
 
 impl Plan {
@@ -105,7 +110,12 @@ impl Plan {
         }
         let [old, new] = documents;
         let compiled = |side: usize, document| sides[side].with(document, now).map_err(PlanError::Secrets);
-        Self::of(&[compiled(0, old)?, compiled(1, new)?], substitution, now, progress)
+        Self::of(
+            &[compiled(0, old)?, compiled(1, new)?],
+            substitution,
+            now,
+            progress,
+        )
     }
 
     fn of(
@@ -128,6 +138,7 @@ impl Plan {
         Ok(Self {
             changes: diff.changes(),
             compared: requests.len(),
+            unseen: unseen(sides),
         })
     }
 

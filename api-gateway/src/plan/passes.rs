@@ -153,7 +153,11 @@ impl Substitution {
         (text, is_asymmetric): (Option<&str>, bool),
     ) -> &'static str {
         let identity = (kind, name.into(), identity.into());
-        if let Some(known) = self.known.get(&identity).and_then(|known| self.found.get_mut(*known)) {
+        if let Some(known) = self
+            .known
+            .get(&identity)
+            .and_then(|known| self.found.get_mut(*known))
+        {
             known.owners[side] = owner;
             return known.supposed;
         }
@@ -238,10 +242,7 @@ fn has_provider(snapshot: &Snapshot) -> bool {
 }
 
 /// A token for every name by which a consumer of either side could be meant.
-fn access_tokens<'t>(
-    sides: &'t [Side; 2],
-    finders: &'t TokenFinders<'_>,
-) -> impl Iterator<Item = Pass> + 't {
+fn access_tokens<'t>(sides: &'t [Side; 2], finders: &'t TokenFinders<'_>) -> impl Iterator<Item = Pass> + 't {
     let mut names: BTreeSet<Box<str>> = BTreeSet::new();
     for consumer in sides.iter().flat_map(|side| side.snapshot.consumers.iter()) {
         for name in consumer.username.iter().chain(&consumer.custom_id) {

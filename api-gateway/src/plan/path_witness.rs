@@ -21,8 +21,7 @@ const MOST_OCTETS: usize = 256 << 20;
 /// Longest path.
 const LONGEST: usize = 256;
 /// Octets of a path, those that a reader would write first. A percent sign begins an escape, which is not tried.
-const ALPHABET: &[u8] =
-    b"a1/b0cxdefghijklmnopqrstuvwyz23456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.~!$&'()*+,;=:@";
+const ALPHABET: &[u8] = b"a1/b0cxdefghijklmnopqrstuvwyz23456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.~!$&'()*+,;=:@";
 
 /// A path, and the positions of the patterns that it satisfies.
 pub(super) struct PathWitness {
@@ -159,14 +158,20 @@ mod tests {
     fn every_set_of_patterns_that_a_path_can_satisfy_has_a_path() {
         for (patterns, expected) in [
             // Narrowed.
-            (&[r"/a/\d+", r"/a/\d{3}"][..], &[("/a/1", &[0][..]), ("/a/111", &[0, 1])][..]),
+            (
+                &[r"/a/\d+", r"/a/\d{3}"][..],
+                &[("/a/1", &[0][..]), ("/a/111", &[0, 1])][..],
+            ),
             // Meeting in what no sample of either has.
             (
                 &["/[a-f]+z$", "/[d-k]+z$"],
                 &[("/az", &[0]), ("/dz", &[0, 1]), ("/gz", &[1])],
             ),
             // A plain path within.
-            (&["/x/.*/y", "/x/q"], &[("/x/a/y", &[0]), ("/x/q", &[1]), ("/x/q/y", &[0, 1])]),
+            (
+                &["/x/.*/y", "/x/q"],
+                &[("/x/a/y", &[0]), ("/x/q", &[1]), ("/x/q/y", &[0, 1])],
+            ),
             (&["/a|/b", "/a"], &[("/a", &[0, 1]), ("/b", &[0])]),
             // Ends that must be there.
             (&["/v1$", "/v1"], &[("/v1", &[0, 1]), ("/v1a", &[1])]),

@@ -50,9 +50,10 @@ impl Place {
     /// Whether who looks here sees what is there.
     fn holds(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Header(own) | Self::Authorized(own, _), Self::Header(other) | Self::Authorized(other, _)) => {
-                own == other
-            }
+            (
+                Self::Header(own) | Self::Authorized(own, _),
+                Self::Header(other) | Self::Authorized(other, _),
+            ) => own == other,
             (one, other) => one == other,
         }
     }

@@ -5,12 +5,12 @@ use std::fmt::{self, Display, Write as _};
 
 use transport::verify::supposed::Standing;
 
-use super::Plan;
-use super::request::Scheme;
 use super::change::{
     Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, HeaderSource,
     Lifetime, PassKind, PassName, PassState, Relation, Who, Witness,
 };
+use super::request::Scheme;
+use super::{Plan, Unseen};
 
 /// Routes that are shown of one change.
 const ROUTES_SHOWN: usize = 5;
@@ -38,6 +38,28 @@ impl Display for Plan {
             writeln!(f, "{title}")?;
             for change in shown {
                 write!(f, "{change}")?;
+            }
+            writeln!(f)?;
+        }
+        if !self.unseen.is_empty() {
+            writeln!(
+                f,
+                "NOT SEEN: nobody was tried with all that these routes demand of one request"
+            )?;
+            for unseen in self.unseen.iter().take(ROUTES_SHOWN) {
+                writeln!(f, "? {unseen}")?;
+            }
+            if let Some(more) = self
+                .unseen
+                .len()
+                .checked_sub(ROUTES_SHOWN)
+                .filter(|more| *more > 0)
+            {
+                writeln!(
+                    f,
+                    "    … and {} (--json has them all)",
+                    counted(more, "more", "more")
+                )?;
             }
             writeln!(f)?;
         }
@@ -95,6 +117,25 @@ impl Display for Change {
     }
 }
 
+impl Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let demands: Vec<&str> = self.demands.iter().map(|kind| kind.word()).collect();
+        write!(f, "route {}: {}", self.route, demands.join(" and "))
+    }
+}
+
+impl PassKind {
+    /// For people.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Key => "a key",
+            Self::Password => "a password",
+            Self::Token => "a token",
+            Self::AccessToken => "an access token",
+        }
+    }
+}
+
 impl Change {
     /// What the callers bring.
     fn means(&self) -> String {
@@ -138,11 +179,9 @@ impl Change {
 impl PassState {
     fn word(self) -> &'static str {
         match (self.kind, self.lifetime) {
-            (PassKind::Key, _) => "a key",
-            (PassKind::Password, _) => "a password",
+            (PassKind::Key | PassKind::Password, _) => self.kind.word(),
             (PassKind::AccessToken, _) if self.is_odd => "an incomplete access token",
-            (PassKind::AccessToken, _) => "an access token",
-            (PassKind::Token, Lifetime::Short) => "a token",
+            (PassKind::AccessToken, _) | (PassKind::Token, Lifetime::Short) => self.kind.word(),
             (PassKind::Token, Lifetime::Long) => "a token that lasts for years",
             (PassKind::Token, Lifetime::Over) => "an expired token",
             (PassKind::Token, Lifetime::Unsaid) => "a token without an end",

@@ -113,7 +113,8 @@ impl Side {
     ) -> Option<String> {
         let slot = self.snapshot.routes.get(route)?.chain.slot(plugin)?;
         let caller = caller.and_then(|key| Some((key, self.snapshot.consumers.get(key)?)));
-        slot.for_caller(caller).map(|configured| self.origin(configured.place))
+        slot.for_caller(caller)
+            .map(|configured| self.origin(configured.place))
     }
 
     fn origin(&self, place: Place) -> String {

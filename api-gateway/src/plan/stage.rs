@@ -221,7 +221,10 @@ impl<'b, 's> Stages<'b, 's> {
         let classes = bench.pass_classes(&[PassKind::AccessToken], facts);
         let mut others = Vec::new();
         for class in classes {
-            let passes = class.members.iter().flat_map(|members| &bench.people.pass_classes[*members]);
+            let passes = class
+                .members
+                .iter()
+                .flat_map(|members| &bench.people.pass_classes[*members]);
             let two = passes.take(2);
             others.extend(two.map(|pass| (bench.passes[*pass].name.clone(), *pass, class.members.clone())));
         }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::bench::Sender;
-use super::change::{Credential, HeaderSource, PassState, Relation};
 use super::bonds::Related;
+use super::change::{Credential, HeaderSource, PassState, Relation};
 use super::classes::{CertificateClass, PassClass};
 use crate::consumer::ConsumerKey;
 

@@ -36,11 +36,7 @@ impl AccessToken {
     pub(super) fn random(rng: &mut Rng) -> Self {
         let mut claims = Map::new();
         let provider = usize::from(rng.f64() < 0.3);
-        let issuer = if rng.f64() < 0.9 {
-            provider
-        } else {
-            1 - provider
-        };
+        let issuer = if rng.f64() < 0.9 { provider } else { 1 - provider };
         claims.insert("iss".into(), json!(PROVIDERS[issuer]));
         claims.insert("aud".into(), json!(some(rng, &["orders", "others"], 0.7)));
         let scopes = ["read", "read write", "write", ""];
@@ -77,7 +73,9 @@ impl AccessToken {
 
     /// The one that a plan means.
     pub(super) fn meant(token: &TokenClaims, place: &str) -> Self {
-        let provider = PROVIDERS.iter().position(|provider| token.voucher.contains(provider));
+        let provider = PROVIDERS
+            .iter()
+            .position(|provider| token.voucher.contains(provider));
         Self {
             provider: provider.unwrap(),
             claims: token.claims.clone(),
@@ -128,7 +126,12 @@ impl AccessToken {
         let key = format!("{self:?} {thumbprint:?} {}", now.as_secs());
         let token = pki.tokens.borrow_mut().entry(key).or_insert_with(make).clone();
         let own = PROVIDERS[self.provider];
-        answer(side, &token, |issuer| (issuer == own).then(|| claims.clone()), now);
+        answer(
+            side,
+            &token,
+            |issuer| (issuer == own).then(|| claims.clone()),
+            now,
+        );
         token
     }
 }
@@ -143,7 +146,11 @@ pub(super) fn answer(
     for plugin in plugins(side) {
         if let Some(introspector) = &plugin.parts().introspector {
             let until = later(now, Duration::from_secs(600));
-            introspector.assume(Digest::of(token.as_bytes()), says(plugin.provider().issuer()), until);
+            introspector.assume(
+                Digest::of(token.as_bytes()),
+                says(plugin.provider().issuer()),
+                until,
+            );
         }
     }
 }
@@ -152,7 +159,10 @@ pub(super) fn answer(
 pub(super) fn publish(sides: &[Side; 2], pki: &Pki) {
     for plugin in sides.iter().flat_map(plugins) {
         let provider = plugin.provider();
-        let position = PROVIDERS.iter().position(|name| provider.issuer() == *name).unwrap();
+        let position = PROVIDERS
+            .iter()
+            .position(|name| provider.issuer() == *name)
+            .unwrap();
         let point = pki.signers[position].public_key_raw();
         let encoded = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
         let keys = json!({"keys": [{

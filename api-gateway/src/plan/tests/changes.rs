@@ -9,7 +9,7 @@ use super::{CARRIER, sides, sides_that_trust};
 use crate::plan::{Plan, Progress, Side};
 
 /// One service with one route by https, these plugins, and these consumers.
-fn document(pki: &Pki, consumers: &Value, plugins: &Value) -> Value {
+pub(super) fn document(pki: &Pki, consumers: &Value, plugins: &Value) -> Value {
     let authorities = AUTHORITIES.iter().zip(pki.known());
     let authorities: Vec<Value> = authorities
         .map(|(id, pem)| json!({"id": id, "cert": pem}))
@@ -65,7 +65,9 @@ fn lines(pki: &Pki, consumers: &Value, [old, new]: [&Value; 2]) -> Vec<String> {
 }
 
 fn lines_between(sides: &[Side; 2]) -> Vec<String> {
-    let plan = Plan::between(sides, UnixTime::now(), &mut Progress::quiet()).unwrap().to_string();
+    let plan = Plan::between(sides, UnixTime::now(), &mut Progress::quiet())
+        .unwrap()
+        .to_string();
     let mut lines: Vec<String> = plan
         .lines()
         .filter(|line| line.starts_with(['+', '-', '~']))

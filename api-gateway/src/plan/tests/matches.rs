@@ -21,10 +21,10 @@ use crate::plan::{Plan, Progress, Side};
 
 /// Pairs that are tried however long it takes, and up to how many if there is time: the same ones on every machine.
 /// `PLAN_SECONDS` goes on for so long, whatever their number; `PLAN_SEED` begins there, and is the only one without it.
-const PAIRS: std::ops::Range<u64> = 20..200;
+const PAIRS: std::ops::Range<u64> = 10..200;
 const TIME: Duration = Duration::from_secs(8);
 /// Every so many pairs, everybody is tried.
-const WHOLE: u64 = 20;
+const WHOLE: u64 = 10;
 
 pub(super) struct Pair {
     seed: u64,
@@ -125,7 +125,13 @@ fn a_plan_says_what_brute_force_finds() {
 }
 
 /// Some callers of some requests: whatever changes for them is in the plan.
-fn some_things((pair, has_tokens): (&Pair, bool), planned: &BTreeSet<Flat>, pki: &Pki, rng: &mut Rng, now: UnixTime) {
+fn some_things(
+    (pair, has_tokens): (&Pair, bool),
+    planned: &BTreeSet<Flat>,
+    pki: &Pki,
+    rng: &mut Rng,
+    now: UnixTime,
+) {
     let cards = cards();
     let (sockets, headers) = (sample(rng, &cards, 2), sample(rng, &cards, 2));
     let mut passes = sample(rng, &passes(), 2);

@@ -1,8 +1,12 @@
 //! Callers with two credentials: a change that only a pair can see is told, by those who have such a pair and nobody else.
 
+use rustls::pki_types::UnixTime;
 use serde_json::{Value, json};
 
-use super::changes::{acl, assert_told_of, key, mtls, principals};
+use super::changes::{acl, assert_told_of, document, key, mtls, principals};
+use super::pki::Pki;
+use super::sides;
+use crate::plan::{Plan, Progress};
 
 /// Two of one team, one of another, and one of none; some are known to somebody else.
 fn teams() -> Value {
@@ -86,4 +90,15 @@ fn an_acl_that_sees_the_last_of_two_is_told_by_the_pairs() {
             &["+ alice, by a certificate in the handshake (by Clients; by Clients Below) with a key"],
         )],
     );
+}
+
+#[test]
+fn a_route_that_demands_more_than_is_tried_is_named() {
+    let pki = Pki::new();
+    let both = json!([key(), {"name": "basic-auth", "config": {}}]);
+    let document = document(&pki, &teams(), &both);
+    let sides = sides([&document, &document]).unwrap();
+    let plan = Plan::between(&sides, UnixTime::now(), &mut Progress::quiet()).unwrap();
+    let text = plan.to_string();
+    assert!(text.contains("? route orders: a key and a password\n"), "{text}");
 }

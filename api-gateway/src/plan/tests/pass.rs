@@ -138,7 +138,10 @@ impl Pass {
                 };
                 let mut made = pki.tokens.borrow_mut();
                 let token = made
-                    .entry(format!("{signer} {claim} {lifetime} {secret:?} {}", now.as_secs()))
+                    .entry(format!(
+                        "{signer} {claim} {lifetime} {secret:?} {}",
+                        now.as_secs()
+                    ))
                     .or_insert_with(make);
                 answer(side, token, |_| None, now);
                 (&**place, token.clone())

@@ -90,7 +90,13 @@ pub(super) fn config(rng: &mut Rng, name: &str) -> Value {
         }
         "openid-connect" => openid_connect(rng),
         "principals" => {
-            let plugins = ["mtls-auth", "header-cert-auth", "key-auth", "jwt", "openid-connect"];
+            let plugins = [
+                "mtls-auth",
+                "header-cert-auth",
+                "key-auth",
+                "jwt",
+                "openid-connect",
+            ];
             let mut require = some(rng, &plugins, 0.4);
             require.truncate(2);
             if require.len() < 2 {

@@ -34,13 +34,17 @@ fn changed_demands_are_told_of_whoever_has_no_more_than_is_needed() {
             (
                 "a group that is judged beside one that is demanded",
                 json!([
-                    openid_connect(&json!({"groups_required": ["staff"], "authenticated_groups_claim": ["groups"],
-                        "consumer_claim": null})),
+                    openid_connect(
+                        &json!({"groups_required": ["staff"], "authenticated_groups_claim": ["groups"],
+                        "consumer_claim": null})
+                    ),
                     acl(&["nobody"]),
                 ]),
                 json!([
-                    openid_connect(&json!({"groups_required": ["staff"], "authenticated_groups_claim": ["groups"],
-                        "consumer_claim": null})),
+                    openid_connect(
+                        &json!({"groups_required": ["staff"], "authenticated_groups_claim": ["groups"],
+                        "consumer_claim": null})
+                    ),
                     acl(&["partners"]),
                 ]),
                 &[
@@ -87,8 +91,12 @@ fn changed_names_are_told_of_whom_they_name() {
             ),
             (
                 "the order of two claims",
-                json!([openid_connect(&json!({"consumer_claim": null, "consumer_claims": [["azp"], ["sub"]]}))]),
-                json!([openid_connect(&json!({"consumer_claim": null, "consumer_claims": [["sub"], ["azp"]]}))]),
+                json!([openid_connect(
+                    &json!({"consumer_claim": null, "consumer_claims": [["azp"], ["sub"]]})
+                )]),
+                json!([openid_connect(
+                    &json!({"consumer_claim": null, "consumer_claims": [["sub"], ["azp"]]})
+                )]),
                 &[EVERYBODY, "- alice, bob, by an access token"],
             ),
         ],
@@ -100,8 +108,10 @@ fn changed_issuers_are_told_of_whose_tokens_they_take() {
     let allowed = |issuers: &[&str]| json!([openid_connect(&json!({"issuers_allowed": issuers}))]);
     let introspected = |groups: &[&str]| {
         json!([
-            openid_connect(&json!({"auth_methods": ["introspection"], "authenticated_groups_claim": ["groups"],
-                "introspection_endpoint": "https://provider.test/introspect", "consumer_claim": null})),
+            openid_connect(
+                &json!({"auth_methods": ["introspection"], "authenticated_groups_claim": ["groups"],
+                "introspection_endpoint": "https://provider.test/introspect", "consumer_claim": null})
+            ),
             acl(groups),
         ])
     };
@@ -126,7 +136,9 @@ fn changed_issuers_are_told_of_whose_tokens_they_take() {
             (
                 "keys of somebody else",
                 json!([openid_connect(&json!({}))]),
-                json!([openid_connect(&json!({"extra_jwks_uris": ["https://other.test/keys"]}))]),
+                json!([openid_connect(
+                    &json!({"extra_jwks_uris": ["https://other.test/keys"]})
+                )]),
                 &[EVERYBODY],
             ),
         ],

@@ -60,8 +60,10 @@ impl Tags {
         let Some(first) = consumers().next() else {
             return false;
         };
-        self.of(first)
-            .iter()
-            .any(|tag| consumers().skip(1).all(|consumer| self.of(consumer).contains(tag)))
+        self.of(first).iter().any(|tag| {
+            consumers()
+                .skip(1)
+                .all(|consumer| self.of(consumer).contains(tag))
+        })
     }
 }
