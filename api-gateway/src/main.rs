@@ -103,8 +103,8 @@ enum Action {
     /// Reads both documents as `run` would and has the request path decide about every route and everybody who could ask,
     /// by either. Prints who gains and who loses what, each with a request that shows it.
     ///
-    /// Exits with 0 if nobody gains, with 3 if somebody does (unless --allow-gains), with 1 if a document has errors.
-    /// Losses do not change the exit code.
+    /// Exits with 0 if nobody gains, with 3 if somebody does (unless --allow-gains), with 1 if a document has errors, with
+    /// 2 if the command line cannot be understood. Losses do not change the exit code.
     Plan(PlanArguments),
     /// Print a completion script for a shell
     Completions {

@@ -74,6 +74,7 @@ mod other_doors;
 mod own_authorities;
 mod pair;
 mod plan_command;
+mod plan_edits;
 mod plugin_order;
 mod plugin_scopes;
 mod possession;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::pair::{Files, free_address};
 
-const OLD: &str = r#"_format_version: "3.0"
+pub(crate) const OLD: &str = r#"_format_version: "3.0"
 services:
   - name: orders
     url: http://{echo}
@@ -82,7 +82,7 @@ const CHANGES: [(&str, &str); 5] = [
     ("username: carol", "username: carla"),
 ];
 
-fn plan(arguments: &[&str], directory: &Path) -> Said {
+pub(crate) fn plan(arguments: &[&str], directory: &Path) -> Said {
     let arguments: Vec<&str> = ["plan"].iter().chain(arguments).copied().collect();
     let mut command = command("api-gateway", &arguments).unwrap();
     command.current_dir(directory);
@@ -90,7 +90,7 @@ fn plan(arguments: &[&str], directory: &Path) -> Said {
 }
 
 /// Both documents, beside a node file and its PKI.
-async fn files() -> (Files, harness::doors::RunningEcho) {
+pub(crate) async fn files() -> (Files, harness::doors::RunningEcho) {
     let echo = start_echo(None).await;
     let files = Files::new(free_address(), echo.http);
     let new = CHANGES.iter().fold(OLD.to_owned(), |text, (from, to)| {
@@ -103,13 +103,13 @@ async fn files() -> (Files, harness::doors::RunningEcho) {
     (files, echo)
 }
 
-fn write(files: &Files, name: &str, text: &str, echo: SocketAddr) {
+pub(crate) fn write(files: &Files, name: &str, text: &str, echo: SocketAddr) {
     let values = [("echo", echo.to_string())];
     let text = template::fill(text, files.pki.dir(), &values).unwrap();
     fs::write(files.path().join(name), text).unwrap();
 }
 
-fn start(files: &Files, document: &str) -> Program {
+pub(crate) fn start(files: &Files, document: &str) -> Program {
     let environment = [
         ("KONG_DECLARATIVE_CONFIG", document),
         ("KONG_PROXY_LISTEN", "127.0.0.1:0 ssl http2, 127.0.0.1:0"),
@@ -136,7 +136,7 @@ fn leaf(certificate: &Value) -> Option<(&'static str, Leaf)> {
 }
 
 /// Sends a witness; `None` where the tests' PKI has no such certificate.
-async fn status(program: &Program, files: &Files, witness: &Value) -> Option<u16> {
+pub(crate) async fn status(program: &Program, files: &Files, witness: &Value) -> Option<u16> {
     let listener = match (witness["carried"].as_bool(), witness["scheme"].as_str()) {
         (Some(false), Some("http")) => "127.0.0.1:0",
         _ => "127.0.0.1:0 ssl http2",

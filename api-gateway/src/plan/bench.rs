@@ -18,7 +18,7 @@ use transport::forwarded_cert::{HeaderFormat, alb_passthrough, decode, rfc9440};
 use transport::presented::PresentedChain;
 use transport::serve::{Negotiated, Protocol};
 
-use super::grants::Signer;
+use super::grants::Grant;
 use super::holder::{Holders, Leaves};
 use super::instances::{Instances, Source};
 use super::names::{NameShape, PlannedName, STRANGER};
@@ -27,9 +27,12 @@ use super::people::People;
 use super::presented::{Presentation, Writing, Written};
 use super::request::{PlannedRequest, Scheme};
 use super::side::Side;
+use super::signer::Signer;
+use super::token_finders::TokenFinders;
 use crate::identity::{Connection, Digest, later};
 use crate::plugin::certificate_auth::CertificateAuth;
 use crate::plugin::certificate_auth::supposed::Supposed;
+use crate::plugin::openid_connect::OpenIdConnect;
 use crate::proxy::verdict::Verdict;
 use crate::router::{RequestFacts, path};
 
@@ -46,12 +49,26 @@ pub(super) struct Bench<'s> {
     pub(super) people: People,
     pub(super) edge_holders: EdgeHolders,
     pub(super) passes: Vec<Pass>,
+    pub(super) token_finders: TokenFinders<'s>,
     /// What providers sign with, if there are any.
-    signer: Option<Signer>,
+    pub(super) signer: Option<Signer>,
     leaves: Leaves,
     now: UnixTime,
     made: RefCell<HashMap<u32, Option<Rc<Shown>>>>,
+    signed: RefCell<HashMap<SignedKey, (Rc<Grant>, Rc<str>)>>,
     supposed: RefCell<HashMap<(usize, u32, usize), Supposed>>,
+}
+
+/// What tells one token of a provider from another: the credential, what it says by its place in memory, and the
+/// certificate beside it.
+type SignedKey = (usize, usize, Option<[u8; 32]>);
+
+/// What reads credentials of its own accord at a pair of routes.
+pub(super) struct Readers<'s> {
+    /// Plugins that read certificates, by their positions.
+    pub(super) instances: Vec<usize>,
+    /// By side: plugins that ask somebody about tokens.
+    pub(super) asking: [Vec<&'s OpenIdConnect>; 2],
 }
 
 /// By side: which holders' certificates an edge could have. Empty where no edges are named.
@@ -92,7 +109,11 @@ pub(super) struct Sender {
 }
 
 impl<'s> Bench<'s> {
-    pub(super) fn new(sides: &'s [Side; 2], passes: Vec<Pass>, now: UnixTime) -> Result<Self, rcgen::Error> {
+    pub(super) fn new(
+        sides: &'s [Side; 2],
+        (passes, token_finders): (Vec<Pass>, TokenFinders<'s>),
+        now: UnixTime,
+    ) -> Result<Self, rcgen::Error> {
         let leaves = Leaves::new()?;
         let anybody = PlannedName {
             text: STRANGER.into(),
@@ -103,7 +124,7 @@ impl<'s> Bench<'s> {
             .ok_or(rcgen::Error::CouldNotParseCertificate)?;
         let holders = Holders::of(sides);
         let instances = Instances::of(sides, (&holders, &anybody), now);
-        let people = People::of(sides, &instances, &passes);
+        let people = People::of(sides, &instances, (&passes, &token_finders));
         let edge_holders = EdgeHolders([0, 1].map(|side: usize| {
             let edges = sides[side].snapshot.sources.edges.iter();
             edges
@@ -120,10 +141,12 @@ impl<'s> Bench<'s> {
             people,
             edge_holders,
             passes,
+            token_finders,
             signer: Signer::assumed_by(sides),
             leaves,
             now,
             made: RefCell::default(),
+            signed: RefCell::default(),
             supposed: RefCell::default(),
         })
     }
@@ -186,7 +209,7 @@ impl<'s> Bench<'s> {
         side: usize,
         request: &PlannedRequest,
         (sender, client): (&Sender, IpAddr),
-        instances: &[usize],
+        readers: &Readers<'_>,
     ) -> Option<Verdict> {
         let snapshot = &self.sides[side].snapshot;
         let until = later(self.now, FOR_NOW);
@@ -215,7 +238,7 @@ impl<'s> Bench<'s> {
             connection.suppose_edge(snapshot.generation, until, identity);
         }
         let mut remembered: Vec<(&CertificateAuth, Digest)> = Vec::new();
-        for instance in instances {
+        for instance in &readers.instances {
             let reader = &self.instances.all[*instance];
             let shown = match reader.source {
                 Source::Socket => &on_socket,
@@ -233,7 +256,7 @@ impl<'s> Bench<'s> {
         let certificate = in_header.as_ref().map(|(shown, ..)| &**shown);
         let certificates = in_header.iter().chain(&on_socket);
         let thumbprint = certificates.map(|(shown, ..)| shown.leaf.sha256()).next();
-        let (header, argument) = self.brought(sender, thumbprint);
+        let (header, argument) = self.brought(sender, thumbprint, &readers.asking[side]);
         let head = request.head(argument.as_deref(), |builder| {
             let builder = match header {
                 Some((name, value)) => builder.header(name, value),
@@ -253,20 +276,53 @@ impl<'s> Bench<'s> {
         &self,
         sender: &Sender,
         thumbprint: Option<[u8; 32]>,
+        asking: &[&OpenIdConnect],
     ) -> (Option<(HeaderName, String)>, Option<String>) {
         let Some((pass, presentation, limit)) = &sender.pass else {
             return (None, None);
         };
+        let grant = presentation.grant.as_ref();
+        let thumbprint = thumbprint.filter(|_| grant.is_some_and(|grant| grant.is_bound));
+        let access_token = grant
+            .zip(self.signer.as_ref())
+            .map(|(grant, signer)| self.signed(signer, *pass, grant, thumbprint));
         let writing = Writing {
             now: self.now,
             limit: *limit,
-            signer: self.signer.as_ref(),
-            thumbprint,
+            access_token: access_token.as_deref(),
         };
-        match presentation.written(&self.passes[*pass], &writing) {
+        let value = presentation.value(&self.passes[*pass], &writing);
+        let said = grant.map(|grant| (&**grant, &*self.passes[*pass].name));
+        for plugin in asking {
+            if let Some(signer) = &self.signer {
+                signer.answer(plugin, (&value, said), thumbprint, self.now);
+            }
+        }
+        match presentation.written(value) {
             Written::Header(name, value) => (Some((name, value)), None),
             Written::Argument(argument) => (None, Some(argument)),
         }
+    }
+
+    /// Signed once: plugins remember what they have verified.
+    fn signed(
+        &self,
+        signer: &Signer,
+        pass: usize,
+        grant: &Rc<Grant>,
+        thumbprint: Option<[u8; 32]>,
+    ) -> Rc<str> {
+        let key = (pass, Rc::as_ptr(grant).addr(), thumbprint);
+        if let Some((_, known)) = self.signed.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let token: Rc<str> = signer
+            .sign(grant, &self.passes[pass].name, thumbprint, self.now)
+            .into();
+        let mut signed = self.signed.borrow_mut();
+        // Whoever keeps what it says keeps its place.
+        signed.insert(key, (Rc::clone(grant), Rc::clone(&token)));
+        token
     }
 
     fn suppose(&self, instance: usize, shown: &Shown, (name, holder): (u32, usize)) -> Supposed {

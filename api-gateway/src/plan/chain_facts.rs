@@ -5,13 +5,15 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::instances::Instances;
+use super::bench::Bench;
 use super::side::Side;
+use super::signer::provided;
 use crate::consumer::ConsumerKey;
 use crate::plugin::acl::Rule;
 use crate::plugin::certificate_auth::{CertificateAuth, Lookup};
 use crate::plugin::fallback::Fallback;
 use crate::plugin::ip_restriction::IpRestriction;
+use crate::plugin::openid_connect::OpenIdConnect;
 use crate::plugin::principals::Bond;
 use crate::plugin::scope::Scopes;
 use crate::plugin::{Chain, Plugin};
@@ -30,6 +32,8 @@ pub(super) struct ChainFacts<'s> {
     restrictions: Vec<&'s IpRestriction>,
     /// Every configuration that could apply.
     pub(super) plugins: Vec<&'s Plugin>,
+    /// Ways from a provider's token to a consumer, by their positions.
+    pub(super) token_finders: Vec<usize>,
     /// How it asks two principals to belong together.
     pub(super) bonds: Vec<&'s Bond>,
 }
@@ -42,10 +46,12 @@ pub(super) struct SeenConsumer<'s> {
     consumer_groups: BTreeSet<&'s str>,
     is_in_any_consumer_group: bool,
     alone: Option<ConsumerKey>,
+    /// Whether there is a custom id, where that is what two principals must have in common.
+    has_custom_id: bool,
 }
 
 impl<'s> ChainFacts<'s> {
-    pub(super) fn of(chain: &'s Chain, instances: &Instances<'_>) -> Self {
+    pub(super) fn of(chain: &'s Chain, bench: &Bench<'_>) -> Self {
         let mut facts = Self::default();
         for slot in chain.slots() {
             for audience in slot.scopes().into_iter().flat_map(Scopes::audiences) {
@@ -57,7 +63,8 @@ impl<'s> ChainFacts<'s> {
             for plugin in slot.configurations() {
                 facts.plugins.push(plugin);
                 facts.look_at(plugin);
-                facts.instances.extend(instances.position(plugin));
+                facts.instances.extend(bench.instances.position(plugin));
+                facts.token_finders.extend(bench.token_finders.position(plugin));
             }
         }
         facts
@@ -121,7 +128,14 @@ impl<'s> ChainFacts<'s> {
             consumer_groups: seen(&consumer.consumer_groups, &self.consumer_groups),
             is_in_any_consumer_group: !consumer.consumer_groups.is_empty(),
             alone: self.alone.contains(&key).then_some(key),
+            has_custom_id: consumer.custom_id.is_some()
+                && self.bonds.iter().any(|bond| matches!(bond, Bond::CustomId)),
         })
+    }
+
+    /// Plugins that take providers' tokens.
+    pub(super) fn takers(&self) -> Vec<&'s OpenIdConnect> {
+        self.plugins.iter().copied().filter_map(provided).collect()
     }
 
     /// The groups that it looks for.
@@ -157,7 +171,8 @@ impl<'s> ChainFacts<'s> {
     }
 }
 
-fn after(address: IpAddr) -> Option<IpAddr> {
+/// The next address, if there is one.
+pub(super) fn after(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => u32::from(address)
             .checked_add(1)

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use serde_json::{Map, Value};
 use transport::verify::supposed::Standing;
 
 pub use super::passes::PassKind;
@@ -111,8 +112,8 @@ pub enum Who {
     Anybody,
     /// Whoever holds a certificate with one of these names, without being a consumer.
     Holders(Vec<String>),
-    /// Whoever has a token, in this group if it has to name one, without being a consumer.
-    Bearers(Option<String>),
+    /// Whoever has a token, in these groups if it has to name any, without being a consumer.
+    Bearers(Vec<String>),
     /// Whoever is not known, as this consumer.
     Anonymous(String),
     /// These consumers, each as himself; and the groups that all of them are in.
@@ -164,6 +165,10 @@ pub struct Answer {
     pub plugin: Option<String>,
     /// Where in the document that stands: `FILE:LINE:COLUMN`.
     pub place: Option<String>,
+    /// The same of the consumer as whom the service is reached.
+    pub consumer_place: Option<String>,
+    /// The plugin that refuses it on the other side and not on this one, and where it stands.
+    pub past: Option<(String, String)>,
 }
 
 impl Answer {
@@ -226,8 +231,23 @@ pub struct PassName {
     pub owners: [Option<String>; 2],
     /// Where it is in the request.
     pub place: String,
-    /// What else it says, if it is a provider's token.
+    /// What else is to be known of it, if it is a provider's token.
     pub grant: Option<String>,
+    /// Then, the token.
+    pub token: Option<TokenClaims>,
+}
+
+/// A provider's token, but for its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenClaims {
+    /// What it says; `exp` and what binds it aside.
+    pub claims: Map<String, Value>,
+    /// Where the key is published that it is signed with, or where it is asked about.
+    pub voucher: String,
+    /// Whether it names the certificate that it comes with (`cnf`).
+    pub is_bound: bool,
+    /// Whether only its provider can read it.
+    pub is_opaque: bool,
 }
 
 /// What has to stand in a certificate.

@@ -7,6 +7,7 @@ use super::bench::Bench;
 use super::chain_facts::{ChainFacts, SeenConsumer};
 use super::instances::{Led, Reading};
 use super::passes::PassKind;
+use crate::consumer::ConsumerKey;
 
 /// Certificates of which the chains of two routes make the same, and one that stands for them.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ enum Made<'s> {
     /// A consumer, and the number of whom it is among those that the same certificate names.
     Consumer(Option<SeenConsumer<'s>>, usize),
     Group(Option<Box<str>>),
+    /// Nobody can say who is meant.
+    Several,
 }
 
 impl<'s> Bench<'s> {
@@ -100,12 +103,17 @@ impl<'s> Bench<'s> {
             if !kinds.contains(&pass.kind) {
                 continue;
             }
-            let seen = [0, 1].map(|side: usize| {
-                let key = pass.owners[side]?;
-                chains[side].map(|chain| chain.see(&self.sides[side], key))
-            });
-            let identity = |side: usize| Some(self.people.identity(side, pass.owners[side]?));
-            let key = (pass.kind, pass.is_asymmetric, seen, identity(0) == identity(1));
+            let made = self.made_of(
+                (0..2).flat_map(|side: usize| {
+                    let finders = chains[side].map_or(&[][..], |chain| &chain.token_finders);
+                    let named = finders.iter().map(|finder| pass.led.get(*finder).copied());
+                    let owned = pass.owners[side].map_or(Led::Nowhere, Led::To);
+                    let led = named.flatten().chain([owned]);
+                    led.map(move |led| (side, led)).collect::<Vec<_>>()
+                }),
+                chains,
+            );
+            let key = (pass.kind, pass.is_asymmetric, made);
             let class = *known.entry(key).or_insert_with(|| {
                 let members = Vec::new();
                 classes.push(PassClass { members, example });
@@ -122,35 +130,56 @@ impl<'s> Bench<'s> {
         name: u32,
         (instances, chains): (&[usize], &[Option<&ChainFacts<'s>>; 2]),
     ) -> Vec<Made<'s>> {
-        let mut places: Vec<u32> = Vec::new();
-        let each = readings.iter().zip(instances).map(|(reading, instance)| {
-            let side = self.instances.all[*instance].side;
-            match self.consumer(*reading, name) {
-                Some(key) => {
-                    let identity = self.people.identity(side, key);
-                    let place = places.iter().position(|known| *known == identity);
-                    let place = place.unwrap_or_else(|| {
-                        places.push(identity);
-                        places.len() - 1
-                    });
-                    let seen = chains[side].and_then(|chain| chain.see(&self.sides[side], key));
-                    Made::Consumer(seen, place)
-                }
-                None => match reading {
-                    Reading::Group(by) => {
-                        let group = Reading::group(*by, &self.people.names[name as usize]);
-                        let mentions = |group: &str| chains[side].is_some_and(|chain| chain.mentions(group));
-                        Made::Group(group.filter(|group| mentions(group)))
-                    }
-                    Reading::Refused | Reading::Consumer { .. } => Made::Nothing,
-                },
-            }
+        let led = readings.iter().zip(instances).map(|(reading, instance)| {
+            let led = self.consumer(*reading, name).map_or(Led::Nowhere, Led::To);
+            (self.instances.all[*instance].side, led)
         });
-        each.collect()
+        let mut made = self.made_of(led, chains);
+        for ((made, reading), instance) in made.iter_mut().zip(readings).zip(instances) {
+            if let (Made::Nothing, Reading::Group(by)) = (&*made, reading) {
+                let side = self.instances.all[*instance].side;
+                let group = Reading::group(*by, &self.people.names[name as usize]);
+                let mentions = |group: &str| chains[side].is_some_and(|chain| chain.mentions(group));
+                *made = Made::Group(group.filter(|group| mentions(group)));
+            }
+        }
+        made
+    }
+
+    /// What chains see of those to whom something leads, by the side whose consumers they are.
+    fn made_of(
+        &self,
+        led: impl Iterator<Item = (usize, Led)>,
+        chains: &[Option<&ChainFacts<'s>>; 2],
+    ) -> Vec<Made<'s>> {
+        let mut places: Vec<u32> = Vec::new();
+        led.map(|(side, led)| match led {
+            Led::Nowhere => Made::Nothing,
+            Led::Astray => Made::Several,
+            Led::To(key) => {
+                let identity = self.people.identity(side, key);
+                let place = places.iter().position(|known| *known == identity);
+                let place = place.unwrap_or_else(|| {
+                    places.push(identity);
+                    places.len() - 1
+                });
+                let seen = chains[side].and_then(|chain| chain.see(&self.sides[side], key));
+                Made::Consumer(seen, place)
+            }
+        })
+        .collect()
+    }
+
+    /// The consumer to whom a way leads from a provider's token, and of which side it is.
+    pub(super) fn token_owner(&self, pass: usize, finder: usize) -> Option<(usize, ConsumerKey)> {
+        match self.passes[pass].led.get(finder)? {
+            Led::To(key) => Some((self.token_finders.side(finder)?, *key)),
+            Led::Nowhere | Led::Astray => None,
+        }
     }
 
     /// The consumer that a reading makes of a name.
-    pub(super) fn consumer(&self, reading: Reading, name: u32) -> Option<crate::consumer::ConsumerKey> {
+    pub(super) fn consumer(&self, reading: Reading, name: u32) -> Option<ConsumerKey> {
         match reading {
             Reading::Consumer { finder, default } => match self.people.led(name, finder) {
                 Led::To(key) => Some(key),

@@ -7,7 +7,7 @@ use rustls::pki_types::UnixTime;
 use serde_json::{Value, json};
 use transport::finding::Report;
 
-use super::{Plan, PlanError, Side};
+use super::{Plan, PlanError, Progress, Side, Unseen};
 use crate::load::Inputs;
 
 /// Whose word counts about certificates in headers where no node file says it: an address for documentation (RFC 5737).
@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Exit with 0 although somebody gains
     #[arg(long)]
     allow_gains: bool,
-    /// Print {"assumed_node", "compared", "changes"}, with everybody and every route
+    /// Print {"old", "new", "assumed_node", "compared", "changes", "unseen"}, with everybody and every route
     #[arg(long)]
     json: bool,
 }
@@ -70,6 +70,7 @@ impl Arguments {
             self.old_config.as_ref().or(self.config.as_ref()),
             self.new_config.as_ref().or(self.config.as_ref()),
         ];
+        let mut progress = Progress::told();
         let mut sides = Vec::with_capacity(2);
         for ((document, node), generation) in [&self.old, &self.new].into_iter().zip(nodes).zip(1..) {
             let inputs = Inputs {
@@ -86,11 +87,12 @@ impl Arguments {
                 return Ok(Planned::Refused(report));
             };
             sides.push(side);
+            progress.step(sides.len(), 2, "documents read");
         }
         let Ok(sides) = <[Side; 2]>::try_from(sides) else {
             return Ok(Planned::Refused(Report::default()));
         };
-        let plan = Plan::between(&sides, UnixTime::now())?;
+        let plan = Plan::between(&sides, UnixTime::now(), &mut progress)?;
         let is_assumed = nodes.contains(&None);
         let text = if self.json {
             format!("{:#}", self.json(&plan, is_assumed))
@@ -110,6 +112,7 @@ impl Arguments {
             "assumed_node": is_assumed,
             "compared": plan.compared,
             "changes": plan.json(),
+            "unseen": plan.unseen.iter().map(Unseen::json).collect::<Value>(),
         })
     }
 

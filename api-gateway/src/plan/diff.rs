@@ -1,6 +1,6 @@
 //! From what becomes of everybody on either side to who gains and who loses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::bench::Bench;
@@ -15,11 +15,15 @@ use crate::consumer::ConsumerKey;
 /// Changes while they are collected: of each the plainest request, and all that are alike together.
 pub(super) struct Diff<'b, 's> {
     pub(super) bench: &'b Bench<'s>,
-    /// What was written in the document about a route, by side: its place, and that of its plugins.
     changes: HashMap<ChangeKey, Vec<Access>>,
     order: Vec<ChangeKey>,
     /// Who stands behind a class, found once.
-    people: HashMap<PeopleKey, Rc<Who>>,
+    people: HashMap<PeopleKey, u32>,
+    /// The same for those of them who belong to others: by the place of these in memory, which their trials keep.
+    related: HashMap<(u32, usize), u32>,
+    /// A number for each: of a hundred thousand consumers, the names are compared once.
+    numbers: HashMap<Rc<Who>, u32>,
+    all: Vec<Rc<Who>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -29,11 +33,19 @@ struct ChangeKey {
     socket: Vec<CertificateBy>,
     header: Vec<CertificateBy>,
     relation: Relation,
-    who: Rc<Who>,
+    who: u32,
     is_implied: bool,
 }
 
-type PeopleKey = (usize, Option<Reading>, Vec<usize>);
+type PeopleKey = (usize, Found, Vec<usize>);
+
+/// How somebody was found.
+#[derive(PartialEq, Eq, Hash)]
+enum Found {
+    Certificate(Option<Reading>),
+    /// By the way from a provider's token; or by a key, a password or a token that the document has.
+    Token(Option<usize>),
+}
 
 /// One way of a trial to have changed.
 struct Move {
@@ -49,12 +61,15 @@ impl<'b, 's> Diff<'b, 's> {
             changes: HashMap::new(),
             order: Vec::new(),
             people: HashMap::new(),
+            related: HashMap::new(),
+            numbers: HashMap::new(),
+            all: Vec::new(),
         }
     }
 
     /// Looks at everybody who sends a request, which takes these routes.
     pub(super) fn add(&mut self, routes: [Option<usize>; 2], request: &PlannedRequest, trials: &[Trial]) {
-        let moves: Vec<(usize, Move)> = trials
+        let mut moves: Vec<(usize, Move)> = trials
             .iter()
             .enumerate()
             .flat_map(|(position, trial)| {
@@ -62,6 +77,8 @@ impl<'b, 's> Diff<'b, 's> {
                 moves.map(move |moved| (position, moved))
             })
             .collect();
+        // What is plainest is told.
+        moves.sort_by_key(|(position, _)| trials[*position].names_another());
         for (position, Move { direction, side }) in &moves {
             let trial = &trials[*position];
             let is_implied = moves.iter().any(|(other, moved)| {
@@ -128,6 +145,7 @@ impl<'b, 's> Diff<'b, 's> {
             header,
             pass,
             relation,
+            owners: related,
         } = &trial.brings;
         let alone = |class: &Option<Rc<CertificateClass>>| class.as_deref().map(by_holders);
         let nobody = || vec![(Vec::new(), Vec::new())];
@@ -139,11 +157,22 @@ impl<'b, 's> Diff<'b, 's> {
             .as_ref()
             .map(|class| class.members.clone())
             .unwrap_or_default();
+        let shown = trial.sender.pass.as_ref();
+        let other = shown.and_then(|(_, presentation, _)| presentation.grant.as_ref()?.other.as_ref());
+        let shown = shown.map(|(shown, ..)| (*shown, &*passes));
+        let shown: Vec<(usize, &[usize])> = shown
+            .into_iter()
+            .chain(other.map(|other| (other.pass, &*other.classes)))
+            .collect();
         for (by_socket, on_socket) in &sockets {
             for (by_header, in_header) in &headers {
                 let who = match reached {
-                    As::Consumer { by: By::Pass, .. } => self.owners(side, &passes),
-                    As::Bearer => Rc::new(Who::Bearers(trial.group())),
+                    As::Consumer {
+                        by: By::Pass,
+                        finder,
+                        key,
+                    } => self.owners(side, (finder, key), &shown),
+                    As::Bearer => self.number(Who::Bearers(trial.groups())),
                     As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => {
                         self.who(side, reached, in_header)
                     }
@@ -151,12 +180,17 @@ impl<'b, 's> Diff<'b, 's> {
                         self.who(side, reached, on_socket)
                     }
                 };
-                let who = match (relation, reached) {
+                let who = match (related, reached) {
                     // Of those who have one of the credentials, not all have the others.
-                    (Relation::Same, As::Consumer { key, .. }) => {
-                        Rc::new(self.consumers(side, std::iter::once(key)))
+                    (Some(related), As::Consumer { by, .. }) => {
+                        let kind = match by {
+                            By::Socket => 0,
+                            By::Header => 1,
+                            By::Pass => 2,
+                        };
+                        self.only(side, who, &related[kind])
                     }
-                    (Relation::Same | Relation::Akin | Relation::Apart | Relation::Any, _) => who,
+                    (Some(_) | None, _) => who,
                 };
                 let key = ChangeKey {
                     direction,
@@ -180,19 +214,61 @@ impl<'b, 's> Diff<'b, 's> {
         }
     }
 
-    /// Whose keys, passwords or tokens these classes of them are.
-    fn owners(&mut self, side: usize, classes: &[usize]) -> Rc<Who> {
-        let key = (side, None, classes.to_vec());
+    /// Whose keys, passwords or tokens these are: those of the class, by position, of the one that is his who was found.
+    fn owners(
+        &mut self,
+        side: usize,
+        (finder, found): (Option<usize>, ConsumerKey),
+        shown: &[(usize, &[usize])],
+    ) -> u32 {
+        let bench = self.bench;
+        let owner = |pass: usize| match finder {
+            Some(finder) => bench.token_owner(pass, finder).map(|(_, key)| key),
+            None => bench.passes[pass].owners[side],
+        };
+        let his = shown.iter().find(|(pass, _)| owner(*pass) == Some(found));
+        let Some((_, classes)) = his else {
+            return self.number(self.consumers(side, std::iter::once(found)));
+        };
+        let key = (side, Found::Token(finder), classes.to_vec());
         if let Some(known) = self.people.get(&key) {
-            return Rc::clone(known);
+            return *known;
         }
         let passes = classes
             .iter()
-            .flat_map(|class| &self.bench.people.pass_classes[*class]);
-        let keys = passes.filter_map(|pass| self.bench.passes[*pass].owners[side]);
-        let who = Rc::new(self.consumers(side, keys));
-        self.people.insert(key, Rc::clone(&who));
+            .flat_map(|class| &bench.people.pass_classes[*class]);
+        let who = self.number(self.consumers(side, passes.filter_map(|pass| owner(*pass))));
+        self.people.insert(key, who);
         who
+    }
+
+    /// Those of them who are among these.
+    fn only(&mut self, side: usize, who: u32, these: &HashSet<u32>) -> u32 {
+        let place = (who, std::ptr::from_ref(these).addr());
+        if let Some(known) = self.related.get(&place) {
+            return *known;
+        }
+        let Some(Who::Consumers(names, _)) = self.all.get(who as usize).map(AsRef::as_ref) else {
+            return who;
+        };
+        let names: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let keys = these
+            .iter()
+            .filter_map(|owner| self.bench.people.key(side, *owner));
+        let named = |key: &ConsumerKey| names.contains(&*self.bench.sides[side].consumer_name(*key));
+        let only = self.number(self.consumers(side, keys.filter(named)));
+        self.related.insert(place, only);
+        only
+    }
+
+    fn number(&mut self, who: Who) -> u32 {
+        let who = Rc::new(who);
+        let next = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry(Rc::clone(&who)).or_insert(next);
+        if number == next {
+            self.all.push(who);
+        }
+        number
     }
 
     fn certificates(&self, holders: &[usize]) -> Vec<CertificateBy> {
@@ -210,30 +286,31 @@ impl<'b, 's> Diff<'b, 's> {
         }
     }
 
-    fn who(&mut self, side: usize, reached: As, members: &[(usize, usize)]) -> Rc<Who> {
+    fn who(&mut self, side: usize, reached: As, members: &[(usize, usize)]) -> u32 {
         let (instance, is_consumer) = match reached {
-            As::Nobody | As::Bearer => return Rc::new(Who::Anybody),
+            As::Nobody | As::Bearer => return self.number(Who::Anybody),
             As::Anonymous(key) => {
-                return Rc::new(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
+                return self.number(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
             }
             As::Certificate { instance, .. } => (instance, false),
-            As::Consumer { key, instance, .. } => match instance {
+            As::Consumer { key, finder, .. } => match finder {
                 Some(instance) => (instance, true),
-                None => return Rc::new(self.consumers(side, std::iter::once(key))),
+                None => return self.number(self.consumers(side, std::iter::once(key))),
             },
         };
         let readings = &self.bench.instances.all[instance].readings;
         let reading = members
             .first()
             .and_then(|(holder, _)| readings.get(*holder).copied());
-        let key = (side, reading, members.iter().map(|(_, names)| *names).collect());
+        let found = Found::Certificate(reading);
+        let key = (side, found, members.iter().map(|(_, names)| *names).collect());
         if let Some(known) = self.people.get(&key) {
-            return Rc::clone(known);
+            return *known;
         }
         let names = members
             .iter()
             .flat_map(|(_, names)| &self.bench.people.classes[*names]);
-        let who = Rc::new(if is_consumer {
+        let who = if is_consumer {
             let keys = names.filter_map(|name| self.bench.consumer(reading?, *name));
             self.consumers(side, keys)
         } else {
@@ -242,8 +319,9 @@ impl<'b, 's> Diff<'b, 's> {
                 Reading::Refused | Reading::Consumer { .. } => None,
             });
             Who::Holders(sorted(groups.map(Into::into).collect()))
-        });
-        self.people.insert(key, Rc::clone(&who));
+        };
+        let who = self.number(who);
+        self.people.insert(key, who);
         who
     }
 
@@ -285,7 +363,7 @@ impl<'b, 's> Diff<'b, 's> {
                     socket,
                     header,
                     relation,
-                    who: (*who).clone(),
+                    who: Who::clone(self.all.get(who as usize)?),
                     is_implied,
                     accesses,
                 })

@@ -1,51 +1,90 @@
 //! Tokens of providers: what they could say, as far as a plugin looks at it.
 //!
-//! A provider's keys are not ours, so each is supposed to have published one that is, and signs with it. What else a token
-//! says is up to the provider: here it says everything that either side demands, and then one thing less at a time, where
-//! not everybody demands it.
+//! What a token says is up to the provider. Of those that content a side, the ones that say the least are tried, then one
+//! that says all that either side demands; each also with something that not everybody forbids. Who gains by a change of
+//! the demands has one of the first kind.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustls::pki_types::UnixTime;
 use serde_json::{Map, Value, json};
 
 use super::chain_facts::ChainFacts;
 use super::shape::unique;
-use super::side::Side;
-use crate::plugin::Plugin;
+use super::signer::{Signer, provided};
 use crate::plugin::openid_connect::claims::Demand;
 use crate::plugin::openid_connect::possession::PossessionRule;
 use crate::plugin::openid_connect::{OpenIdConnect, Parts};
-use crate::token::{ClaimPath, KeySet};
+use crate::token::ClaimPath;
 
-/// Tokens that are tried of one provider at one pair of routes.
-const MOST: usize = 256;
-/// Seconds that a token lasts.
-const LASTS: u64 = 60;
+/// Tokens that are tried at one pair of routes.
+const MOST: usize = 1024;
+/// Ways to content one side that are all tried.
+const MOST_CONTENTS: usize = 24;
+/// Groups of which all combinations are tried.
+const COMBINED: usize = 3;
 
 /// What a token says, whose it is aside.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Grant {
-    claims: Map<String, Value>,
+    pub(super) claims: Map<String, Value>,
     /// Where it says whose it is.
-    name: Option<ClaimPath>,
+    pub(super) name: Option<ClaimPath>,
+    /// Somebody else whom it names at another place, where the order makes a difference.
+    pub(super) other: Option<Other>,
     /// Whether it is bound to the certificate that comes with it.
-    is_bound: bool,
-    /// The group that it names.
-    pub(super) group: Option<String>,
+    pub(super) is_bound: bool,
+    /// Whose word it is, by position.
+    pub(super) voucher: usize,
+    /// Whether only its provider can read it.
+    pub(super) is_opaque: bool,
+    /// The groups that it names.
+    pub(super) groups: Vec<String>,
     /// What it lacks, or has although somebody forbids it.
     pub(super) oddity: Option<String>,
+    /// Who signs it, where that makes a difference.
+    issuer: Option<String>,
+}
+
+/// Another name in a token.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Other {
+    path: ClaimPath,
+    name: Box<str>,
+    /// The credential of that name, and the classes of those of which chains make the same, by their positions.
+    pub(super) pass: usize,
+    pub(super) classes: Vec<usize>,
 }
 
 impl Grant {
+    /// What a token for this name says.
+    pub(super) fn claims_for(&self, name: &str) -> Map<String, Value> {
+        let mut claims = self.claims.clone();
+        if let Some(path) = &self.name {
+            path.put(&mut claims, json!(name));
+        }
+        if let Some(Other { path, name, .. }) = &self.other {
+            path.put(&mut claims, json!(name));
+        }
+        claims
+    }
+
+    /// Its `iss`.
+    pub(super) fn issuer(&self) -> &str {
+        self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// What a reader has to know of it.
     pub(super) fn told(&self) -> Option<String> {
+        let issuer = self.issuer.as_ref().map(|issuer| format!("by {issuer}"));
+        let opaque = self.is_opaque.then(|| "introspected".to_owned());
         let name = self.name.as_ref().map(|path| format!("named by {path}"));
-        let group = self.group.as_ref().map(|group| format!("in group {group}"));
+        let other = self.other.as_ref();
+        let other = other.map(|Other { path, name, .. }| format!("and {name} by {path}"));
+        let groups = match self.groups.as_slice() {
+            [] => None,
+            [group] => Some(format!("in group {group}")),
+            several => Some(format!("in groups {}", several.join(" and "))),
+        };
         let bound = self.is_bound.then(|| "bound to the certificate".to_owned());
-        let parts: Vec<String> = [name, group, bound, self.oddity.clone()]
+        let parts: Vec<String> = [issuer, opaque, name, other, groups, bound, self.oddity.clone()]
             .into_iter()
             .flatten()
             .collect();
@@ -53,132 +92,63 @@ impl Grant {
     }
 }
 
-/// What all providers are supposed to sign with.
-pub(super) struct Signer(EcdsaKeyPair);
-
-impl Signer {
-    /// Has every provider of both sides know this key, and no other. `None` if there is no provider, or no key can be made.
-    pub(super) fn assumed_by(sides: &[Side; 2]) -> Option<Self> {
-        let routes = sides.iter().flat_map(|side| &side.snapshot.routes);
-        let slots = routes.flat_map(|route| route.chain.slots());
-        let providers: Vec<_> = slots
-            .flat_map(|slot| slot.configurations())
-            .filter_map(provided)
-            .map(OpenIdConnect::provider)
-            .collect();
-        if providers.is_empty() {
-            return None;
-        }
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok()?;
-        // An uncompressed point: a mark, and two coordinates.
-        let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
-        let encoded = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
-        let published = json!({"keys": [
-            {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "plan", "x": encoded(x), "y": encoded(y)}
-        ]});
-        for provider in providers {
-            provider.assume(KeySet::parse(published.to_string().as_bytes()).ok()?);
-        }
-        Some(Self(pair))
-    }
-
-    /// A token for `name`, bound to a certificate if it is to be.
-    pub(super) fn sign(
-        &self,
-        grant: &Grant,
-        name: &str,
-        thumbprint: Option<[u8; 32]>,
-        now: UnixTime,
-    ) -> String {
-        let now = now.as_secs();
-        let mut claims = grant.claims.clone();
-        claims.insert("exp".to_owned(), json!(now + LASTS));
-        claims.insert("nbf".to_owned(), json!(now.saturating_sub(LASTS)));
-        if let Some(path) = &grant.name {
-            path.put(&mut claims, json!(name));
-        }
-        if grant.is_bound {
-            let thumbprint = URL_SAFE_NO_PAD.encode(thumbprint.unwrap_or_default());
-            claims.insert("cnf".to_owned(), json!({"x5t#S256": thumbprint}));
-        }
-        let encoded = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let head = encoded(json!({"alg": "ES256", "typ": "JWT", "kid": "plan"}));
-        let signed = format!("{head}.{}", encoded(Value::Object(claims)));
-        let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes());
-        // Without a signature it is refused.
-        let signature = signature.map_or_else(
-            |_| String::new(),
-            |octets| URL_SAFE_NO_PAD.encode(octets.as_ref()),
-        );
-        format!("{signed}.{signature}")
-    }
-}
-
-fn provided(plugin: &Plugin) -> Option<&OpenIdConnect> {
-    match plugin {
-        Plugin::OpenIdConnect(plugin) => Some(plugin),
-        Plugin::Acl(_)
-        | Plugin::BasicAuth(_)
-        | Plugin::CorrelationId(_)
-        | Plugin::HeaderCertAuth(_)
-        | Plugin::IpRestriction(_)
-        | Plugin::Jwt(_)
-        | Plugin::KeyAuth(_)
-        | Plugin::MtlsAuth(_)
-        | Plugin::Principals(_)
-        | Plugin::RequestTermination(_) => None,
-    }
-}
-
 /// Everything that tokens could say of which these chains make something else.
-pub(super) fn grants(chains: &[Option<&ChainFacts<'_>>; 2]) -> Vec<Grant> {
+pub(super) fn grants(
+    chains: &[Option<&ChainFacts<'_>>; 2],
+    signer: Option<&Signer>,
+    others: &[(Box<str>, usize, Vec<usize>)],
+) -> Vec<Grant> {
+    let Some(signer) = signer else { return Vec::new() };
     let facts = || chains.iter().copied().flatten();
+    let sides: Vec<Vec<&Parts>> = facts().map(of_side).collect();
     let plugins: Vec<&OpenIdConnect> = facts()
         .flat_map(|facts| facts.plugins.iter().copied())
         .filter_map(provided)
         .collect();
-    let parts: Vec<&Parts> = plugins.iter().map(|plugin| plugin.parts()).collect();
-    let mut issuers: Vec<String> = Vec::new();
-    for parts in &parts {
-        issuers.extend(parts.provider.known().issuer.as_deref().map(str::to_owned));
-    }
-    let rules = || parts.iter().map(|parts| &parts.rules);
-    let consumer_paths = rules().filter_map(|rules| rules.consumer.as_ref());
-    let names: Vec<ClaimPath> = unique(
-        consumer_paths
-            .flat_map(|rule| rule.paths.iter().cloned())
-            .collect(),
-    );
+    let parts = || sides.iter().flatten().copied();
+    let rules = || parts().map(|parts| &parts.rules);
+    let paths = rules().filter_map(|rules| rules.consumer.as_ref());
+    let names: Vec<ClaimPath> = unique(paths.flat_map(|rule| rule.paths.iter().cloned()).collect());
     let group_paths: Vec<ClaimPath> = unique(rules().filter_map(|rules| rules.groups.clone()).collect());
-    let mut groups: Vec<Option<String>> = vec![None];
-    if !group_paths.is_empty() {
-        groups.extend(
-            facts()
-                .flat_map(ChainFacts::groups)
-                .map(|group| Some(group.to_owned())),
-        );
-    }
-    let may_be_bound = parts.iter().any(|parts| parts.possession != PossessionRule::Off);
+    let groups = if group_paths.is_empty() {
+        vec![Vec::new()]
+    } else {
+        combinations(&unique(facts().flat_map(ChainFacts::groups).collect()))
+    };
+    let may_be_bound = parts().any(|parts| parts.possession != PossessionRule::Off);
+    let vouchers = vouchers(&plugins, signer);
     let mut grants = Vec::new();
-    for issuer in unique(issuers) {
-        for (oddity, claims) in claims(&parts) {
-            for group in unique(groups.clone()) {
-                for name in some(&names) {
-                    for is_bound in [false, true].into_iter().filter(|bound| may_be_bound || !bound) {
-                        let mut claims = claims.clone();
-                        claims.insert("iss".to_owned(), json!(issuer));
-                        for (path, group) in group_paths.iter().zip(std::iter::repeat(&group)) {
-                            if let Some(group) = group {
-                                path.put(&mut claims, json!([group]));
+    for Vouched {
+        voucher,
+        issuer,
+        is_opaque,
+    } in &vouchers
+    {
+        for words in contents(&sides) {
+            for (forbidden, extra) in extras(&sides) {
+                for groups in &groups {
+                    for (name, other) in ways_to_name(&names, others) {
+                        for is_bound in [false, true].into_iter().filter(|bound| may_be_bound || !bound) {
+                            let mut claims = extra.clone();
+                            let words = with_groups(&words, &group_paths, groups);
+                            for (path, words) in words {
+                                path.put(&mut claims, json!(words));
                             }
+                            let mut oddities = lacking(parts(), &claims);
+                            oddities.extend(forbidden.clone());
+                            claims.insert("iss".to_owned(), json!(issuer));
+                            grants.push(Grant {
+                                claims,
+                                name: name.clone(),
+                                other: other.clone(),
+                                is_bound,
+                                voucher: *voucher,
+                                is_opaque: *is_opaque,
+                                groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+                                oddity: (!oddities.is_empty()).then(|| unique(oddities).join(", ")),
+                                issuer: (vouchers.len() > 1).then(|| issuer.clone()),
+                            });
                         }
-                        grants.push(Grant {
-                            claims,
-                            name: name.clone(),
-                            is_bound,
-                            group: group.clone(),
-                            oddity: oddity.clone(),
-                        });
                     }
                 }
             }
@@ -188,51 +158,204 @@ pub(super) fn grants(chains: &[Option<&ChainFacts<'_>>; 2]) -> Vec<Grant> {
     grants
 }
 
-fn some(names: &[ClaimPath]) -> Vec<Option<ClaimPath>> {
-    if names.is_empty() {
-        return vec![None];
-    }
-    names.iter().cloned().map(Some).collect()
+fn of_side<'s>(facts: &ChainFacts<'s>) -> Vec<&'s Parts> {
+    let plugins = facts.plugins.iter().copied().filter_map(provided);
+    plugins.map(OpenIdConnect::parts).collect()
 }
 
-/// What is demanded, all of it; then all but one of the demands that not everybody has; then with something that not
-/// everybody forbids.
-fn claims(parts: &[&Parts]) -> Vec<(Option<String>, Map<String, Value>)> {
-    let demands = || parts.iter().flat_map(|parts| &parts.rules.demands);
-    let is_everybodys = |demand: &Demand| {
-        let has = |parts: &&Parts| parts.rules.demands.iter().any(|own| is_same(own, demand));
-        parts.iter().all(has)
-    };
-    let but = |left_out: Option<&Demand>| {
-        let mut claims = Map::new();
-        let mut written: Vec<(ClaimPath, Vec<String>)> = Vec::new();
-        for demand in demands().filter(|demand| left_out.is_none_or(|left_out| !is_same(demand, left_out))) {
-            let words = demand.required.words().map(str::to_owned);
-            match written.iter_mut().find(|(path, _)| *path == demand.path) {
-                Some((_, known)) => known.extend(words),
-                None => written.push((demand.path.clone(), words.collect())),
+/// By each claim; where there are several, by one with somebody else at another one.
+fn ways_to_name(
+    names: &[ClaimPath],
+    others: &[(Box<str>, usize, Vec<usize>)],
+) -> Vec<(Option<ClaimPath>, Option<Other>)> {
+    if names.is_empty() {
+        return vec![(None, None)];
+    }
+    let mut ways: Vec<_> = names.iter().map(|name| (Some(name.clone()), None)).collect();
+    for name in names {
+        for path in names.iter().filter(|path| *path != name) {
+            ways.extend(others.iter().map(|(other, pass, classes)| {
+                let other = Other {
+                    path: path.clone(),
+                    name: other.clone(),
+                    pass: *pass,
+                    classes: classes.clone(),
+                };
+                (Some(name.clone()), Some(other))
+            }));
+        }
+    }
+    ways
+}
+
+/// All combinations of a few groups; of many none, each, all, and all but one.
+fn combinations<'g>(groups: &[&'g str]) -> Vec<Vec<&'g str>> {
+    if groups.len() <= COMBINED {
+        return groups.iter().fold(vec![Vec::new()], |known, group| {
+            let with = known.iter().map(|some| [some.as_slice(), &[*group]].concat());
+            let with: Vec<_> = with.collect();
+            known.into_iter().chain(with).collect()
+        });
+    }
+    let but = |left_out: &&'g str| groups.iter().copied().filter(|group| group != left_out).collect();
+    std::iter::once(Vec::new())
+        .chain(groups.iter().map(|group| vec![*group]))
+        .chain([groups.to_vec()])
+        .chain(groups.iter().map(but))
+        .collect()
+}
+
+/// Whose word a token is, and what it says of that.
+struct Vouched {
+    voucher: usize,
+    issuer: String,
+    is_opaque: bool,
+}
+
+/// One of each kind that these plugins tell apart.
+fn vouchers(plugins: &[&OpenIdConnect], signer: &Signer) -> Vec<Vouched> {
+    let mut issuers: Vec<String> = Vec::new();
+    let mut positions: Vec<(usize, bool)> = Vec::new();
+    for plugin in plugins {
+        let provider = plugin.provider();
+        let allowed = provider.source().issuers_allowed.iter().flatten();
+        let own = provider.known().issuer.clone();
+        let all = own.into_iter().chain(allowed.cloned());
+        issuers.extend(all.map(String::from).filter(|issuer| provider.issues_as(issuer)));
+        positions.extend(signer.published_by(provider).map(|position| (position, false)));
+        positions.extend(signer.asked_by(plugin).map(|position| (position, true)));
+    }
+    let mut found: Vec<(Vec<[bool; 2]>, Vouched)> = Vec::new();
+    for (voucher, is_opaque) in unique(positions) {
+        for issuer in unique(issuers.clone()) {
+            let takes = |plugin: &&OpenIdConnect| {
+                let provider = plugin.provider();
+                let knows = if is_opaque {
+                    signer.asked_by(plugin) == Some(voucher)
+                } else {
+                    signer.published_by(provider).any(|position| position == voucher)
+                };
+                [knows, provider.issues_as(&issuer)]
+            };
+            let taken: Vec<[bool; 2]> = plugins.iter().map(takes).collect();
+            let is_anybodys = taken.iter().any(|both| *both == [true, true]);
+            // What is told from another by nobody is the same.
+            let is_known = found
+                .iter()
+                .any(|(known, other)| *known == taken && other.is_opaque == is_opaque);
+            if is_anybodys && !is_known {
+                let vouched = Vouched {
+                    voucher,
+                    issuer,
+                    is_opaque,
+                };
+                found.push((taken, vouched));
             }
         }
-        for (path, words) in written {
-            path.put(&mut claims, json!(unique(words)));
-        }
-        claims
-    };
-    let mut all = vec![(None, but(None))];
-    for demand in demands().filter(|demand| !is_everybodys(demand)) {
-        let oddity = format!("without the {} that is required", demand.what);
-        all.push((Some(oddity), but(Some(demand))));
     }
-    for name in parts.iter().flat_map(|parts| &parts.rules.forbidden) {
-        if !parts.iter().all(|parts| parts.rules.forbidden.contains(name)) {
-            let mut claims = but(None);
-            claims.insert(name.to_string(), json!(true));
+    found.into_iter().map(|(_, vouched)| vouched).collect()
+}
+
+/// Words, by the claim that they stand in.
+type Words = Vec<(ClaimPath, Vec<String>)>;
+
+/// What contents everybody; then, for each side, each of the least things that content that one.
+fn contents(sides: &[Vec<&Parts>]) -> Vec<Words> {
+    let mut everything = Words::new();
+    let mut least: Vec<Words> = Vec::new();
+    for parts in sides {
+        let demands: Vec<&Demand> = parts.iter().flat_map(|parts| &parts.rules.demands).collect();
+        let mut of_side = vec![Words::new()];
+        for demand in &demands {
+            let alternatives: Vec<Vec<String>> = demand
+                .required
+                .alternatives()
+                .map(|words| words.map(str::to_owned).collect())
+                .collect();
+            for alternative in &alternatives {
+                add(&mut everything, &demand.path, alternative);
+            }
+            let with = |known: &Words, alternative: &Vec<String>| {
+                let mut words = known.clone();
+                add(&mut words, &demand.path, alternative);
+                words
+            };
+            let is_many = of_side.len() * alternatives.len() > MOST_CONTENTS;
+            of_side = if is_many {
+                // Each in another way once.
+                let first = of_side.iter().zip(alternatives.iter().cycle());
+                let each = alternatives.iter().zip(of_side.iter().cycle());
+                first
+                    .chain(each.map(|(alternative, known)| (known, alternative)))
+                    .map(|(known, alternative)| with(known, alternative))
+                    .collect()
+            } else {
+                let each = of_side.iter().flat_map(|known| {
+                    let all = alternatives.iter();
+                    all.map(move |alternative| with(known, alternative))
+                });
+                each.collect()
+            };
+        }
+        least.extend(of_side);
+    }
+    unique(std::iter::once(everything).chain(least).collect())
+}
+
+fn add(words: &mut Words, path: &ClaimPath, more: &[String]) {
+    let known = match words.iter().position(|(known, _)| known == path) {
+        Some(position) => position,
+        None => {
+            words.push((path.clone(), Vec::new()));
+            words.len() - 1
+        }
+    };
+    let (_, known) = &mut words[known];
+    for word in more {
+        if !known.contains(word) {
+            known.push(word.clone());
+        }
+    }
+}
+
+fn with_groups(words: &Words, paths: &[ClaimPath], groups: &[&str]) -> Words {
+    let mut words = words.clone();
+    let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+    for path in paths.iter().filter(|_| !groups.is_empty()) {
+        add(&mut words, path, &groups);
+    }
+    words
+}
+
+/// Nothing, and each claim that is forbidden by somebody and not by everybody; with what to say of it.
+fn extras(sides: &[Vec<&Parts>]) -> Vec<(Option<String>, Map<String, Value>)> {
+    let parts = || sides.iter().flatten();
+    let mut all = vec![(None, Map::new())];
+    for name in parts().flat_map(|parts| &parts.rules.forbidden) {
+        if !parts().all(|parts| parts.rules.forbidden.contains(name)) {
+            let claims = Map::from_iter([(name.to_string(), json!(true))]);
             all.push((Some(format!("with the claim {name}")), claims));
         }
     }
     unique(all)
 }
 
-fn is_same(one: &Demand, other: &Demand) -> bool {
-    one.path == other.path && one.required == other.required
+/// What somebody demands that it does not say.
+fn lacking<'p>(parts: impl Iterator<Item = &'p Parts>, claims: &Map<String, Value>) -> Vec<String> {
+    let demands = parts.flat_map(|parts| &parts.rules.demands);
+    let is_met = |demand: &&Demand| {
+        let claim = demand.path.find(claims);
+        claim.is_some_and(|claim| demand.required.is_met_by(claim))
+    };
+    let lacking = demands.filter(|demand| !is_met(demand));
+    lacking
+        .map(|demand| {
+            let words: Vec<String> = demand
+                .required
+                .alternatives()
+                .map(|words| words.collect::<Vec<_>>().join(" with "))
+                .collect();
+            format!("without the {} {}", demand.what, words.join(" or "))
+        })
+        .collect()
 }

@@ -3,16 +3,23 @@
 use serde_json::{Value, json};
 use transport::verify::supposed::Standing;
 
-use super::Plan;
 use super::change::{
     Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, PassName,
-    Relation, Who, Witness,
+    Relation, TokenClaims, Who, Witness,
 };
+use super::{Plan, Unseen};
 
 impl Plan {
     /// An array of changes.
     pub fn json(&self) -> Value {
         self.changes.iter().map(Change::json).collect()
+    }
+}
+
+impl Unseen {
+    pub(super) fn json(&self) -> Value {
+        let demands: Value = self.demands.iter().map(|kind| kind.word()).collect();
+        json!({"route": self.route, "demands": demands})
     }
 }
 
@@ -45,7 +52,7 @@ impl Who {
         match self {
             Self::Anybody => json!({"kind": "anybody"}),
             Self::Holders(names) => json!({"kind": "certificate-holders", "names": names}),
-            Self::Bearers(group) => json!({"kind": "bearers", "group": group}),
+            Self::Bearers(groups) => json!({"kind": "bearers", "groups": groups}),
             Self::Anonymous(name) => json!({"kind": "anonymous", "consumer": name}),
             Self::Consumers(names, groups) => {
                 json!({"kind": "consumers", "consumers": names, "groups": groups})
@@ -80,6 +87,11 @@ impl Answer {
         value["route"] = json!(self.route);
         value["plugin"] = json!(self.plugin);
         value["place"] = json!(self.place);
+        value["consumer_place"] = json!(self.consumer_place);
+        value["past"] = match &self.past {
+            Some((plugin, place)) => json!({"plugin": plugin, "place": place}),
+            None => Value::Null,
+        };
         value
     }
 }
@@ -111,8 +123,20 @@ impl PassName {
             "name": self.name,
             "place": self.place,
             "says": self.grant,
+            "token": self.token.as_ref().map(TokenClaims::json),
             "old_owner": old,
             "new_owner": new,
+        })
+    }
+}
+
+impl TokenClaims {
+    fn json(&self) -> Value {
+        json!({
+            "claims": self.claims,
+            "by": self.voucher,
+            "bound": self.is_bound,
+            "opaque": self.is_opaque,
         })
     }
 }

@@ -14,6 +14,7 @@
 mod answer;
 mod attempt;
 mod bench;
+mod bonds;
 mod chain_facts;
 pub mod change;
 mod classes;
@@ -26,18 +27,24 @@ mod json;
 mod name_pattern;
 mod names;
 mod passes;
+mod path_witness;
 mod people;
 mod presented;
+mod progress;
 mod report;
 pub mod request;
 mod requests;
 mod shape;
 mod side;
+mod signer;
 mod stage;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod token_finders;
+mod token_sense;
 mod trial;
+mod unseen;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -53,10 +60,14 @@ use self::diff::Diff;
 use self::passes::Substitution;
 use self::request::{PlannedRequest, Scheme};
 use self::requests::for_each_request;
-use self::shape::{Shape, unique};
+use self::shape::{Shape, add_witnesses, unique};
 use self::stage::Stages;
+use self::token_finders::TokenFinders;
+use self::unseen::unseen;
 
+pub use self::progress::Progress;
 pub use self::side::Side;
+pub use self::unseen::Unseen;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +87,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// How many pairs of routes were compared.
     pub compared: usize,
+    /// Routes of which not everything can be said.
+    pub unseen: Vec<Unseen>,
 }
 
 impl Plan {
@@ -83,36 +96,49 @@ impl Plan {
     ///
     /// # Errors
     /// [`PlanError`]: nothing was compared.
-    pub fn between(sides: &[Side; 2], now: UnixTime) -> Result<Self, PlanError> {
+    pub fn between(sides: &[Side; 2], now: UnixTime, progress: &mut Progress) -> Result<Self, PlanError> {
         // What the request path logs about requests that nobody sent is nobody's business.
-        tracing::subscriber::with_default(NoSubscriber::default(), || Self::compare(sides, now))
+        tracing::subscriber::with_default(NoSubscriber::default(), || Self::compare(sides, now, progress))
     }
 
-    fn compare(sides: &[Side; 2], now: UnixTime) -> Result<Self, PlanError> {
+    fn compare(sides: &[Side; 2], now: UnixTime, progress: &mut Progress) -> Result<Self, PlanError> {
         let mut documents = [0, 1].map(|side: usize| sides[side].document.clone());
         let [old, new] = &mut documents;
         let (substitution, has_changed) = Substitution::of([old, new], now);
         if !has_changed {
-            return Self::of(sides, substitution, now);
+            return Self::of(sides, substitution, now, progress);
         }
         let [old, new] = documents;
         let compiled = |side: usize, document| sides[side].with(document, now).map_err(PlanError::Secrets);
-        Self::of(&[compiled(0, old)?, compiled(1, new)?], substitution, now)
+        Self::of(
+            &[compiled(0, old)?, compiled(1, new)?],
+            substitution,
+            now,
+            progress,
+        )
     }
 
-    fn of(sides: &[Side; 2], substitution: Substitution, now: UnixTime) -> Result<Self, PlanError> {
-        let passes = substitution.passes([0, 1].map(|side: usize| &sides[side].snapshot));
-        let bench = Bench::new(sides, passes, now)?;
-        let requests = distinct_requests(&bench);
+    fn of(
+        sides: &[Side; 2],
+        substitution: Substitution,
+        now: UnixTime,
+        progress: &mut Progress,
+    ) -> Result<Self, PlanError> {
+        let token_finders = TokenFinders::of(sides);
+        let passes = substitution.passes(sides, &token_finders);
+        let bench = Bench::new(sides, (passes, token_finders), now)?;
+        let requests = distinct_requests(&bench, progress);
         let mut stages = Stages::new(&bench);
         let mut diff = Diff::new(&bench);
-        for (key, request) in &requests {
+        for (position, (key, request)) in requests.iter().enumerate() {
+            progress.step(position, requests.len(), "pairs of routes compared");
             let trials = stages.at(key, request);
             diff.add(key.routes, request, &trials);
         }
         Ok(Self {
             changes: diff.changes(),
             compared: requests.len(),
+            unseen: unseen(sides),
         })
     }
 
@@ -138,7 +164,7 @@ struct RequestKey {
 }
 
 /// Of all requests that the routes are tried with, the plainest of each pair of routes.
-fn distinct_requests(bench: &Bench<'_>) -> Vec<(RequestKey, PlannedRequest)> {
+fn distinct_requests(bench: &Bench<'_>, progress: &mut Progress) -> Vec<(RequestKey, PlannedRequest)> {
     let mut shapes: Vec<Shape> = Vec::new();
     let mut looks: [Vec<[bool; 2]>; 2] = [Vec::new(), Vec::new()];
     for (side, looks) in bench.sides.iter().zip(&mut looks) {
@@ -148,9 +174,10 @@ fn distinct_requests(bench: &Bench<'_>) -> Vec<(RequestKey, PlannedRequest)> {
             shapes.push(shape);
         }
     }
-    let shapes = unique(shapes);
+    let mut shapes = unique(shapes);
+    add_witnesses(&mut shapes);
     let mut found: HashMap<RequestKey, PlannedRequest> = HashMap::new();
-    for_each_request(&shapes, |request| {
+    for_each_request(&shapes, progress, |request| {
         let routes = [0, 1].map(|side: usize| bench.route(side, &request));
         if routes == [None, None] {
             return;

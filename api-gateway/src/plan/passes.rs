@@ -9,7 +9,10 @@ use std::collections::{BTreeSet, HashMap};
 use aws_lc_rs::digest;
 use rustls::pki_types::UnixTime;
 
-use crate::consumer::{CertifiedName, ConsumerKey, Found};
+use super::instances::Led;
+use super::side::Side;
+use super::token_finders::TokenFinders;
+use crate::consumer::ConsumerKey;
 use crate::document::{Document, End};
 use crate::identity::hexadecimal;
 use crate::plugin::Plugin;
@@ -23,6 +26,9 @@ pub(super) const SUPPOSED: [&str; 2] = [
     "c3VwcG9zZWQgaW4gdGhlIHBsYWNlIG9mIGEgc2VjcmV0LCBvbmUu",
     "c3VwcG9zZWQgaW4gdGhlIHBsYWNlIG9mIGEgc2VjcmV0LCB0d28u",
 ];
+
+/// A name, a key or a password that nobody has.
+const NOBODY: &str = "nobody-has-this-one";
 
 /// Kinds of credentials that somebody has beside certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +53,10 @@ pub(super) struct Pass {
     pub(super) secret: Secret,
     /// Whether others can only verify its tokens.
     pub(super) is_asymmetric: bool,
+    /// Nobody of a provider's token: whose that is, each plugin finds out in its own way.
     pub(super) owners: [Option<ConsumerKey>; 2],
+    /// Of a provider's token: whom each way to find out leads to.
+    pub(super) led: Box<[Led]>,
 }
 
 /// What tells a credential from another one.
@@ -56,9 +65,15 @@ type Identity = (PassKind, Box<str>, Box<str>);
 /// Replaces secrets in both documents; gives all credentials, by consumers' ids.
 pub(super) struct Substitution {
     known: HashMap<Identity, usize>,
-    found: Vec<(Pass, [Option<uuid::Uuid>; 2])>,
+    found: Vec<Replaced>,
     /// By kind and name: how many different secrets there are.
-    versions: HashMap<(PassKind, Box<str>), Vec<Box<str>>>,
+    versions: HashMap<(PassKind, Box<str>), usize>,
+}
+
+struct Replaced {
+    pass: Pass,
+    owners: [Option<uuid::Uuid>; 2],
+    supposed: &'static str,
 }
 
 impl Substitution {
@@ -70,6 +85,7 @@ impl Substitution {
             versions: HashMap::new(),
         };
         let mut has_changed = false;
+        let known = known_passwords(documents.each_ref().map(|document| &**document));
         for (side, document) in documents.into_iter().enumerate() {
             for key in &document.keyauth_credentials {
                 let is_over = matches!(key.end, End::At(end) if end < now.as_secs());
@@ -80,13 +96,17 @@ impl Substitution {
             let is_transformed = document.is_transformed;
             for entity in &mut document.basicauth_credentials {
                 let stored = entity.password.value.expose();
-                let hash = if is_transformed {
-                    kong_hash(stored, entity.consumer)
-                } else {
-                    stored.to_ascii_lowercase()
-                };
-                let identity = format!("{hash} {}", entity.consumer);
                 let name = entity.username.clone();
+                let hash = stored.to_ascii_lowercase();
+                let candidates = known.get(&*name).into_iter().flatten();
+                let is_it = |text: &&Secret| kong_hash(text.expose(), entity.consumer) == hash;
+                let identity = if is_transformed {
+                    format!("text {stored}")
+                } else if let Some(text) = candidates.clone().find(is_it) {
+                    format!("text {}", text.expose())
+                } else {
+                    format!("{hash} {}", entity.consumer)
+                };
                 let owner = Some(entity.consumer);
                 let text =
                     substitution.add(side, (PassKind::Password, &name, &identity), owner, (None, false));
@@ -132,41 +152,47 @@ impl Substitution {
         owner: Option<uuid::Uuid>,
         (text, is_asymmetric): (Option<&str>, bool),
     ) -> &'static str {
-        let versions = self.versions.entry((kind, name.into())).or_default();
-        let version = versions.iter().position(|known| **known == *identity);
-        let version = version.unwrap_or_else(|| {
-            versions.push(identity.into());
-            versions.len() - 1
-        });
-        let supposed = SUPPOSED[version.min(1)];
-        let next = self.found.len();
-        let position = *self
+        let identity = (kind, name.into(), identity.into());
+        if let Some(known) = self
             .known
-            .entry((kind, name.into(), identity.into()))
-            .or_insert(next);
-        if position == next {
-            let pass = Pass {
-                kind,
-                name: name.into(),
-                secret: Secret::new(text.unwrap_or(supposed)),
-                is_asymmetric,
-                owners: [None, None],
-            };
-            self.found.push((pass, [None, None]));
+            .get(&identity)
+            .and_then(|known| self.found.get_mut(*known))
+        {
+            known.owners[side] = owner;
+            return known.supposed;
         }
-        self.found[position].1[side] = owner;
+        let version = self.versions.entry((kind, name.into())).or_default();
+        let supposed = SUPPOSED[(*version).min(1)];
+        *version += 1;
+        self.known.insert(identity, self.found.len());
+        let pass = Pass {
+            kind,
+            name: name.into(),
+            secret: Secret::new(text.unwrap_or(supposed)),
+            is_asymmetric,
+            owners: [None, None],
+            led: Box::default(),
+        };
+        let mut owners = [None, None];
+        owners[side] = owner;
+        self.found.push(Replaced {
+            pass,
+            owners,
+            supposed,
+        });
         supposed
     }
 
     /// The credentials, by the consumers of these snapshots; and of each kind one that nobody has.
-    pub(super) fn passes(self, snapshots: [&Snapshot; 2]) -> Vec<Pass> {
-        let owned = self.found.into_iter().map(|(mut pass, owners)| {
+    pub(super) fn passes(self, sides: &[Side; 2], finders: &TokenFinders<'_>) -> Vec<Pass> {
+        let snapshots = [0, 1].map(|side: usize| &sides[side].snapshot);
+        let owned = self.found.into_iter().map(|Replaced { mut pass, owners, .. }| {
             pass.owners = [0, 1].map(|side: usize| snapshots[side].consumers.by_id(owners[side]?));
             pass
         });
         let mut passes: Vec<Pass> = owned.collect();
         if snapshots.iter().any(|snapshot| has_provider(snapshot)) {
-            passes.extend(access_tokens(snapshots));
+            passes.extend(access_tokens(sides, finders));
         }
         let kinds = [
             PassKind::Key,
@@ -177,14 +203,30 @@ impl Substitution {
         for kind in kinds {
             passes.push(Pass {
                 kind,
-                name: "nobody-has-this-one".into(),
-                secret: Secret::new("nobody-has-this-one"),
+                name: NOBODY.into(),
+                secret: Secret::new(NOBODY),
                 is_asymmetric: false,
                 owners: [None, None],
+                led: match kind {
+                    PassKind::AccessToken => finders.lead(NOBODY, sides),
+                    PassKind::Key | PassKind::Password | PassKind::Token => Box::default(),
+                },
             });
         }
         passes
     }
+}
+
+/// Passwords that stand in a document as they are, by their users: what is stored of one may be known to be it.
+fn known_passwords(documents: [&Document; 2]) -> HashMap<String, Vec<Secret>> {
+    let mut known: HashMap<String, Vec<Secret>> = HashMap::new();
+    for document in documents.into_iter().filter(|document| document.is_transformed) {
+        for entity in &document.basicauth_credentials {
+            let passwords = known.entry(entity.username.clone()).or_default();
+            passwords.push(entity.password.value.clone());
+        }
+    }
+    known
 }
 
 /// What Kong stores of a password.
@@ -199,31 +241,31 @@ fn has_provider(snapshot: &Snapshot) -> bool {
     configurations.any(|plugin| matches!(plugin, Plugin::OpenIdConnect(_)))
 }
 
-/// A token for every name that a consumer of either side has.
-fn access_tokens(snapshots: [&Snapshot; 2]) -> impl Iterator<Item = Pass> {
-    let consumers = snapshots
-        .into_iter()
-        .flat_map(|snapshot| snapshot.consumers.iter());
-    let names = consumers.flat_map(|consumer| consumer.username.iter().chain(&consumer.custom_id));
-    let names: BTreeSet<Box<str>> = names.map(|name| name.text.clone()).collect();
-    names.into_iter().map(move |name| {
-        let exact = CertifiedName::Exact(name.clone());
-        let owner = |snapshot: &Snapshot| {
-            let indexes = [
-                snapshot.consumers.by_username(),
-                snapshot.consumers.by_custom_id(),
-            ];
-            indexes.into_iter().find_map(|index| match index.find(&exact) {
-                Found::One(key) => Some(key),
-                Found::Nobody | Found::Ambiguous => None,
-            })
-        };
-        Pass {
-            kind: PassKind::AccessToken,
-            owners: snapshots.map(owner),
-            name,
-            secret: Secret::new(""),
-            is_asymmetric: false,
+/// A token for every name by which a consumer of either side could be meant.
+fn access_tokens<'t>(sides: &'t [Side; 2], finders: &'t TokenFinders<'_>) -> impl Iterator<Item = Pass> + 't {
+    let mut names: BTreeSet<Box<str>> = BTreeSet::new();
+    for consumer in sides.iter().flat_map(|side| side.snapshot.consumers.iter()) {
+        for name in consumer.username.iter().chain(&consumer.custom_id) {
+            if finders.ignore_case() {
+                names.insert(in_another_case(&name.text));
+            }
+            names.insert(name.text.clone());
         }
+        if finders.go_by_ids() {
+            names.insert(consumer.id.to_string().into());
+        }
+    }
+    names.into_iter().map(|name| Pass {
+        kind: PassKind::AccessToken,
+        owners: [None, None],
+        led: finders.lead(&name, sides),
+        name,
+        secret: Secret::new(""),
+        is_asymmetric: false,
     })
+}
+
+fn in_another_case(name: &str) -> Box<str> {
+    let upper = name.to_uppercase();
+    if upper == name { name.to_lowercase() } else { upper }.into()
 }

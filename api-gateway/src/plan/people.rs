@@ -6,8 +6,10 @@ use super::instances::{Instances, Led};
 use super::names::{Interned, Kind, NameShape, PlannedName, STRANGER};
 use super::passes::Pass;
 use super::side::Side;
+use super::token_finders::TokenFinders;
 use crate::consumer::ConsumerKey;
 use crate::document::plugin::acl::AclRule;
+use crate::document::plugin::principals::Same;
 use crate::document::{Located, PluginConfig};
 use crate::identity::TrustedEdges;
 use crate::plugin::certificate_auth::GroupBy;
@@ -41,11 +43,16 @@ enum Seen {
         consumer_groups: Vec<u32>,
         place: usize,
         alone: Option<ConsumerKey>,
+        has_custom_id: bool,
     },
 }
 
 impl People {
-    pub(super) fn of(sides: &[Side; 2], instances: &Instances<'_>, passes: &[Pass]) -> Self {
+    pub(super) fn of(
+        sides: &[Side; 2],
+        instances: &Instances<'_>,
+        (passes, token_finders): (&[Pass], &TokenFinders<'_>),
+    ) -> Self {
         let mentioned = Mentioned::of(sides);
         let names = names(sides, instances, &mentioned);
         let finders = instances.finders.len();
@@ -63,7 +70,7 @@ impl People {
             identities,
             pass_classes: Vec::new(),
         };
-        people.pass_classes = mentioned.classify(sides, passes, &people.identities);
+        people.pass_classes = people.classify_passes((sides, &mentioned), passes, token_finders);
         people.classes = people.classify(sides, instances, &mentioned);
         people
     }
@@ -92,34 +99,9 @@ impl People {
         let mut classes: HashMap<_, Vec<u32>> = HashMap::new();
         for (position, name) in self.names.iter().enumerate() {
             let number = u32::try_from(position).unwrap_or(u32::MAX);
-            let mut places: Vec<u32> = Vec::new();
-            let seen: Vec<Seen> = instances
-                .finders
-                .iter()
-                .enumerate()
-                .map(|(finder, terms)| {
-                    let side = terms.side;
-                    match self.led(number, finder) {
-                        Led::Nowhere => Seen::Nobody,
-                        Led::Astray => Seen::Astray,
-                        Led::To(key) => {
-                            let identity = self.identity(side, key);
-                            let place = places.iter().position(|known| *known == identity);
-                            let place = place.unwrap_or_else(|| {
-                                places.push(identity);
-                                places.len() - 1
-                            });
-                            let (groups, consumer_groups) = mentioned.groups_of(&sides[side], key);
-                            Seen::Somebody {
-                                groups,
-                                consumer_groups,
-                                place,
-                                alone: mentioned.alone[side].contains(&key).then_some(key),
-                            }
-                        }
-                    }
-                })
-                .collect();
+            let led = instances.finders.iter().enumerate();
+            let led = led.map(|(finder, terms)| (terms.side, self.led(number, finder)));
+            let seen = self.seen((sides, mentioned), led);
             let group = by_group.then(|| {
                 [name.common_name(), Some(name.distinguished_name())]
                     .map(|group| group.map(|group| mentioned.groups.known(&group)))
@@ -131,6 +113,62 @@ impl People {
         classes.sort_unstable_by_key(|class| class.first().copied());
         classes
     }
+
+    /// Credentials that no rule can tell apart, by position.
+    fn classify_passes(
+        &self,
+        (sides, mentioned): (&[Side; 2], &Mentioned),
+        passes: &[Pass],
+        finders: &TokenFinders<'_>,
+    ) -> Vec<Vec<usize>> {
+        let mut classes: HashMap<_, Vec<usize>> = HashMap::new();
+        for (position, pass) in passes.iter().enumerate() {
+            let owned = pass.owners.iter().enumerate();
+            let owned = owned.map(|(side, owner)| (side, owner.map_or(Led::Nowhere, Led::To)));
+            let named = finders.sides().zip(pass.led.iter().copied());
+            let seen = self.seen((sides, mentioned), owned.chain(named));
+            let key = (pass.kind, pass.is_asymmetric, seen);
+            classes.entry(key).or_default().push(position);
+        }
+        let mut classes: Vec<Vec<usize>> = classes.into_values().collect();
+        classes.sort_unstable_by_key(|class| class.first().copied());
+        classes
+    }
+
+    /// What rules can see of those to whom something leads, by the side whose consumers they are.
+    fn seen(
+        &self,
+        (sides, mentioned): (&[Side; 2], &Mentioned),
+        led: impl Iterator<Item = (usize, Led)>,
+    ) -> Vec<Seen> {
+        let mut places: Vec<u32> = Vec::new();
+        led.map(|(side, led)| match led {
+            Led::Nowhere => Seen::Nobody,
+            Led::Astray => Seen::Astray,
+            Led::To(key) => {
+                let identity = self.identity(side, key);
+                let place = places.iter().position(|known| *known == identity);
+                let place = place.unwrap_or_else(|| {
+                    places.push(identity);
+                    places.len() - 1
+                });
+                let (groups, consumer_groups) = mentioned.groups_of(&sides[side], key);
+                Seen::Somebody {
+                    groups,
+                    consumer_groups,
+                    place,
+                    alone: mentioned.alone[side].contains(&key).then_some(key),
+                    has_custom_id: mentioned.custom_ids && has_custom_id(&sides[side], key),
+                }
+            }
+        })
+        .collect()
+    }
+}
+
+fn has_custom_id(side: &Side, key: ConsumerKey) -> bool {
+    let consumer = side.snapshot.consumers.get(key);
+    consumer.is_some_and(|consumer| consumer.custom_id.is_some())
 }
 
 /// What rules of either document mention.
@@ -141,6 +179,8 @@ struct Mentioned {
     alone: [HashSet<ConsumerKey>; 2],
     /// What certificates of edges hold.
     edges: Vec<PlannedName>,
+    /// Whether principals have to have a custom id in common.
+    custom_ids: bool,
 }
 
 impl Mentioned {
@@ -150,6 +190,7 @@ impl Mentioned {
             consumer_groups: Interned::default(),
             alone: [HashSet::new(), HashSet::new()],
             edges: Vec::new(),
+            custom_ids: false,
         };
         for (side, alone) in sides.iter().zip(0..) {
             mentioned.look_at(side, alone);
@@ -168,6 +209,8 @@ impl Mentioned {
                     (None, None)
                 }
                 PluginConfig::Principals(config) => {
+                    let is_custom_id = |same: &Located<Same>| same.value == Same::CustomId;
+                    self.custom_ids |= config.same.as_ref().is_some_and(is_custom_id);
                     config
                         .allow
                         .iter()
@@ -220,25 +263,6 @@ impl Mentioned {
             self.groups.number(group.value.as_str().into());
             self.consumer_groups.number(group.value.as_str().into());
         }
-    }
-
-    /// Credentials that no rule can tell apart, by position.
-    fn classify(&self, sides: &[Side; 2], passes: &[Pass], identities: &[Vec<u32>; 2]) -> Vec<Vec<usize>> {
-        let mut classes: HashMap<_, Vec<usize>> = HashMap::new();
-        for (position, pass) in passes.iter().enumerate() {
-            let owners = [0, 1].map(|side: usize| {
-                let key = pass.owners[side]?;
-                let alone = self.alone[side].contains(&key).then_some(key);
-                Some((self.groups_of(&sides[side], key), alone))
-            });
-            let identity = |side: usize| pass.owners[side].map(|key| identities[side][key.index()]);
-            let is_same = identity(0) == identity(1);
-            let key = (pass.kind, pass.is_asymmetric, owners, is_same);
-            classes.entry(key).or_default().push(position);
-        }
-        let mut classes: Vec<Vec<usize>> = classes.into_values().collect();
-        classes.sort_unstable_by_key(|class| class.first().copied());
-        classes
     }
 
     /// Those of a consumer's groups that a rule mentions.

@@ -8,10 +8,11 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use rustls::pki_types::UnixTime;
 use serde_json::{Map, Value, json};
 
-use super::grants::{Grant, Signer};
+use super::grants::Grant;
 use super::passes::{Pass, PassKind};
 use super::shape::unique;
 use crate::plugin::Plugin;
+use crate::plugin::openid_connect::source::TOKEN_HEADERS;
 
 /// Where it is, and what of it can be chosen by whoever brings it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,9 +32,8 @@ pub(super) struct Writing<'w> {
     pub(super) now: UnixTime,
     /// Seconds that a token may last.
     pub(super) limit: u64,
-    pub(super) signer: Option<&'w Signer>,
-    /// Of the certificate that comes with it.
-    pub(super) thumbprint: Option<[u8; 32]>,
+    /// What its provider signed.
+    pub(super) access_token: Option<&'w str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,19 @@ enum Place {
     Authorized(HeaderName, &'static str),
     Argument(Box<str>),
     Cookie(Box<str>),
+}
+
+impl Place {
+    /// Whether who looks here sees what is there.
+    fn holds(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Header(own) | Self::Authorized(own, _),
+                Self::Header(other) | Self::Authorized(other, _),
+            ) => own == other,
+            (one, other) => one == other,
+        }
+    }
 }
 
 /// When a token ends.
@@ -69,10 +82,8 @@ pub(super) enum Form {
 /// Where plugins look for each kind, and what they look at.
 #[derive(Default)]
 struct Looks {
-    keys: Vec<Vec<Place>>,
-    passwords: Vec<Vec<Place>>,
-    tokens: Vec<Vec<Place>>,
-    access_tokens: Vec<Vec<Place>>,
+    /// Of each plugin.
+    places: Vec<(PassKind, Vec<Place>)>,
     claims: Vec<Box<str>>,
     end_is_looked_at: bool,
 }
@@ -88,30 +99,32 @@ impl Looks {
                     let header = plugin.places.header.then_some(header);
                     header.into_iter().chain(plugin.places.query.then_some(argument))
                 });
-                self.keys.push(names.collect());
+                self.places.push((PassKind::Key, names.collect()));
             }
-            Plugin::BasicAuth(_) => self
-                .passwords
-                .push(vec![Place::Authorized(AUTHORIZATION, "Basic")]),
+            Plugin::BasicAuth(_) => {
+                let place = Place::Authorized(AUTHORIZATION, "Basic");
+                self.places.push((PassKind::Password, vec![place]));
+            }
             Plugin::Jwt(plugin) => {
                 let places = &plugin.places;
                 let headers = places.headers.iter();
                 let headers = headers.map(|name| Place::Authorized(name.clone(), "Bearer"));
                 let arguments = places.arguments.iter().cloned().map(Place::Argument);
                 let cookies = places.cookies.iter().map(|name| cookie(name));
-                self.tokens
-                    .push(headers.chain(arguments).chain(cookies).collect());
+                let places = headers.chain(arguments).chain(cookies);
+                self.places.push((PassKind::Token, places.collect()));
                 self.claims.push(plugin.key_claim.clone());
                 self.end_is_looked_at |= plugin.rules.expiry || plugin.rules.furthest_end.is_some();
             }
             Plugin::OpenIdConnect(plugin) => {
                 let sources = &plugin.parts().sources;
-                let header = Place::Authorized(AUTHORIZATION, "Bearer");
-                let header = sources.headers.then_some(header);
+                let others = TOKEN_HEADERS.into_iter().map(Place::Header);
+                let headers = std::iter::once(Place::Authorized(AUTHORIZATION, "Bearer")).chain(others);
+                let headers = headers.filter(|_| sources.headers);
                 let query = sources.query.then(|| Place::Argument("access_token".into()));
                 let cookie = sources.cookie.as_ref().map(|name| cookie(name));
-                let places = header.into_iter().chain(query).chain(cookie);
-                self.access_tokens.push(places.collect());
+                let places = headers.chain(query).chain(cookie);
+                self.places.push((PassKind::AccessToken, places.collect()));
             }
             Plugin::Acl(_)
             | Plugin::CorrelationId(_)
@@ -121,6 +134,24 @@ impl Looks {
             | Plugin::Principals(_)
             | Plugin::RequestTermination(_) => {}
         }
+    }
+
+    /// Where something of a kind can be, one of each place that these plugins tell apart: what one is meant for, another
+    /// may find too.
+    fn distinct(&self, kind: PassKind) -> Vec<Place> {
+        let of_kind = self.places.iter().filter(|(of, _)| *of == kind);
+        let all = unique(of_kind.flat_map(|(_, places)| places.clone()).collect());
+        let mut seen: Vec<Vec<bool>> = Vec::new();
+        let mut kept = Vec::new();
+        for place in all {
+            let looked_at = |(_, places): &(PassKind, Vec<Place>)| places.iter().any(|own| own.holds(&place));
+            let by = self.places.iter().map(looked_at).collect();
+            if !seen.contains(&by) {
+                seen.push(by);
+                kept.push(place);
+            }
+        }
+        kept
     }
 }
 
@@ -140,8 +171,8 @@ pub(super) fn ways<'p>(
         form: Form::Plain,
         grant: None,
     };
-    let keys = distinct(&looks.keys).into_iter();
-    let passwords = distinct(&looks.passwords).into_iter();
+    let keys = looks.distinct(PassKind::Key).into_iter();
+    let passwords = looks.distinct(PassKind::Password).into_iter();
     let mut ways: Vec<Presentation> = keys.map(|place| way(PassKind::Key, place)).collect();
     ways.extend(passwords.map(|place| way(PassKind::Password, place)));
     let lifetimes = [Lifetime::Short, Lifetime::Long, Lifetime::Over, Lifetime::Unsaid];
@@ -152,7 +183,7 @@ pub(super) fn ways<'p>(
     }];
     let forms = [Form::Plain, Form::Base64];
     let forms = &forms[..if has_base64 { forms.len() } else { 1 }];
-    for place in distinct(&looks.tokens) {
+    for place in looks.distinct(PassKind::Token) {
         for claim in unique(looks.claims.clone()) {
             for lifetime in lifetimes {
                 ways.extend(forms.iter().map(|form| Presentation {
@@ -165,23 +196,13 @@ pub(super) fn ways<'p>(
         }
     }
     let grants: Vec<Rc<Grant>> = grants.into_iter().map(Rc::new).collect();
-    for place in distinct(&looks.access_tokens) {
+    for place in looks.distinct(PassKind::AccessToken) {
         ways.extend(grants.iter().map(|grant| Presentation {
             grant: Some(Rc::clone(grant)),
             ..way(PassKind::AccessToken, place.clone())
         }));
     }
     ways
-}
-
-/// One of the places where all plugins look, and those where some do.
-fn distinct(of_plugins: &[Vec<Place>]) -> Vec<Place> {
-    let all = unique(of_plugins.iter().flatten().cloned().collect());
-    let is_everywhere = |place: &Place| of_plugins.iter().all(|places| places.contains(place));
-    let mut common = all.iter().filter(|place| is_everywhere(place));
-    let first = common.next().cloned();
-    let some = all.iter().filter(|place| !is_everywhere(place)).cloned();
-    first.into_iter().chain(some).collect()
 }
 
 /// The longest that a token may last for every plugin that looks at it, in seconds.
@@ -219,19 +240,18 @@ impl Presentation {
         self.form == Form::Plain
     }
 
-    /// A header, or an argument of the query.
-    pub(super) fn written(&self, pass: &Pass, writing: &Writing<'_>) -> Written {
-        let value = match pass.kind {
+    /// The thing itself.
+    pub(super) fn value(&self, pass: &Pass, writing: &Writing<'_>) -> String {
+        match pass.kind {
             PassKind::Key => pass.secret.expose().to_owned(),
             PassKind::Password => STANDARD.encode(format!("{}:{}", pass.name, pass.secret.expose())),
             PassKind::Token => self.token(pass, writing),
-            PassKind::AccessToken => {
-                let signed = writing.signer.zip(self.grant.as_ref());
-                signed.map_or_else(String::new, |(signer, grant)| {
-                    signer.sign(grant, &pass.name, writing.thumbprint, writing.now)
-                })
-            }
-        };
+            PassKind::AccessToken => writing.access_token.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Where it is: a header, or an argument of the query.
+    pub(super) fn written(&self, value: String) -> Written {
         match &self.place {
             Place::Header(name) => Written::Header(name.clone(), value),
             Place::Authorized(name, scheme) => Written::Header(name.clone(), format!("{scheme} {value}")),

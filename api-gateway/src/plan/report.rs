@@ -5,11 +5,12 @@ use std::fmt::{self, Display, Write as _};
 
 use transport::verify::supposed::Standing;
 
-use super::Plan;
 use super::change::{
     Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Credential, Direction, HeaderSource,
     Lifetime, PassKind, PassName, PassState, Relation, Who, Witness,
 };
+use super::request::Scheme;
+use super::{Plan, Unseen};
 
 /// Routes that are shown of one change.
 const ROUTES_SHOWN: usize = 5;
@@ -37,6 +38,28 @@ impl Display for Plan {
             writeln!(f, "{title}")?;
             for change in shown {
                 write!(f, "{change}")?;
+            }
+            writeln!(f)?;
+        }
+        if !self.unseen.is_empty() {
+            writeln!(
+                f,
+                "NOT SEEN: nobody was tried with all that these routes demand of one request"
+            )?;
+            for unseen in self.unseen.iter().take(ROUTES_SHOWN) {
+                writeln!(f, "? {unseen}")?;
+            }
+            if let Some(more) = self
+                .unseen
+                .len()
+                .checked_sub(ROUTES_SHOWN)
+                .filter(|more| *more > 0)
+            {
+                writeln!(
+                    f,
+                    "    … and {} (--json has them all)",
+                    counted(more, "more", "more")
+                )?;
             }
             writeln!(f)?;
         }
@@ -94,6 +117,25 @@ impl Display for Change {
     }
 }
 
+impl Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let demands: Vec<&str> = self.demands.iter().map(|kind| kind.word()).collect();
+        write!(f, "route {}: {}", self.route, demands.join(" and "))
+    }
+}
+
+impl PassKind {
+    /// For people.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Key => "a key",
+            Self::Password => "a password",
+            Self::Token => "a token",
+            Self::AccessToken => "an access token",
+        }
+    }
+}
+
 impl Change {
     /// What the callers bring.
     fn means(&self) -> String {
@@ -137,11 +179,9 @@ impl Change {
 impl PassState {
     fn word(self) -> &'static str {
         match (self.kind, self.lifetime) {
-            (PassKind::Key, _) => "a key",
-            (PassKind::Password, _) => "a password",
+            (PassKind::Key | PassKind::Password, _) => self.kind.word(),
             (PassKind::AccessToken, _) if self.is_odd => "an incomplete access token",
-            (PassKind::AccessToken, _) => "an access token",
-            (PassKind::Token, Lifetime::Short) => "a token",
+            (PassKind::AccessToken, _) | (PassKind::Token, Lifetime::Short) => self.kind.word(),
             (PassKind::Token, Lifetime::Long) => "a token that lasts for years",
             (PassKind::Token, Lifetime::Over) => "an expired token",
             (PassKind::Token, Lifetime::Unsaid) => "a token without an end",
@@ -179,8 +219,15 @@ impl Display for Who {
             Self::Anybody => f.write_str("anybody"),
             Self::Holders(names) if names.is_empty() => f.write_str("whoever holds a certificate"),
             Self::Holders(names) => write!(f, "whoever holds a certificate of {}", some(names, "names", "")),
-            Self::Bearers(None) => f.write_str("whoever has a token"),
-            Self::Bearers(Some(group)) => write!(f, "whoever has a token that names the group {group}"),
+            Self::Bearers(groups) => match groups.as_slice() {
+                [] => f.write_str("whoever has a token"),
+                [group] => write!(f, "whoever has a token that names the group {group}"),
+                several => write!(
+                    f,
+                    "whoever has a token that names the groups {}",
+                    several.join(" and ")
+                ),
+            },
             Self::Anonymous(name) => write!(f, "anybody as the anonymous consumer {name}"),
             Self::Consumers(names, groups) => {
                 let shared = match groups.as_slice() {
@@ -202,6 +249,9 @@ impl Display for Answer {
                 if let Some(consumer) = consumer {
                     write!(f, " as {consumer}")?;
                 }
+                if let Some(place) = &self.consumer_place {
+                    write!(f, " ({place})")?;
+                }
             }
             AnswerVerdict::Refused { status, reason } => write!(f, "{status} {reason}")?,
         }
@@ -211,8 +261,11 @@ impl Display for Answer {
         if let Some(plugin) = &self.plugin {
             write!(f, ", by {plugin}")?;
         }
-        match &self.place {
-            Some(place) => write!(f, " at {place}"),
+        if let Some(place) = &self.place {
+            write!(f, " at {place}")?;
+        }
+        match &self.past {
+            Some((plugin, place)) => write!(f, ", past {plugin} at {place}"),
             None => Ok(()),
         }
     }
@@ -221,6 +274,10 @@ impl Display for Answer {
 impl Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.request)?;
+        if self.is_carried && (self.header.is_none() || self.request.scheme == Scheme::Http) {
+            let scheme = self.request.scheme.as_str();
+            write!(f, ", carried by https with X-Forwarded-Proto: {scheme}")?;
+        }
         if let Some(from) = self.from {
             write!(f, ", from {from}")?;
         }

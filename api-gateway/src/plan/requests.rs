@@ -6,6 +6,7 @@
 
 use http::Method;
 
+use super::progress::Progress;
 use super::request::{PlannedRequest, Scheme};
 use super::shape::{Shape, Trigger, unique};
 
@@ -17,8 +18,13 @@ const SOME_COMBINATIONS: usize = 512;
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
 /// Calls `try_it` with every request.
-pub(super) fn for_each_request(shapes: &[Shape], mut try_it: impl FnMut(PlannedRequest)) {
+pub(super) fn for_each_request(
+    shapes: &[Shape],
+    progress: &mut Progress,
+    mut try_it: impl FnMut(PlannedRequest),
+) {
     for (position, shape) in shapes.iter().enumerate() {
+        progress.step(position, shapes.len(), "routes looked at");
         let others: Vec<&Shape> = shapes
             .iter()
             .enumerate()

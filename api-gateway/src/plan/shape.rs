@@ -1,6 +1,7 @@
 //! What routes demand, as a plan looks at it: which values satisfy one route, which of them satisfy another one too.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::plugin::Plugin;
 use crate::plugin::credential_auth::Preflight;
@@ -10,9 +11,13 @@ use crate::router::sample::samples;
 use crate::snapshot::Route;
 
 use super::name_pattern::{meet, plain, split_port};
+use super::path_witness::{PathWitness, witnesses};
 
 /// A path segment that no document is likely to have.
 const FRESH: &str = "somewhere";
+
+/// Paths that are found for one expression, beside its samples.
+const MOST_WITNESSES: usize = 48;
 
 /// What a route demands, and what its plugins look at beside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +39,9 @@ pub(super) struct RoutePath {
     begin: String,
     /// Requests that take it.
     samples: Vec<String>,
+    /// What an automaton reads, and whether it is written as an expression.
+    pattern: String,
+    is_regex: bool,
 }
 
 /// What has to be there for a `request-termination` to end a request.
@@ -165,13 +173,20 @@ impl RoutePath {
                 if pattern.contains('|') {
                     begin.truncate(1);
                 }
-                Self { begin, samples }
+                Self {
+                    begin,
+                    samples,
+                    pattern: pattern.to_owned(),
+                    is_regex: true,
+                }
             }
             None => {
                 let normal = normalise(text).map_or_else(|_| text.to_owned(), Cow::into_owned);
                 let longer = format!("{}/{FRESH}", normal.trim_end_matches('/'));
                 Self {
                     samples: vec![normal.clone(), longer],
+                    pattern: regex_syntax::escape(&normal),
+                    is_regex: false,
                     begin: normal,
                 }
             }
@@ -181,6 +196,34 @@ impl RoutePath {
     fn meets(&self, other: &Self) -> bool {
         let (one, other_begin) = (&self.begin, &other.begin);
         one.starts_with(other_begin.as_str()) || other_begin.starts_with(one.as_str())
+    }
+}
+
+/// Adds to each path that is an expression what no sample of its own need have: the paths that it takes together with any
+/// others, and with none of them.
+pub(super) fn add_witnesses(shapes: &mut [Shape]) {
+    let paths = || shapes.iter().flat_map(|shape| &shape.paths);
+    let regexes: Vec<&RoutePath> = paths().filter(|path| path.is_regex).collect();
+    let concerned = paths().filter(|path| path.is_regex || regexes.iter().any(|regex| regex.meets(path)));
+    let patterns = unique(concerned.map(|path| path.pattern.clone()).collect());
+    if regexes.is_empty() {
+        return;
+    }
+    let mut found: HashMap<&str, Vec<String>> = HashMap::new();
+    for PathWitness { path, satisfied } in witnesses(&patterns) {
+        for pattern in satisfied {
+            let paths = found.entry(patterns[pattern].as_str()).or_default();
+            if paths.len() < MOST_WITNESSES {
+                paths.push(path.clone());
+            }
+        }
+    }
+    for path in shapes.iter_mut().flat_map(|shape| &mut shape.paths) {
+        if path.is_regex {
+            let more = found.get(path.pattern.as_str()).into_iter().flatten();
+            path.samples.extend(more.cloned());
+            path.samples = unique(std::mem::take(&mut path.samples));
+        }
     }
 }
 

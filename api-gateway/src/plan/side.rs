@@ -1,5 +1,6 @@
 //! One of the two configurations that are compared.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::finding::Report;
 use transport::layers;
+use uuid::Uuid;
 
 use crate::compile::{self, Generation};
 use crate::consumer::{Consumer, ConsumerKey};
-use crate::document::{self, Document};
+use crate::document::{self, Document, Place};
 use crate::load::Inputs;
 use crate::settings::{ListenProtocol, Settings};
 use crate::snapshot::Snapshot;
@@ -26,6 +28,28 @@ pub struct Side {
     pub snapshot: Snapshot,
     /// As written.
     pub document: Document,
+    places: Places,
+}
+
+/// Where things stand in a document.
+#[derive(Debug)]
+struct Places {
+    /// By the index that routes have in the snapshot.
+    routes: Vec<Place>,
+    consumers: HashMap<Uuid, Place>,
+}
+
+impl Places {
+    fn of(document: &Document) -> Self {
+        let consumers = document.consumers.iter();
+        Self {
+            routes: compile::live_routes(document)
+                .into_iter()
+                .map(|route| route.place)
+                .collect(),
+            consumers: consumers.map(|consumer| (consumer.id, consumer.place)).collect(),
+        }
+    }
 }
 
 /// The ports of a gateway whose node file names none.
@@ -40,6 +64,7 @@ impl Side {
         let side = loaded.zip(node).map(|((loaded, document), node)| Self {
             node: Arc::new(node),
             snapshot: loaded.snapshot,
+            places: Places::of(&document),
             document,
         });
         (side, report)
@@ -63,8 +88,37 @@ impl Side {
         Ok(Self {
             node: Arc::clone(&self.node),
             snapshot,
+            places: Places::of(&document),
             document,
         })
+    }
+
+    /// Where a route stands.
+    pub(super) fn place_of_route(&self, route: usize) -> Option<String> {
+        self.places.routes.get(route).map(|place| self.origin(*place))
+    }
+
+    /// Where a consumer stands.
+    pub(super) fn place_of_consumer(&self, key: ConsumerKey) -> Option<String> {
+        let id = self.snapshot.consumers.get(key)?.id;
+        self.places.consumers.get(&id).map(|place| self.origin(*place))
+    }
+
+    /// Where the plugin of this name stands that a route runs for a caller.
+    pub(super) fn place_of_plugin(
+        &self,
+        route: usize,
+        plugin: &str,
+        caller: Option<ConsumerKey>,
+    ) -> Option<String> {
+        let slot = self.snapshot.routes.get(route)?.chain.slot(plugin)?;
+        let caller = caller.and_then(|key| Some((key, self.snapshot.consumers.get(key)?)));
+        slot.for_caller(caller)
+            .map(|configured| self.origin(configured.place))
+    }
+
+    fn origin(&self, place: Place) -> String {
+        self.document.origin(place).to_string()
     }
 
     /// Of the node.

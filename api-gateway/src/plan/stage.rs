@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::RequestKey;
 use super::attempt::Attempt;
-use super::bench::{Bench, HeaderLine, Sender, USUAL_ADDRESS};
-use super::chain_facts::{ChainFacts, addresses};
+use super::bench::{Bench, HeaderLine, Readers, Sender, USUAL_ADDRESS};
+use super::chain_facts::{ChainFacts, addresses, after};
 use super::classes::{CertificateClass, PassClass};
 use super::grants::grants;
 use super::instances::Source;
@@ -24,8 +24,12 @@ use super::trial::{As, By, Outcome, Trial};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
 use crate::identity::SourceRule;
+use crate::plugin::openid_connect::OpenIdConnect;
 use crate::proxy::verdict::Verdict;
 use crate::snapshot::Route;
+
+/// Names that are tried beside another one in one token.
+const OTHERS: usize = 8;
 
 /// What is the same for many pairs of routes is tried once.
 pub(super) struct Stages<'b, 's> {
@@ -34,6 +38,7 @@ pub(super) struct Stages<'b, 's> {
     /// By side, by route: which chain it runs, as a number.
     chains: [Vec<u32>; 2],
     carriers: Vec<IpAddr>,
+    trust_differs: bool,
     /// Whether any plugin reads shared secrets as base64.
     has_base64: bool,
     known: HashMap<StageKey, Rc<[Trial]>>,
@@ -74,7 +79,7 @@ impl<'b, 's> Stages<'b, 's> {
                     let places = slots.map(|slot| (Arc::clone(&slot.name), slot.places()));
                     let number = numbers.number(places.collect());
                     if number as usize == facts[side].len() {
-                        facts[side].push(Rc::new(ChainFacts::of(&route.chain, &bench.instances)));
+                        facts[side].push(Rc::new(ChainFacts::of(&route.chain, bench)));
                     }
                     number
                 })
@@ -85,6 +90,7 @@ impl<'b, 's> Stages<'b, 's> {
             facts,
             chains,
             carriers: carriers(bench.sides),
+            trust_differs: trust_differs(bench.sides),
             has_base64: has_base64(bench.sides),
             known: HashMap::new(),
         }
@@ -152,7 +158,9 @@ impl<'b, 's> Stages<'b, 's> {
         );
         let headers = certificates(&in_header, has_headers);
         let plugins = || of_both().flat_map(|facts| facts.plugins.iter().copied());
-        let ways = ways(plugins(), grants(&facts), self.has_base64);
+        let others = self.others(&facts);
+        let grants = grants(&facts, self.bench.signer.as_ref(), &others);
+        let ways = ways(plugins(), grants, self.has_base64);
         let kinds: Vec<PassKind> = ways.iter().map(|way| way.kind).collect();
         let passes = self
             .bench
@@ -165,6 +173,7 @@ impl<'b, 's> Stages<'b, 's> {
             .iter()
             .any(|instance| matches!(source(*instance), Source::Header(_, _, SourceRule::AnyAddress)));
         let may_show = request.scheme == Scheme::Https;
+        let takers = [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, ChainFacts::takers));
         let mut trial = Attempt {
             stages: self,
             request,
@@ -174,28 +183,53 @@ impl<'b, 's> Stages<'b, 's> {
             limit: shortest_limit(plugins()),
             ways: ways.into_iter().map(Rc::new).collect(),
             bonds: [0, 1].map(|side: usize| facts[side].map_or_else(Vec::new, |facts| facts.bonds.clone())),
-            instances,
+            token_finders: of_both()
+                .flat_map(|facts| facts.token_finders.iter().copied())
+                .collect(),
+            readers: Readers {
+                asking: takers.clone().map(asking),
+                instances,
+            },
+            takers,
             trials: Vec::new(),
         };
         for pass in &passes {
+            let ways = trial.ways_of(pass.as_deref());
             for socket in sockets.iter().filter(|socket| may_show || socket.is_none()) {
                 let with_header = socket.is_none() || anybody_may_carry;
                 for header in headers.iter().filter(|header| with_header || header.is_none()) {
-                    trial.add((socket, header, pass), None);
+                    trial.add((socket, header, pass), &ways, None);
                 }
             }
-            // By http, a carrier's certificate is one that no client could show.
-            if has_headers || (!on_socket.is_empty() && !may_show) {
+            // By http, a carrier's certificate is one that no client could show; and whose word counts may have changed.
+            if has_headers || (!on_socket.is_empty() && !may_show) || self.trust_differs {
                 for carrier in &self.carriers {
                     for socket in &sockets {
                         for header in &headers {
-                            trial.add((socket, header, pass), Some(*carrier));
+                            trial.add((socket, header, pass), &ways, Some(*carrier));
                         }
                     }
                 }
             }
         }
         trial.trials
+    }
+
+    /// Of each kind of names in providers' tokens two: whoever is named beside one of them is another.
+    fn others(&self, facts: &[Option<&ChainFacts<'s>>; 2]) -> Vec<(Box<str>, usize, Vec<usize>)> {
+        let bench = self.bench;
+        let classes = bench.pass_classes(&[PassKind::AccessToken], facts);
+        let mut others = Vec::new();
+        for class in classes {
+            let passes = class
+                .members
+                .iter()
+                .flat_map(|members| &bench.people.pass_classes[*members]);
+            let two = passes.take(2);
+            others.extend(two.map(|pass| (bench.passes[*pass].name.clone(), *pass, class.members.clone())));
+        }
+        others.truncate(OTHERS);
+        others
     }
 
     /// The headers that plugins of either side read, one at a time and all at once.
@@ -226,11 +260,11 @@ impl<'b, 's> Stages<'b, 's> {
         &self,
         request: &PlannedRequest,
         (sender, client): (&Sender, IpAddr),
-        instances: &[usize],
+        readers: &Readers<'_>,
         routes: [Option<usize>; 2],
     ) -> Option<[Outcome; 2]> {
         let ask = |side: usize, sender: &Sender| {
-            let verdict = self.bench.ask(side, request, (sender, client), instances)?;
+            let verdict = self.bench.ask(side, request, (sender, client), readers)?;
             // A request that takes another route for whoever sends it is another request.
             (verdict.route == routes[side]).then_some(verdict)
         };
@@ -270,13 +304,11 @@ impl<'b, 's> Stages<'b, 's> {
                 status: rejection.status(),
                 reason: rejection.reason(),
                 plugin,
+                consumer,
             };
         }
         let chain = route.and_then(|route| self.bench.sides[side].snapshot.routes.get(route));
-        let found = |plugin: &str| {
-            let slot = chain.and_then(|route| route.chain.slot(plugin));
-            slot.and_then(|slot| self.bench.instances.position(slot.for_everybody()?))
-        };
+        let found = |plugin: &str| chain?.chain.slot(plugin)?.for_everybody();
         let last = principals
             .iter()
             .rev()
@@ -287,31 +319,60 @@ impl<'b, 's> Stages<'b, 's> {
                 Proof::Header(_) => By::Header,
                 Proof::Bearer(_) => By::Pass,
             };
-            (by, found(&principal.plugin))
+            let finder = found(&principal.plugin).and_then(|plugin| match by {
+                By::Socket | By::Header => self.bench.instances.position(plugin),
+                By::Pass => self.bench.token_finders.position(plugin),
+            });
+            (by, finder)
         });
         Outcome::Reached(match (consumer, last) {
-            (Some(key), Some((by, instance))) => As::Consumer { key, by, instance },
+            (Some(key), Some((by, finder))) => As::Consumer { key, by, finder },
             (Some(key), None) => As::Anonymous(key),
+            (None, Some((By::Pass, _))) => As::Bearer,
             (None, Some((by, Some(instance)))) => As::Certificate { by, instance },
-            (None, Some((_, None))) => As::Bearer,
-            (None, None) => As::Nobody,
+            (None, Some((_, None)) | None) => As::Nobody,
         })
     }
 }
 
-/// An address of each side's `trusted_ips`; with edges any will do, as their certificate counts.
+/// An address of each kind that the two sides' `trusted_ips` tell apart; with edges any will do, as their certificate
+/// counts.
 fn carriers(sides: &[Side; 2]) -> Vec<IpAddr> {
+    let trusted = |address: IpAddr| {
+        let has = |network: &IpNet| network.contains(&address);
+        [0, 1].map(|side: usize| sides[side].snapshot.sources.addresses.iter().any(has))
+    };
+    let networks = sides.iter().flat_map(|side| &side.snapshot.sources.addresses);
+    let addresses = networks.flat_map(|network| {
+        let borders = [Some(network.network()), after(network.broadcast())];
+        borders.into_iter().flatten()
+    });
     let mut carriers: Vec<IpAddr> = Vec::new();
-    for Side { snapshot, .. } in sides {
-        let first = snapshot.sources.addresses.first().map(IpNet::network);
-        let edges = snapshot.sources.edges.as_ref().map(|_| USUAL_ADDRESS);
-        for carrier in first.into_iter().chain(edges) {
-            if !carriers.contains(&carrier) {
-                carriers.push(carrier);
-            }
+    let mut known: Vec<[bool; 2]> = vec![[false, false]];
+    for address in addresses {
+        let by = trusted(address);
+        if !known.contains(&by) {
+            known.push(by);
+            carriers.push(address);
         }
     }
+    let mut edges = sides.iter().map(|side| side.snapshot.sources.edges.is_some());
+    if edges.any(|has| has) {
+        carriers.push(USUAL_ADDRESS);
+    }
     carriers
+}
+
+/// Whether the sides believe different addresses.
+fn trust_differs(sides: &[Side; 2]) -> bool {
+    let [old, new] = sides;
+    old.snapshot.sources.addresses != new.snapshot.sources.addresses
+}
+
+fn asking(takers: Vec<&OpenIdConnect>) -> Vec<&OpenIdConnect> {
+    let mut asking = takers;
+    asking.retain(|plugin| plugin.parts().introspector.is_some());
+    asking
 }
 
 fn has_base64(sides: &[Side; 2]) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::bench::Sender;
+use super::bonds::Related;
 use super::change::{Credential, HeaderSource, PassState, Relation};
 use super::classes::{CertificateClass, PassClass};
 use crate::consumer::ConsumerKey;
@@ -31,6 +32,8 @@ pub(super) struct Brings {
     pub(super) pass: Option<Rc<PassClass>>,
     /// How they belong together, where that is asked.
     pub(super) relation: Relation,
+    /// Then, of whom each is that belongs to others in this way.
+    pub(super) owners: Option<Rc<Related>>,
 }
 
 impl Brings {
@@ -77,10 +80,18 @@ impl Trial {
         }
     }
 
-    /// The group that a provider's token names.
-    pub(super) fn group(&self) -> Option<String> {
-        let (_, presentation, _) = self.sender.pass.as_ref()?;
-        presentation.grant.as_ref()?.group.clone()
+    /// Whether a provider's token names somebody else beside.
+    pub(super) fn names_another(&self) -> bool {
+        let grant = self.sender.pass.as_ref();
+        let grant = grant.and_then(|(_, presentation, _)| presentation.grant.as_ref());
+        grant.is_some_and(|grant| grant.other.is_some())
+    }
+
+    /// The groups that a provider's token names.
+    pub(super) fn groups(&self) -> Vec<String> {
+        let grant = self.sender.pass.as_ref();
+        let grant = grant.and_then(|(_, presentation, _)| presentation.grant.as_ref());
+        grant.map_or_else(Vec::new, |grant| grant.groups.clone())
     }
 
     /// Whether whoever can do the other can do this, with something less.
@@ -104,6 +115,8 @@ pub(super) enum Outcome {
         status: StatusCode,
         reason: &'static str,
         plugin: Option<Arc<str>>,
+        /// As whom the request was refused, if somebody was found before.
+        consumer: Option<ConsumerKey>,
     },
 }
 
@@ -118,12 +131,23 @@ pub(super) enum As {
     Bearer,
     /// The consumer that stands for everybody else.
     Anonymous(ConsumerKey),
-    /// The consumer that a credential names; the plugin, if it reads certificates.
+    /// The consumer that a credential names; how the plugin finds him, if by a name: what reads certificates, or the way
+    /// from a provider's token, by its position.
     Consumer {
         key: ConsumerKey,
         by: By,
-        instance: Option<usize>,
+        finder: Option<usize>,
     },
+}
+
+impl As {
+    /// The consumer, if there is one.
+    pub(super) fn consumer(self) -> Option<ConsumerKey> {
+        match self {
+            Self::Anonymous(key) | Self::Consumer { key, .. } => Some(key),
+            Self::Nobody | Self::Certificate { .. } | Self::Bearer => None,
+        }
+    }
 }
 
 /// Where the credential came from that had the last word.

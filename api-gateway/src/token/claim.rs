@@ -90,9 +90,9 @@ impl Required {
         Self(elements.into_iter().map(together).collect())
     }
 
-    /// Every word of every element.
-    pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flatten().map(AsRef::as_ref)
+    /// The elements, each with its words.
+    pub fn alternatives(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
+        self.0.iter().map(|together| together.iter().map(AsRef::as_ref))
     }
 
     /// Whether a claim has what is required. An element without a word requires something that nobody has.

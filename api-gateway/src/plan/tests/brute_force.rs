@@ -16,7 +16,7 @@ use super::pass::Pass;
 use super::pki::{Certificate, ISSUERS, Pki};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
-use crate::identity::Connection;
+use crate::identity::{Connection, Digest};
 use crate::plan::Side;
 use crate::plan::change::{Direction, Relation};
 use crate::plan::request::{PlannedRequest, Scheme};
@@ -201,7 +201,11 @@ pub(super) fn ask(
         Connection::plain(peer, local)
     };
     let (header, argument) = match &caller.pass {
-        Some(pass) => pass.written(pki, now),
+        Some(pass) => {
+            let beside = caller.header.as_ref().or(caller.socket.as_ref());
+            let thumbprint = beside.map(|card| Digest::of(&certificate(card).chain[0]).0);
+            pass.written((side, pki), thumbprint, now)
+        }
         None => (None, None),
     };
     let target = match argument {
@@ -251,6 +255,7 @@ fn said(side: &Side, verdict: &Verdict) -> Said {
     let who = match (verdict.consumer, last) {
         (Some(key), Some(_)) => format!("consumer {}", name(key)),
         (Some(key), None) => format!("anonymous {}", name(key)),
+        (None, Some(_)) if by == "token" => "bearer".to_owned(),
         (None, Some(_)) => "holder".to_owned(),
         (None, None) => "anybody".to_owned(),
     };
@@ -369,7 +374,7 @@ impl Caller {
     }
 }
 
-fn moves(old: &Said, new: &Said) -> Vec<(Direction, usize)> {
+pub(super) fn moves(old: &Said, new: &Said) -> Vec<(Direction, usize)> {
     let both = || vec![(Direction::Gain, 1), (Direction::Loss, 0)];
     match (&old.reached, &new.reached) {
         (None, None) => Vec::new(),

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::document::AUTHORITIES;
 use super::pki::Pki;
-use super::sides;
-use crate::plan::Plan;
+use super::{CARRIER, sides, sides_that_trust};
+use crate::plan::{Plan, Progress, Side};
 
-/// One service with one route by https, these plugins, and a few consumers.
-fn document(pki: &Pki, plugins: &Value) -> Value {
+/// One service with one route by https, these plugins, and these consumers.
+pub(super) fn document(pki: &Pki, consumers: &Value, plugins: &Value) -> Value {
     let authorities = AUTHORITIES.iter().zip(pki.known());
     let authorities: Vec<Value> = authorities
         .map(|(id, pem)| json!({"id": id, "cert": pem}))
@@ -22,15 +22,20 @@ fn document(pki: &Pki, plugins: &Value) -> Value {
             "url": "http://127.0.0.1:1",
             "routes": [{"name": "orders", "paths": ["/orders"], "protocols": ["https"]}],
         }],
-        "consumers": [
-            {"username": "alice", "acls": [{"group": "partners"}], "tags": ["team-a"],
-             "keyauth_credentials": [{"key": "the key of alice, 1234567890"}]},
-            {"username": "bob", "acls": [{"group": "staff"}], "tags": ["team-a"],
-             "keyauth_credentials": [{"key": "the key of bob, 1234567890"}]},
-            {"username": "guest"},
-        ],
+        "consumers": consumers,
         "plugins": plugins,
     })
+}
+
+/// A few, of whom two are in one team.
+fn few() -> Value {
+    json!([
+        {"username": "alice", "acls": [{"group": "partners"}], "tags": ["team-a"],
+         "keyauth_credentials": [{"key": "the key of alice, 1234567890"}]},
+        {"username": "bob", "acls": [{"group": "staff"}], "tags": ["team-a"],
+         "keyauth_credentials": [{"key": "the key of bob, 1234567890"}]},
+        {"username": "guest"},
+    ])
 }
 
 fn certificates(name: &str, more: &Value) -> Value {
@@ -45,7 +50,7 @@ fn certificates(name: &str, more: &Value) -> Value {
     json!({"name": name, "config": config})
 }
 
-fn openid_connect(more: &Value) -> Value {
+pub(super) fn openid_connect(more: &Value) -> Value {
     let mut config = json!({"issuer": "https://provider.test", "consumer_claim": ["azp"], "audience_required": ["orders"]});
     for (key, value) in more.as_object().unwrap() {
         config[key] = value.clone();
@@ -54,9 +59,15 @@ fn openid_connect(more: &Value) -> Value {
 }
 
 /// The lines that say who gains (`+`), loses (`-`) or is told of otherwise (`~`) what by what.
-fn lines(pki: &Pki, old: &Value, new: &Value) -> Vec<String> {
-    let sides = sides([&document(pki, old), &document(pki, new)]).unwrap();
-    let plan = Plan::between(&sides, UnixTime::now()).unwrap().to_string();
+fn lines(pki: &Pki, consumers: &Value, [old, new]: [&Value; 2]) -> Vec<String> {
+    let documents = [old, new].map(|plugins| document(pki, consumers, plugins));
+    lines_between(&sides(documents.each_ref()).unwrap())
+}
+
+fn lines_between(sides: &[Side; 2]) -> Vec<String> {
+    let plan = Plan::between(sides, UnixTime::now(), &mut Progress::quiet())
+        .unwrap()
+        .to_string();
     let mut lines: Vec<String> = plan
         .lines()
         .filter(|line| line.starts_with(['+', '-', '~']))
@@ -67,33 +78,37 @@ fn lines(pki: &Pki, old: &Value, new: &Value) -> Vec<String> {
 }
 
 /// A change, by a name; the plugins before and after it; what is said of it.
-type Row<'r> = (&'r str, Value, Value, &'r [&'r str]);
+pub(super) type Row<'r> = (&'r str, Value, Value, &'r [&'r str]);
 
-fn mtls(more: &Value) -> Value {
+pub(super) fn mtls(more: &Value) -> Value {
     certificates("mtls-auth", more)
 }
 
-fn header(more: &Value) -> Value {
+pub(super) fn header(more: &Value) -> Value {
     certificates("header-cert-auth", more)
 }
 
-fn acl(groups: &[&str]) -> Value {
+pub(super) fn acl(groups: &[&str]) -> Value {
     json!({"name": "acl", "config": {"allow": groups}})
 }
 
-fn key() -> Value {
+pub(super) fn key() -> Value {
     json!({"name": "key-auth", "config": {}})
 }
 
-fn principals(same: &str) -> Value {
+pub(super) fn principals(same: &str) -> Value {
     json!({"name": "principals", "config": {"require": ["mtls-auth", "key-auth"], "same": same}})
 }
 
 fn assert_told(rows: &[Row<'_>]) {
+    assert_told_of(&few(), rows);
+}
+
+pub(super) fn assert_told_of(consumers: &Value, rows: &[Row<'_>]) {
     let pki = Pki::new();
     let mut wrong = Vec::new();
     for (what, old, new, expected) in rows {
-        let lines = lines(&pki, old, new);
+        let lines = lines(&pki, consumers, [old, new]);
         if lines != *expected {
             wrong.push(format!("{what}: {lines:#?}"));
         }
@@ -231,4 +246,30 @@ fn changed_keys_and_tokens_are_told_by_whom_they_concern() {
             ],
         ),
     ]);
+}
+
+/// Who may carry certificates for others is the node's to say.
+#[test]
+fn more_addresses_that_are_believed_are_told_by_what_they_may_carry() {
+    let pki = Pki::new();
+    let more = format!("{CARRIER},198.18.0.0/15");
+    let lines_of = |plugins: Value, trusted: [&str; 2]| {
+        let document = document(&pki, &few(), &plugins);
+        lines_between(&sides_that_trust([&document, &document], trusted).unwrap())
+    };
+    let certificates = "alice, bob, guest, by a certificate in a header (by Clients; by Clients Below)";
+    assert_eq!(
+        lines_of(json!([header(&json!({}))]), [CARRIER, &more]),
+        [format!("+ {certificates}")]
+    );
+    assert_eq!(
+        lines_of(json!([header(&json!({}))]), [&more, CARRIER]),
+        [format!("- {certificates}")]
+    );
+    // Whoever is believed says where a client is.
+    let nearby = json!([{"name": "ip-restriction", "config": {"allow": ["10.0.0.0/8"]}}]);
+    assert_eq!(
+        lines_of(nearby, [CARRIER, &more]),
+        ["+ anybody, without a credential"]
+    );
 }

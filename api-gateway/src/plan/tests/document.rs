@@ -74,6 +74,8 @@ pub(super) const SECRETS: [&str; 2] = [
     "b25lIHNlY3JldCB0aGF0IGlzIGxvbmcgZW5vdWdo",
     "YW5vdGhlciBzZWNyZXQgdGhhdCBpcyBsb25nISEh",
 ];
+/// Whose tokens there are.
+pub(super) const PROVIDERS: [&str; 2] = ["https://one.test", "https://two.test"];
 /// Names by which tokens are signed.
 pub(super) const SIGNERS: [&str; 3] = ["iss-1", "iss-2", "nobodys"];
 

@@ -7,28 +7,29 @@ use fastrand::Rng;
 use rustls::pki_types::UnixTime;
 use serde_json::Value;
 
-use super::brute_force::{Caller, Card, addresses, ask, callers, cards, changes, listed, requests, sample};
-use super::document::{HEADERS, changed, random};
+use super::access_token::{AccessToken, publish};
+use super::brute_force::{Caller, addresses, ask, callers, cards, changes, listed, requests, sample};
+use super::document::{changed, random};
 use super::flat::{Flat, flat};
-use super::pass::passes;
-use super::pki::{ISSUERS, Pki};
+use super::pass::{Pass, passes};
+use super::pki::Pki;
 use super::sides;
-use crate::plan::change::{AnswerVerdict, CertificateBy, CertificateName, Change, Relation, Witness};
+use super::witnesses::witnesses_hold;
+use crate::plan::change::Relation;
 use crate::plan::request::PlannedRequest;
-use crate::plan::{Plan, Side};
-use transport::verify::supposed::Standing;
+use crate::plan::{Plan, Progress, Side};
 
 /// Pairs that are tried however long it takes, and up to how many if there is time: the same ones on every machine.
-/// `PLAN_SECONDS` goes on for so long, whatever their number.
-const PAIRS: std::ops::Range<u64> = 20..200;
+/// `PLAN_SECONDS` goes on for so long, whatever their number; `PLAN_SEED` begins there, and is the only one without it.
+const PAIRS: std::ops::Range<u64> = 10..200;
 const TIME: Duration = Duration::from_secs(8);
 /// Every so many pairs, everybody is tried.
-const WHOLE: u64 = 20;
+const WHOLE: u64 = 10;
 
-struct Pair {
+pub(super) struct Pair {
     seed: u64,
-    documents: [Value; 2],
-    sides: [Side; 2],
+    pub(super) documents: [Value; 2],
+    pub(super) sides: [Side; 2],
 }
 
 /// A pair of documents that load; the seed says which.
@@ -49,7 +50,7 @@ fn pair(seed: u64, pki: &Pki) -> Option<Pair> {
 }
 
 impl Pair {
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         let [old, new] = &self.documents;
         let parts = |document: &Value| {
             let mut document = document.clone();
@@ -83,18 +84,22 @@ fn a_plan_says_what_brute_force_finds() {
         spend(0);
         seed += 1;
         let Some(pair) = this else { continue };
-        let plan = Plan::between(&pair.sides, now).unwrap();
+        let plan = Plan::between(&pair.sides, now, &mut Progress::quiet()).unwrap();
         spend(1);
         let planned = flat(&plan);
         found += planned.len();
+        publish(&pair.sides, &pki);
+        let has_tokens = pair.told().contains("openid-connect");
         witnesses_hold(&pair, &plan, &pki, now);
         spend(2);
         let mut rng = Rng::with_seed(pair.seed);
         if tried % WHOLE == 0 {
-            let brute = everything(&pair, &pki, &mut rng, now);
+            let brute = everything((&pair, has_tokens), &pki, &mut rng, now);
             let is_missed = |flat: &&Flat| !planned.contains(&flat.of_any_token());
             let missed: BTreeSet<Flat> = brute.difference(&planned).filter(is_missed).cloned().collect();
-            let has_one = |flat: &&Flat| !flat.credential.contains('+');
+            // Of access tokens and of several credentials, some are tried.
+            let is_tried = ["+", "access-token"];
+            let has_one = |flat: &&Flat| !is_tried.iter().any(|word| flat.credential.contains(word));
             let invented: BTreeSet<Flat> = planned.difference(&brute).filter(has_one).cloned().collect();
             assert!(
                 missed.is_empty() && invented.is_empty(),
@@ -104,11 +109,11 @@ fn a_plan_says_what_brute_force_finds() {
                 listed(&invented)
             );
         } else {
-            some_things(&pair, &planned, &pki, &mut rng, now);
+            some_things((&pair, has_tokens), &planned, &pki, &mut rng, now);
         }
         spend(3);
         tried += 1;
-        if first.is_some() {
+        if first.is_some() && most < u64::MAX {
             break;
         }
     }
@@ -119,77 +124,21 @@ fn a_plan_says_what_brute_force_finds() {
     );
 }
 
-/// Each witness, with a real certificate where it needs one, is answered as the plan says.
-fn witnesses_hold(pair: &Pair, plan: &Plan, pki: &Pki, now: UnixTime) {
-    for change in &plan.changes {
-        for access in &change.accesses {
-            let Some(caller) = caller_of(change, &access.witness) else {
-                continue;
-            };
-            for (side, answer) in pair.sides.iter().zip(&access.answers) {
-                let said = ask(side, pki, (&access.witness.request, &caller), now).unwrap();
-                let is_as_said = match &answer.verdict {
-                    AnswerVerdict::Reached { service, consumer } => {
-                        let (reached, who) = said.reached.clone().unwrap_or_default();
-                        reached == *service
-                            && consumer.as_ref().is_none_or(|name| who.ends_with(name.as_str()))
-                    }
-                    AnswerVerdict::Refused { status, .. } => said.reached.is_none() && said.status == *status,
-                };
-                assert!(
-                    is_as_said && said.route == answer.route,
-                    "{}\n{change}\n{answer:?}\n{said:?}\n{caller:?}",
-                    pair.told()
-                );
-            }
-        }
-    }
-}
-
-/// `None` where no certificate of that kind can be had here.
-fn caller_of(change: &Change, witness: &Witness) -> Option<Caller> {
-    let card = |name: &Option<CertificateName>, all: &[CertificateBy]| match name {
-        None => Some(None),
-        Some(CertificateName { name, kind, by }) => {
-            let issuer = by.authority.as_deref().unwrap_or("Unknown");
-            // Only of an unknown standing can certificates be had without lists.
-            let same = |other: &CertificateBy| {
-                other.authority == by.authority && other.standing == Standing::Unknown
-            };
-            (all.iter().any(same) && *kind != "subject").then(|| {
-                Some(Card {
-                    issuer: ISSUERS.iter().position(|known| *known == issuer).unwrap(),
-                    name: name.clone(),
-                    kind,
-                })
-            })
-        }
-    };
-    if witness.pass.is_some() {
-        return None;
-    }
-    let lines = HEADERS
-        .iter()
-        .copied()
-        .filter(|line| witness.header_names.iter().any(|name| name == line));
-    Some(Caller {
-        socket: card(&witness.socket, &change.socket)?,
-        header: card(&witness.header, &change.header)?,
-        lines: lines.collect(),
-        pass: None,
-        is_carried: witness.is_carried,
-        from: witness.from,
-    })
-}
-
 /// Some callers of some requests: whatever changes for them is in the plan.
-fn some_things(pair: &Pair, planned: &BTreeSet<Flat>, pki: &Pki, rng: &mut Rng, now: UnixTime) {
+fn some_things(
+    (pair, has_tokens): (&Pair, bool),
+    planned: &BTreeSet<Flat>,
+    pki: &Pki,
+    rng: &mut Rng,
+    now: UnixTime,
+) {
     let cards = cards();
     let (sockets, headers) = (sample(rng, &cards, 2), sample(rng, &cards, 2));
-    let callers = callers(
-        (&sockets, &headers, &sample(rng, &passes(), 2)),
-        &sample(rng, &addresses(), 1),
-    );
+    let mut passes = sample(rng, &passes(), 2);
+    if has_tokens {
+        passes.extend(access_tokens(rng, 2));
+    }
+    let callers = callers((&sockets, &headers, &passes), &sample(rng, &addresses(), 1));
     for request in sample(rng, &requests(), 30) {
         for (flat, caller) in changes(&pair.sides, pki, (&request, &callers), now) {
             let is_planned = |flat: &Flat| {
@@ -211,7 +160,7 @@ fn some_things(pair: &Pair, planned: &BTreeSet<Flat>, pki: &Pki, rng: &mut Rng, 
 
 /// Everything that changes in the whole small world for whoever has one certificate: for each pair of routes, with what a
 /// plugin could look at beside, one request by chance.
-fn everything(pair: &Pair, pki: &Pki, rng: &mut Rng, now: UnixTime) -> BTreeSet<Flat> {
+fn everything((pair, has_tokens): (&Pair, bool), pki: &Pki, rng: &mut Rng, now: UnixTime) -> BTreeSet<Flat> {
     let nobody = Caller::default();
     let mut kinds: HashMap<_, Vec<PlannedRequest>> = HashMap::new();
     for request in requests() {
@@ -238,7 +187,11 @@ fn everything(pair: &Pair, pki: &Pki, rng: &mut Rng, now: UnixTime) -> BTreeSet<
     let mut everyone = callers((&cards, &[], &[]), addresses);
     let further = callers((&[], &cards, &[]), addresses).into_iter();
     everyone.extend(further.filter(|caller| caller.header.is_some()));
-    let further = callers((&[], &[], &passes()), addresses).into_iter();
+    let mut passes = passes();
+    if has_tokens {
+        passes.extend(access_tokens(rng, 60));
+    }
+    let further = callers((&[], &[], &passes), addresses).into_iter();
     everyone.extend(further.filter(|caller| caller.pass.is_some()));
     let mut found = BTreeSet::new();
     for (_, requests) in kinds {
@@ -247,4 +200,9 @@ fn everything(pair: &Pair, pki: &Pki, rng: &mut Rng, now: UnixTime) -> BTreeSet<
         found.extend(changed.into_iter().map(|(flat, _)| flat));
     }
     found
+}
+
+fn access_tokens(rng: &mut Rng, count: usize) -> Vec<Pass> {
+    let tokens = (0..count).map(|_| AccessToken::random(rng));
+    tokens.map(Pass::Access).collect()
 }

@@ -6,15 +6,20 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::UnixTime;
 use serde_json::{Map, json};
 
+use super::access_token::{AccessToken, answer};
 use super::document::{KEYS, PASSWORDS, SECRETS, SIGNERS};
 use super::pki::Pki;
+use crate::plan::Side;
+
+const AUTHORIZATION: &str = "header authorization";
 
 /// Something that its bearer proves nothing by but that he has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pass {
     Key {
         key: &'static str,
-        header: &'static str,
+        /// `header apikey`, as a plan has it.
+        place: String,
     },
     Password(&'static str),
     Token {
@@ -22,7 +27,9 @@ pub(super) enum Pass {
         claim: &'static str,
         lifetime: &'static str,
         secret: SigningKey,
+        place: String,
     },
+    Access(AccessToken),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +42,11 @@ pub(super) enum SigningKey {
 pub(super) fn passes() -> Vec<Pass> {
     let mut all = Vec::new();
     for key in KEYS {
-        for header in ["apikey", "x-key"] {
-            all.push(Pass::Key { key, header });
+        for place in ["header apikey", "header x-key"] {
+            all.push(Pass::Key {
+                key,
+                place: place.to_owned(),
+            });
         }
     }
     all.extend(PASSWORDS.map(Pass::Password));
@@ -53,6 +63,7 @@ pub(super) fn passes() -> Vec<Pass> {
                         claim,
                         lifetime,
                         secret: *secret,
+                        place: AUTHORIZATION.to_owned(),
                     });
                 }
             }
@@ -67,26 +78,31 @@ impl Pass {
             Self::Key { .. } => "key",
             Self::Password(_) => "password",
             Self::Token { lifetime, .. } => lifetime,
+            Self::Access(_) => "access-token",
         }
     }
 
     /// A header, or an argument.
     pub(super) fn written(
         &self,
-        pki: &Pki,
+        (side, pki): (&Side, &Pki),
+        thumbprint: Option<[u8; 32]>,
         now: UnixTime,
-    ) -> (Option<(&'static str, String)>, Option<String>) {
-        let header = match self {
-            Self::Key { key, header } => (*header, (*key).to_owned()),
+    ) -> (Option<(String, String)>, Option<String>) {
+        let (place, value) = match self {
+            Self::Key { key, place } => (&**place, (*key).to_owned()),
+            Self::Access(token) => (&*token.place, token.written((side, pki), thumbprint, now)),
             Self::Password(password) => {
                 let encoded = STANDARD.encode(format!("user:{password}"));
-                ("authorization", format!("Basic {encoded}"))
+                let header = ("authorization".to_owned(), format!("Basic {encoded}"));
+                return (Some(header), None);
             }
             Self::Token {
                 signer,
                 claim,
                 lifetime,
                 secret,
+                place,
             } => {
                 let make = || {
                     let now = now.as_secs();
@@ -122,11 +138,31 @@ impl Pass {
                 };
                 let mut made = pki.tokens.borrow_mut();
                 let token = made
-                    .entry(format!("{self:?} {}", now.as_secs()))
+                    .entry(format!(
+                        "{signer} {claim} {lifetime} {secret:?} {}",
+                        now.as_secs()
+                    ))
                     .or_insert_with(make);
-                ("authorization", format!("Bearer {token}"))
+                answer(side, token, |_| None, now);
+                (&**place, token.clone())
             }
         };
+        let header = match place.split_once(' ').unwrap() {
+            ("header", "authorization") => ("authorization".to_owned(), format!("Bearer {value}")),
+            ("header", name) => (name.to_owned(), value),
+            ("argument", name) => return (None, Some(format!("{name}={value}"))),
+            (_, name) => ("cookie".to_owned(), format!("{name}={value}")),
+        };
         (Some(header), None)
+    }
+
+    /// The same where a plan says that it is.
+    pub(super) fn at(mut self, at: &str) -> Self {
+        match &mut self {
+            Self::Key { place, .. } | Self::Token { place, .. } => at.clone_into(place),
+            Self::Access(token) => at.clone_into(&mut token.place),
+            Self::Password(_) => {}
+        }
+        self
     }
 }

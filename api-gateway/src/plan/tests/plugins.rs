@@ -3,9 +3,12 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::document::{AUTHORITIES, CONSUMERS, HEADERS, one, some};
+use super::document::{AUTHORITIES, CONSUMERS, HEADERS, PROVIDERS, one, some};
 
-const PLUGINS: [&str; 15] = [
+const PLUGINS: [&str; 18] = [
+    "openid-connect",
+    "openid-connect",
+    "openid-connect",
     "key-auth",
     "basic-auth",
     "jwt",
@@ -85,8 +88,15 @@ pub(super) fn config(rng: &mut Rng, name: &str) -> Value {
                 "anonymous": one(rng, &[None, None, Some("guest")]),
             })
         }
+        "openid-connect" => openid_connect(rng),
         "principals" => {
-            let plugins = ["mtls-auth", "header-cert-auth", "key-auth", "jwt"];
+            let plugins = [
+                "mtls-auth",
+                "header-cert-auth",
+                "key-auth",
+                "jwt",
+                "openid-connect",
+            ];
             let mut require = some(rng, &plugins, 0.4);
             require.truncate(2);
             if require.len() < 2 {
@@ -116,6 +126,43 @@ pub(super) fn config(rng: &mut Rng, name: &str) -> Value {
         }
         certificates => certificate_config(rng, certificates),
     }
+}
+
+fn openid_connect(rng: &mut Rng) -> Value {
+    let mut config = json!({
+        "issuer": one(rng, &[PROVIDERS[0], PROVIDERS[0], PROVIDERS[1]]),
+        "auth_methods": one(rng, &[&["bearer"][..], &["bearer"], &["introspection"], &["bearer", "introspection"]]),
+        "introspect_jwt_tokens": rng.bool(),
+        "audience_required": one(rng, &[&[][..], &["orders"], &["orders", "others"]]),
+        "scopes_required": one(rng, &[&[][..], &["read"], &["read", "write"], &["read write"]]),
+        "consumer_by": one(rng, &[&["username", "custom_id"][..], &["custom_id"], &["custom_id", "username"], &["username"]]),
+        "by_username_ignore_case": rng.f64() < 0.2,
+        "consumer_optional": rng.f64() < 0.3,
+        "anonymous": one(rng, &[None, None, None, Some("guest")]),
+        "run_on_preflight": rng.f64() < 0.8,
+        "proof_of_possession_mtls": one(rng, &["off", "off", "optional", "strict"]),
+        "bearer_token_param_type": one(rng, &[&["header"][..], &["header"], &["query"], &["header", "cookie"]]),
+        "bearer_token_cookie_name": "session",
+    });
+    match rng.u8(..6) {
+        0..3 => config["consumer_claim"] = json!(one(rng, &[["azp"], ["azp"], ["sub"]])),
+        3 => config["consumer_claims"] = json!([["azp"], ["sub"]]),
+        4 => config["consumer_claims"] = json!([["sub"], ["azp"]]),
+        _ => {}
+    }
+    if rng.f64() < 0.5 {
+        config["authenticated_groups_claim"] = json!(["groups"]);
+    }
+    if rng.f64() < 0.2 {
+        config["groups_required"] = json!(one(rng, &["g1", "g3"]).split(' ').collect::<Vec<_>>());
+    }
+    if rng.f64() < 0.2 {
+        config["claims_forbidden"] = json!(["act"]);
+    }
+    if rng.f64() < 0.2 {
+        config["issuers_allowed"] = json!(one(rng, &[&PROVIDERS[..1], &PROVIDERS[..]]));
+    }
+    config
 }
 
 fn certificate_config(rng: &mut Rng, certificates: &str) -> Value {

@@ -156,28 +156,30 @@ impl ConsumerRule {
         if name.chars().any(char::is_control) {
             return Ok(Err("holds a control character, which is no name"));
         }
-        let exact = CertifiedName::Exact(name.as_str().into());
-        for by in &self.by {
-            let found = match by {
-                ConsumerBy::CustomId => consumers.by_custom_id().find(&exact),
-                ConsumerBy::Username => self.by_username(&exact, consumers),
-                ConsumerBy::Id => Uuid::try_parse(&name)
-                    .ok()
-                    .and_then(|id| consumers.by_id(id))
-                    .map_or(Found::Nobody, Found::One),
-            };
-            match found {
-                Found::One(key) => return Ok(Ok(key)),
-                // Also with `consumer_optional`: it is not nobody who is meant.
-                Found::Ambiguous => {
-                    return Err(TokenFault::Consumer(
-                        format!("claim ({path}) names several consumers").into(),
-                    ));
-                }
-                Found::Nobody => {}
+        match self.named(&name, consumers) {
+            Found::One(key) => Ok(Ok(key)),
+            // Also with `consumer_optional`: it is not nobody who is meant.
+            Found::Ambiguous => {
+                let why = format!("claim ({path}) names several consumers");
+                Err(TokenFault::Consumer(why.into()))
             }
+            Found::Nobody => Ok(Err("names no consumer")),
         }
-        Ok(Err("names no consumer"))
+    }
+
+    /// Whom a name means.
+    pub fn named(&self, name: &str, consumers: &Consumers) -> Found<ConsumerKey> {
+        let exact = CertifiedName::Exact(name.into());
+        let found = self.by.iter().map(|by| match by {
+            ConsumerBy::CustomId => consumers.by_custom_id().find(&exact),
+            ConsumerBy::Username => self.by_username(&exact, consumers),
+            ConsumerBy::Id => Uuid::try_parse(name)
+                .ok()
+                .and_then(|id| consumers.by_id(id))
+                .map_or(Found::Nobody, Found::One),
+        });
+        let mut found = found.filter(|found| *found != Found::Nobody);
+        found.next().unwrap_or(Found::Nobody)
     }
 
     fn by_username(&self, name: &CertifiedName, consumers: &Consumers) -> Found<ConsumerKey> {

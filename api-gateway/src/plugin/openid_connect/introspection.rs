@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use rustls::pki_types::UnixTime;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::warn;
 use transport::outgoing::OutgoingClient;
 use transport::remembered::{Digest, Remembered};
@@ -166,6 +166,21 @@ impl Introspector {
     /// The answer about a token, if it is known.
     pub fn known(&self, digest: &Digest, now: UnixTime) -> Option<Arc<Answer>> {
         self.answers.recall(digest, now)
+    }
+
+    /// Takes an answer for the one that it would get, `None` for that the token is not active: for whoever asks offline.
+    pub fn assume(&self, digest: Digest, claims: Option<Map<String, Value>>, until: UnixTime) {
+        let answer = match claims {
+            Some(claims) => Answer::Active(Arc::new(VerifiedClaims::of_introspection(claims)), until),
+            None => Answer::Inactive,
+        };
+        self.answers
+            .keep(digest, (UnixTime::now(), until), Arc::new(answer));
+    }
+
+    /// `introspection_endpoint`, if it is configured.
+    pub fn configured_endpoint(&self) -> Option<&Uri> {
+        self.endpoint.as_ref()
     }
 
     /// The question about a token, if there is room for one that waits.

@@ -135,6 +135,11 @@ impl Provider {
         self.source == *source && self.manner == *manner
     }
 
+    /// Who is asked, and by what right he is believed.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// What is known of it now.
     pub fn known(&self) -> Guard<Arc<Known>> {
         self.known.load()

@@ -13,7 +13,7 @@ use crate::query;
 use crate::rejection::TokenFault;
 
 /// Headers that hold a token beside `Authorization`, as Kong has them.
-const TOKEN_HEADERS: [HeaderName; 2] = [
+pub const TOKEN_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("access-token"),
     HeaderName::from_static("x-access-token"),
 ];

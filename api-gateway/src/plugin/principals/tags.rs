@@ -47,17 +47,23 @@ impl Tags {
         self.by_consumer.is_empty()
     }
 
+    /// The numbers of those that a consumer has.
+    pub fn of(&self, consumer: ConsumerKey) -> &[u32] {
+        self.by_consumer.get(&consumer).map_or(&[], |own| own)
+    }
+
     /// Whether there is one that all of these have. Nobody has none in common.
     pub fn any_in_common<I>(&self, consumers: impl Fn() -> I) -> bool
     where
         I: Iterator<Item = ConsumerKey>,
     {
-        let own = |consumer: ConsumerKey| self.by_consumer.get(&consumer).map_or(&[][..], |own| own);
         let Some(first) = consumers().next() else {
             return false;
         };
-        own(first)
-            .iter()
-            .any(|tag| consumers().skip(1).all(|consumer| own(consumer).contains(tag)))
+        self.of(first).iter().any(|tag| {
+            consumers()
+                .skip(1)
+                .all(|consumer| self.of(consumer).contains(tag))
+        })
     }
 }
