@@ -50,6 +50,7 @@ mod handshakes;
 mod hop_trust;
 mod hostile_certificates;
 mod http2_attacks;
+mod jose_attacks;
 mod jwt;
 mod jwt_algorithms;
 mod jwt_attacks;
