@@ -95,6 +95,7 @@ mod tls_parameters;
 mod token_attacks;
 mod token_binding;
 mod token_keys;
+mod token_memory;
 mod token_streams;
 mod traffic_plugins;
 mod two_certificates;

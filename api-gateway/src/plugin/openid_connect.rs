@@ -24,7 +24,7 @@ use self::admission::admit;
 use self::claims::{Outcome, Rules};
 use self::evidence::{Voucher, introspected};
 use self::introspection::Introspector;
-use self::possession::{Confirmation, PossessionRule};
+use self::possession::{Confirmation, PossessionRule, Shown};
 use self::provider::Provider;
 use self::source::{Found, Place, Sources};
 use super::credential_auth::Preflight;
@@ -159,8 +159,12 @@ impl OpenIdConnect {
 
     /// Authenticates by a token.
     pub fn access(&self, name: &Arc<str>, exchange: &mut Exchange<'_>) -> Result<(), Rejection> {
-        // What the client sends under a name that claims are written to is not a claim.
+        // What the client sends under a name that claims are written to is not a claim, nor is it a verified token where
+        // those are written to.
         for (header, _) in &self.parts.rules.headers {
+            exchange.hide_spellings(header);
+        }
+        if let Some(header) = self.token_header() {
             exchange.hide_spellings(header);
         }
         if self.stands_back(exchange) {
@@ -217,6 +221,13 @@ impl OpenIdConnect {
         }
         admit(exchange, name, &known);
         Ok(())
+    }
+
+    /// Where the upstream gets verified tokens, if that is a header of its own. `Authorization` is also where a token comes
+    /// in, and whatever else a client has to say to the upstream.
+    fn token_header(&self) -> Option<&HeaderName> {
+        let (header, _) = self.parts.passes_on.as_ref()?;
+        (*header != http::header::AUTHORIZATION).then_some(header)
     }
 
     /// The token as the upstream gets it, where that is not how it came anyhow.
@@ -363,7 +374,7 @@ impl OpenIdConnect {
     pub fn find_again(
         &self,
         evidence: &TokenEvidence,
-        consumers: &Consumers,
+        (consumers, shown): (&Consumers, &Shown),
         now: UnixTime,
     ) -> Result<Option<ConsumerKey>, TokenFault> {
         let still_vouched = match &evidence.voucher {
@@ -382,7 +393,8 @@ impl OpenIdConnect {
             ));
         }
         self.judge_standing(evidence, now)?;
-        let outcome = self.parts.rules.judge(evidence.claims.claims(), consumers)?;
-        Ok(outcome.consumer)
+        let (claims, possession) = (evidence.claims.claims(), self.parts.possession);
+        possession.judge_again(Confirmation::of(claims), shown)?;
+        Ok(self.parts.rules.judge(claims, consumers)?.consumer)
     }
 }
