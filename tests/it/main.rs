@@ -94,6 +94,7 @@ mod streams;
 mod tls_parameters;
 mod token_attacks;
 mod token_binding;
+mod token_claims;
 mod token_keys;
 mod token_memory;
 mod token_streams;
