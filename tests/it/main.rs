@@ -103,6 +103,7 @@ mod two_certificates;
 mod two_gateways;
 mod two_layers;
 mod unprovable_certificates;
+mod untold_credentials;
 mod upstream_checks;
 mod upstream_handshake_failures;
 mod upstream_identity;
