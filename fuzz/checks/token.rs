@@ -37,6 +37,8 @@ fn token(octets: &[u8]) {
     let strict = UnverifiedToken::parse(octets, TypeRule::AccessToken);
     let lax = UnverifiedToken::parse(octets, TypeRule::Any);
     assert!(lax.is_ok() || strict.is_err(), "the stricter rule takes more");
+    let kongs = UnverifiedToken::parse(octets, TypeRule::Jwt);
+    assert!(strict.is_ok() || kongs.is_err(), "the strictest rule takes more");
     if let Err(error) = &lax {
         assert!(
             error.to_string().len() < 300,

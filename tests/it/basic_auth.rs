@@ -72,7 +72,7 @@ async fn a_good_password_leads_to_its_consumer() {
         .await;
     assert_eq!(
         answer.received("x-credential-identifier").as_deref(),
-        Some("aaaaaaaa-0000-4000-8000-00000000000a")
+        Some("alice")
     );
     let principal = &stack.line_of(&answer).await["principals"][0];
     assert_eq!(

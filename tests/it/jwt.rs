@@ -199,12 +199,12 @@ async fn dates_are_verified_where_the_configuration_says_so() {
     for (path, claims, expected) in table! {
         ("/claims", json!({"exp": soon, "nbf": past}), None);
         ("/claims", json!({"exp": past, "nbf": past}), Some((r#"{"exp":"token expired"}"#, "token_expired")));
-        ("/claims", json!({"exp": late, "nbf": soon}), Some((r#"{"nbf":"token not valid yet"}"#, "token_expired")));
+        ("/claims", json!({"exp": late, "nbf": soon}), Some((r#"{"nbf":"token not valid yet"}"#, "token_untrusted")));
         ("/claims", json!({"exp": past, "nbf": soon}), Some((r#"{"exp":"token expired","nbf":"token not valid yet"}"#, "token_expired")));
         ("/claims", json!({"exp": "never", "nbf": past}), Some((r#"{"exp":"must be a number"}"#, "claim_missing")));
         ("/claims", json!({}), Some((r#"{"exp":"must be a number","nbf":"must be a number"}"#, "claim_missing")));
         ("/furthest", json!({"exp": soon}), None);
-        ("/furthest", json!({"exp": late}), Some((r#"{"exp":"exceeds maximum allowed expiration"}"#, "token_expired")));
+        ("/furthest", json!({"exp": late}), Some((r#"{"exp":"exceeds maximum allowed expiration"}"#, "token_untrusted")));
         ("/furthest", json!({"exp": past}), Some((r#"{"exp":"token expired"}"#, "token_expired")));
         ("/furthest", json!({}), Some((r#"{"exp":"must be a number"}"#, "claim_missing")));
     } {

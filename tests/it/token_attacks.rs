@@ -170,6 +170,12 @@ async fn forged_tokens_are_refused() {
         ),
         ("two ends", format!(r#"{{"iss":"{iss}","exp":1,"exp":{end}}}"#)),
         ("a list", "[]".to_owned()),
+        (
+            "a logout token of before there was a typ",
+            format!(
+                r#"{{"iss":"{iss}","exp":{end},"events":{{"http://schemas.openid.net/event/backchannel-logout":{{}}}}}}"#
+            ),
+        ),
         ("an absurd end", format!(r#"{{"iss":"{iss}","exp":1e300}}"#)),
         ("a negative end", format!(r#"{{"iss":"{iss}","exp":-1}}"#)),
         (

@@ -13,7 +13,7 @@ const NOT_BOUND: (u16, &str) = (401, "token_not_bound");
 const FINE: (u16, &str) = (200, "");
 
 /// Routes on which certificates come in every way, and the plugins that look at them.
-fn plan(issuer: &Issuer) -> Plan {
+pub(crate) fn plan(issuer: &Issuer) -> Plan {
     let url = issuer.url();
     let route = |name: &str, rule: &str, plugins: &str| {
         format!(
@@ -67,7 +67,7 @@ ca_certificates:
     .believing_providers(issuer.authority_pem())
 }
 
-fn thumbprint(certificate: &CertificateDer<'_>) -> String {
+pub(crate) fn thumbprint(certificate: &CertificateDer<'_>) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
     URL_SAFE_NO_PAD.encode(digest)
 }

@@ -168,7 +168,9 @@ impl<'c, 'a> Credentials<'c, 'a> {
                 continue;
             };
             let mark = (credential.username.as_str(), hash.fingerprint());
-            let owner = Owner::new(consumer, identifier(credential.id), mark, None);
+            // Kong's `X-Credential-Identifier` is the user name here, and the id for `key-auth` alone.
+            let name = HeaderValue::from_bytes(credential.username.as_bytes()).ok();
+            let owner = Owner::new(consumer, name, mark, None);
             passwords.add(&credential.username, credential.consumer, hash, owner);
         }
         passwords
@@ -182,7 +184,7 @@ fn same_for_all(challenge: &HeaderValue) -> Challenges {
     }
 }
 
-/// `X-Credential-Identifier`: the credential's id.
+/// `X-Credential-Identifier` of `key-auth`: the credential's id.
 fn identifier(id: Uuid) -> Option<HeaderValue> {
     HeaderValue::try_from(id.to_string()).ok()
 }

@@ -235,7 +235,7 @@ impl<'c, 'a> Builder<'c, 'a> {
                 let key = self.consumers.by_id(consumer.id);
                 if let (Some(username), Some(key)) = (&consumer.username, key) {
                     index
-                        .entry(username.to_lowercase().into())
+                        .entry(username.to_ascii_lowercase().into())
                         .and_modify(|known| *known = None)
                         .or_insert(Some(key));
                 }

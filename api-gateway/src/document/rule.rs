@@ -89,6 +89,17 @@ pub(super) fn milliseconds(range: RangeInclusive<i64>) -> impl Fn(At<'_>) -> Opt
     move |at| between::<u64>(range.clone())(at).map(Duration::from_millis)
 }
 
+/// Seconds, with a fraction or without, up to a limit.
+pub(super) fn seconds(longest: u32) -> impl Fn(At<'_>) -> Option<Duration> {
+    move |at| {
+        let seconds = number(at)?;
+        if (0.0..=f64::from(longest)).contains(&seconds) {
+            return Some(Duration::from_secs_f64(seconds));
+        }
+        at.refuse("out-of-range", format!("value should be between 0 and {longest}"))
+    }
+}
+
 /// A TCP port.
 pub(super) fn port(at: At<'_>) -> Option<u16> {
     between(0..=65535)(at)

@@ -81,7 +81,8 @@ impl KeyAuth {
     fn find(&self, exchange: &mut Exchange<'_>) -> Result<&Owner, CredentialFault> {
         for name in &self.names {
             let value = self.look(name, exchange);
-            if self.visibility == Visibility::Hidden && matches!(value, Value::Empty | Value::One(_)) {
+            // Several too, which Kong leaves: whoever is anonymous by them would show them to the upstream.
+            if self.visibility == Visibility::Hidden && !matches!(value, Value::Absent) {
                 hide(name, exchange);
             }
             return match value {

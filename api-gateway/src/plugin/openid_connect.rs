@@ -25,7 +25,7 @@ use self::admission::admit;
 use self::claims::{Outcome, Rules};
 use self::evidence::{Voucher, introspected};
 use self::introspection::Introspector;
-use self::possession::{Confirmation, PossessionRule};
+use self::possession::{Confirmation, PossessionRule, Shown};
 use self::provider::{Doubt, Provider};
 use self::signature::Inquiry;
 use self::source::{Found, Place, Sources};
@@ -349,7 +349,7 @@ impl OpenIdConnect {
     pub fn find_again(
         &self,
         evidence: &TokenEvidence,
-        consumers: &Consumers,
+        (consumers, shown): (&Consumers, &Shown),
         now: UnixTime,
     ) -> Result<Option<ConsumerKey>, TokenFault> {
         let still_vouched = match &evidence.voucher {
@@ -368,7 +368,8 @@ impl OpenIdConnect {
             ));
         }
         self.judge_standing(evidence, now)?;
-        let outcome = self.parts.rules.judge(evidence.claims.claims(), consumers)?;
-        Ok(outcome.consumer)
+        let (claims, possession) = (evidence.claims.claims(), self.parts.possession);
+        possession.judge_again(Confirmation::of(claims), shown)?;
+        Ok(self.parts.rules.judge(claims, consumers)?.consumer)
     }
 }

@@ -11,6 +11,7 @@ use tracing::info;
 
 use super::record::Record;
 use crate::exchange::{Principal, Proof};
+use crate::plugin::openid_connect::possession::Shown;
 use crate::plugin::{Plugin, Slot};
 use crate::snapshot::Snapshot;
 
@@ -81,7 +82,11 @@ impl Record {
                 found.ok().filter(|_| carried_by_right)
             }
             (Proof::Bearer(identity), Some(Plugin::OpenIdConnect(plugin))) => {
-                let again = |token| plugin.find_again(token, &snapshot.consumers, now).ok();
+                let connection = &self.client.connection;
+                let carrier = snapshot.sources.carrier(connection, snapshot.generation, now);
+                let shown = Shown::by(connection, &carrier, &self.trace.principals);
+                let by = (&snapshot.consumers, &shown);
+                let again = |token| plugin.find_again(token, by, now).ok();
                 identity.token.as_ref().and_then(again)
             }
             (Proof::Bearer(_), Some(plugin)) => plugin.still_admits(principal, now).map(Some),

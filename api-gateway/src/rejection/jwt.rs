@@ -91,9 +91,9 @@ impl JwtFault {
                 "token_untrusted"
             }
             Self::Claims(claims) => match claims.first() {
-                Some((_, ClaimFault::Expired | ClaimFault::NotYetValid | ClaimFault::TooFarAway)) => {
-                    "token_expired"
-                }
+                Some((_, ClaimFault::Expired)) => "token_expired",
+                // As for `openid-connect`: it is not over.
+                Some((_, ClaimFault::NotYetValid | ClaimFault::TooFarAway)) => "token_untrusted",
                 Some((_, ClaimFault::NoNumber)) | None => "claim_missing",
             },
         }
@@ -105,14 +105,13 @@ impl JwtFault {
             Self::Bad { cause, .. } => cause.as_ref().map(ToString::to_string),
             Self::UnknownKey { claim, key } => Some(format!("no jwt_secret has the key '{key}' ({claim})")),
             Self::Algorithm { wanted } => Some(format!("the credential is for {wanted}")),
-            Self::Claims(_) => Some(self.to_string()),
+            Self::Claims(_) | Self::NoKey(_) => Some(self.to_string()),
+            Self::InvalidKey(claim) => Some(format!("'{claim}' is no text, or empty")),
             Self::Unusable => Some("the secret is no base64, as secret_is_base64 says".to_owned()),
-            Self::Missing
-            | Self::Several
-            | Self::Unrecognizable
-            | Self::NoKey(_)
-            | Self::InvalidKey(_)
-            | Self::Signature => None,
+            Self::Several => Some("tokens that differ came, or one and a place without a value".to_owned()),
+            Self::Unrecognizable => Some("an argument came without a value".to_owned()),
+            Self::Signature => Some("the credential's key did not sign this token".to_owned()),
+            Self::Missing => None,
         }
     }
 }

@@ -68,14 +68,32 @@ impl TokenError {
     }
 }
 
-/// Which `typ` a token may have (RFC 8725 §3.11). Names are compared without regard to case, and without
+/// Which `typ` a token may have (RFC 8725 §3.11); whatever it is, a logout token is none of these. Names are compared without regard to case, and without
 /// `application/`, as RFC 7515 §4.1.9 has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TypeRule {
     /// `JWT`, `at+jwt` or none: what access tokens have. What else a provider signs (logout tokens, DPoP proofs) is not one.
     AccessToken,
+    /// `JWT` or none, without a prefix: what Kong's `jwt` takes.
+    Jwt,
     /// Any.
     Any,
+}
+
+impl TypeRule {
+    fn accepts(self, name: &str) -> bool {
+        let essence = match name.get(..12) {
+            Some(begin) if begin.eq_ignore_ascii_case("application/") => &name[12..],
+            Some(_) | None => name,
+        };
+        match self {
+            Self::AccessToken => {
+                essence.eq_ignore_ascii_case("JWT") || essence.eq_ignore_ascii_case("at+jwt")
+            }
+            Self::Jwt => name.eq_ignore_ascii_case("JWT"),
+            Self::Any => true,
+        }
+    }
 }
 
 /// A token whose words nobody has vouched for yet.
@@ -109,7 +127,8 @@ impl VerifiedClaims {
 pub fn looks_like_jws(token: &[u8]) -> bool {
     let mut parts = token.split(|octet| *octet == b'.');
     let header = parts.next().and_then(base64url);
-    parts.count() == 2 && header.is_some_and(|header| header.first() == Some(&b'{'))
+    // White space before it is JSON too.
+    parts.count() == 2 && header.is_some_and(|header| header.trim_ascii_start().first() == Some(&b'{'))
 }
 
 impl<'t> UnverifiedToken<'t> {
@@ -134,10 +153,14 @@ impl<'t> UnverifiedToken<'t> {
             base64url(octets).ok_or(TokenError::Encoding(name))
         };
         let json = |octets: &[u8], part| object(octets).map_err(|error| TokenError::Json { part, error });
+        // In Kong's order, which `jwt` tells the client: what is no JSON, then the header, then the signature.
         let header = json(&part(0..first, "header")?, "header")?;
-        let (algorithm, key_id) = read_header(&header, types)?;
-        let signature = part(second + 1..token.len(), "signature")?;
         let claims = json(&part(first + 1..second, "payload")?, "payload")?;
+        let (algorithm, key_id) = read_header(&header, types)?;
+        if types != TypeRule::Any && is_logout_token(&claims) {
+            return Err(TokenError::Type("a logout token".into()));
+        }
+        let signature = part(second + 1..token.len(), "signature")?;
         Ok(Self {
             algorithm,
             key_id,
@@ -197,10 +220,29 @@ impl<'t> UnverifiedToken<'t> {
     }
 }
 
+/// A logout token says what it is in its claims, too (OpenID Connect Back-Channel Logout §2.4): the `typ` came later. It
+/// has issuer, audience and end like any other, and everybody whom the provider logs out hears of it.
+fn is_logout_token(claims: &Map<String, Value>) -> bool {
+    const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+    let events = claims.get("events").and_then(Value::as_object);
+    events.is_some_and(|events| events.contains_key(EVENT))
+}
+
 fn read_header(
     header: &Map<String, Value>,
     types: TypeRule,
 ) -> Result<(Algorithm, Option<Box<str>>), TokenError> {
+    match header.get("typ") {
+        Some(Value::String(name)) if !types.accepts(name) => {
+            return Err(TokenError::Type(shortened(name)));
+        }
+        Some(Value::String(_)) | None => {}
+        Some(_) => return Err(TokenError::Header("typ")),
+    }
+    let Some(Value::String(name)) = header.get("alg") else {
+        return Err(TokenError::Header("alg"));
+    };
+    let algorithm = Algorithm::named(name).ok_or_else(|| TokenError::Algorithm(shortened(name)))?;
     // What must be understood is not (RFC 7515 §4.1.11); the payload may not be something else than base64url of JSON
     // (RFC 7797), compressed, or encrypted.
     for name in ["crit", "b64", "enc", "zip"] {
@@ -212,31 +254,11 @@ fn read_header(
     if header.contains_key("cty") {
         return Err(TokenError::Header("cty"));
     }
-    let Some(Value::String(name)) = header.get("alg") else {
-        return Err(TokenError::Header("alg"));
-    };
-    let algorithm = Algorithm::named(name).ok_or_else(|| TokenError::Algorithm(shortened(name)))?;
     let key_id = match header.get("kid") {
         None => None,
         Some(Value::String(id)) if id.len() <= LONGEST_KEY_ID => Some(id.as_str().into()),
         Some(_) => return Err(TokenError::Header("kid")),
     };
-    match header.get("typ") {
-        None => {}
-        Some(Value::String(name)) => {
-            let name = name.as_str();
-            let essence = match name.get(..12) {
-                Some(begin) if begin.eq_ignore_ascii_case("application/") => &name[12..],
-                Some(_) | None => name,
-            };
-            let is_access_token =
-                essence.eq_ignore_ascii_case("JWT") || essence.eq_ignore_ascii_case("at+jwt");
-            if types == TypeRule::AccessToken && !is_access_token {
-                return Err(TokenError::Type(shortened(name)));
-            }
-        }
-        Some(_) => return Err(TokenError::Header("typ")),
-    }
     Ok((algorithm, key_id))
 }
 

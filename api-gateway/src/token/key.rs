@@ -33,6 +33,9 @@ pub enum KeyError {
     /// An RSA key that is too short, too long, or has an exponent that nobody uses.
     #[error("an RSA key must have 2048 to 8192 bits and an odd exponent above 1")]
     Weak,
+    /// A point of small order, under which a signature that everybody can write is good for every message.
+    #[error("the key is a point of small order, for which everybody can sign")]
+    SmallOrder,
     /// The algorithm is for another type of key.
     #[error("the key is not of the type that its algorithm needs")]
     WrongType,
@@ -90,11 +93,17 @@ impl VerificationKey {
         if of_rsa(algorithm).is_some() {
             require_strength(&key)?;
         }
+        if algorithm == Algorithm::EdDsa {
+            // SubjectPublicKeyInfo ends with the key (RFC 8410 §4).
+            require_large_order(der.last_chunk().ok_or(KeyError::Unreadable)?)?;
+        }
         Ok(Self([(algorithm, Verifier::Public(key))].into()))
     }
 
-    /// An RSA key by its numbers, big-endian without leading zeros (RFC 7518 §6.3.1), for these algorithms of RSA.
+    /// An RSA key by its numbers, big-endian, for these algorithms of RSA. There should be no leading zeros (RFC 7518
+    /// §6.3.1); some providers write the one that DER has, and it changes nothing.
     pub fn rsa(modulus: &[u8], exponent: &[u8], algorithms: &[Algorithm]) -> Result<Self, KeyError> {
+        let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
         if exponent.len() > 4 || exponent == [1] || exponent.last().is_none_or(|last| last % 2 == 0) {
             return Err(KeyError::Weak);
         }
@@ -134,9 +143,7 @@ impl VerificationKey {
 
     /// An Ed25519 key (RFC 8037).
     pub fn edwards(x: &[u8]) -> Result<Self, KeyError> {
-        if x.len() != 32 {
-            return Err(KeyError::Unreadable);
-        }
+        require_large_order(x.try_into().map_err(|_| KeyError::Unreadable)?)?;
         let key = ParsedPublicKey::new(&scheme::ED25519, x).map_err(|_| KeyError::Unreadable)?;
         Ok(Self([(Algorithm::EdDsa, Verifier::Public(key))].into()))
     }
@@ -209,6 +216,46 @@ fn of_curve(algorithm: Algorithm) -> Option<(&'static dyn VerificationAlgorithm,
     }
 }
 
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|octet| **octet == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// Refuses the points of the curve whose order is 1, 2, 4 or 8, in every encoding: their `y` alone tells them (RFC 8032
+/// §5.1.3; `p` and `p + 1` are other spellings of 0 and 1). aws-lc verifies by them like by any other.
+fn require_large_order(key: &[u8; 32]) -> Result<(), KeyError> {
+    /// Between first and last octet, the sign aside, all octets of these are the same.
+    const PLAIN: [(u8, u8, u8); 5] = [
+        (0x00, 0x00, 0x00),
+        (0x01, 0x00, 0x00),
+        (0xec, 0xff, 0x7f),
+        (0xed, 0xff, 0x7f),
+        (0xee, 0xff, 0x7f),
+    ];
+    /// Of order 8.
+    const OTHERS: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let mut point = *key;
+    let [first, between @ .., last] = &mut point;
+    *last &= 0x7f;
+    let plain = PLAIN.iter().any(|(low, middle, high)| {
+        first == low && last == high && between.iter().all(|octet| octet == middle)
+    });
+    if plain || OTHERS.contains(&point) {
+        Err(KeyError::SmallOrder)
+    } else {
+        Ok(())
+    }
+}
+
 fn require_strength(key: &ParsedPublicKey) -> Result<(), KeyError> {
     let der = key.as_der().map_err(|_| KeyError::Unreadable)?;
     let bits = PublicEncryptingKey::from_der(der.as_ref()).map(|key| key.key_size_bits());
@@ -229,3 +276,6 @@ fn der_of(pem: &str) -> Option<Vec<u8>> {
     let body: String = body.chars().filter(|char| !char.is_ascii_whitespace()).collect();
     base64::engine::general_purpose::STANDARD.decode(body).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,6 +96,10 @@ fn what_is_wrong(error: KeyError, text: &str, algorithm: Algorithm) -> String {
         return "this is a private key, which belongs to whoever signs: the gateway needs the public one"
             .to_owned();
     }
+    if text.contains("BEGIN CERTIFICATE-----") {
+        return "this is a certificate: the gateway needs the public key in it (openssl x509 -in FILE -noout -pubkey)"
+            .to_owned();
+    }
     format!("not a key for {algorithm}: {error}")
 }
 

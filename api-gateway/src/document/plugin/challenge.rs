@@ -51,9 +51,8 @@ pub(super) fn challenge(
     scheme: &'static str,
     default: Option<&str>,
 ) -> Option<HeaderValue> {
-    let is_written = fields.is_written("realm");
     let written = realm_of(fields);
-    match written.as_deref().or(default.filter(|_| !is_written)) {
+    match written.as_deref().or(default) {
         Some(realm) => HeaderValue::try_from(format!("{scheme} realm=\"{realm}\"")).ok(),
         None => Some(HeaderValue::from_static(scheme)),
     }

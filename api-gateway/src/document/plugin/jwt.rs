@@ -48,7 +48,7 @@ enum Claim {
 const CLAIMS: &[(&str, Claim)] = &[("exp", Claim::Exp), ("nbf", Claim::Nbf)];
 
 /// Kong's limit: a year.
-const LONGEST_EXPIRATION: i64 = 31_536_000;
+const LONGEST_EXPIRATION: u32 = 31_536_000;
 
 pub(super) fn read(at: At<'_>) -> Option<JwtConfig> {
     let mut fields = Fields::open(at)?;
@@ -65,10 +65,15 @@ pub(super) fn read(at: At<'_>) -> Option<JwtConfig> {
     let claims_to_verify = fields.or("claims_to_verify", Vec::new(), rule::set(rule::one_of(CLAIMS)));
     let anonymous = anonymous(&mut fields);
     let run_on_preflight = run_on_preflight(&mut fields);
-    let seconds: u64 = fields.or("maximum_expiration", 0, rule::between(0..=LONGEST_EXPIRATION));
+    let longest = fields.or(
+        "maximum_expiration",
+        Duration::ZERO,
+        rule::seconds(LONGEST_EXPIRATION),
+    );
+    let maximum_expiration = Some(longest).filter(|longest| !longest.is_zero());
     let realm = realm_of(&mut fields);
     let verifies_exp = claims_to_verify.contains(&Claim::Exp);
-    if seconds > 0 && !verifies_exp {
+    if maximum_expiration.is_some() && !verifies_exp {
         fields.refuse::<()>(
             "claims_to_verify",
             "entity-check",
@@ -90,7 +95,7 @@ pub(super) fn read(at: At<'_>) -> Option<JwtConfig> {
         secret_is_base64,
         verifies_exp,
         verifies_nbf: claims_to_verify.contains(&Claim::Nbf),
-        maximum_expiration: (seconds > 0).then(|| Duration::from_secs(seconds)),
+        maximum_expiration,
         anonymous,
         run_on_preflight,
         challenges: challenges(realm.as_deref())?,

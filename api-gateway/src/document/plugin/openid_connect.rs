@@ -200,13 +200,9 @@ pub(super) fn read(at: At<'_>) -> Option<OpenIdConnectConfig> {
     let methods = fields.or("auth_methods", vec![Method::Bearer], methods);
     let calls = calls::read(&mut fields);
     let introspection = calls::read_introspection(&mut fields);
-    let enable_hs_signatures = fields.or("enable_hs_signatures", false, rule::boolean);
+    let enable_hs_signatures = calls::read_hs_signatures(&mut fields, calls.client_secret.as_ref());
     let bearer = methods.contains(&Method::Bearer);
     let introspects = methods.contains(&Method::Introspection);
-    if enable_hs_signatures && calls.client_secret.is_none() {
-        let message = "HS signatures are verified by the client's secret: set client_secret";
-        fields.refuse::<()>("enable_hs_signatures", "entity-check", message);
-    }
     if using_pseudo_issuer {
         let has_keys = !bearer || !further_keys.is_empty() || enable_hs_signatures;
         check_undiscovered(

@@ -195,6 +195,11 @@ fn defaults_of_the_plugins_are_kongs() {
     assert_eq!(basic_auth.hide_credentials, Visibility::Shown);
     assert!(basic_auth.anonymous.is_none());
     assert_eq!(basic_auth.challenge, "Basic realm=\"service\"");
+    // A challenge without a realm is none (RFC 7617 §2).
+    let (PluginConfig::BasicAuth(basic_auth), _) = config("{name: basic-auth, config: {realm: ~}}") else {
+        panic!("not basic-auth")
+    };
+    assert_eq!(basic_auth.challenge, "Basic realm=\"service\"");
 
     let (PluginConfig::Jwt(jwt), _) = config("{name: jwt}") else {
         panic!("not jwt")
@@ -266,6 +271,21 @@ fn what_a_plugin_cannot_do_is_told() {
             &["k.yaml:2:39: error[unknown-field]: config.run_on_preflight: unknown field"],
         ),
         (
+            "consumers: [{username: a}]\nplugins: [{name: key-auth, consumer: a}]",
+            &["k.yaml:3:38: error[must-be-null]: consumer: value must be null"],
+        ),
+        (
+            "cloned_plugins: [{name: keys, ref: key-auth, priority: 5}]\nplugins: [{name: keys}, {name: basic-auth_7}, {name: jwt_8, config: {claims_to_verify: [exp]}}]",
+            &[],
+        ),
+    ]);
+    assert_eq!(findings("_format_version: '3.0'\n_transform: false").len(), 0);
+}
+
+#[test]
+fn what_is_wrong_with_a_jwt_is_told() {
+    check(&[
+        (
             "plugins: [{name: jwt, config: {claims_to_verify: [exp, iat]}}]",
             &["k.yaml:2:56: error[invalid-value]: config.claims_to_verify[1]: expected one of: exp, nbf"],
         ),
@@ -275,6 +295,10 @@ fn what_a_plugin_cannot_do_is_told() {
                 "k.yaml:2:31: error[entity-check]: config.claims_to_verify: failed conditional validation given value of field 'config.maximum_expiration': expected to contain: exp",
                 "k.yaml:2:31: warning[unbounded-token]: config: exp is not verified: a token is good for as long as its credential, whatever it says itself",
             ],
+        ),
+        (
+            "plugins: [{name: jwt, config: {maximum_expiration: 0.5, claims_to_verify: [exp]}}]",
+            &[],
         ),
         (
             "plugins: [{name: jwt, config: {maximum_expiration: 31536001, claims_to_verify: [exp]}}]",
@@ -288,14 +312,5 @@ fn what_a_plugin_cannot_do_is_told() {
                 "k.yaml:2:68: warning[missing-consumer]: config.anonymous: there is no consumer 'x': a request that it is needed for is answered 500",
             ],
         ),
-        (
-            "consumers: [{username: a}]\nplugins: [{name: key-auth, consumer: a}]",
-            &["k.yaml:3:38: error[must-be-null]: consumer: value must be null"],
-        ),
-        (
-            "cloned_plugins: [{name: keys, ref: key-auth, priority: 5}]\nplugins: [{name: keys}, {name: basic-auth_7}, {name: jwt_8, config: {claims_to_verify: [exp]}}]",
-            &[],
-        ),
     ]);
-    assert_eq!(findings("_format_version: '3.0'\n_transform: false").len(), 0);
 }

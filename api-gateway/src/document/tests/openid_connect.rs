@@ -141,6 +141,15 @@ const ROWS: &[(&str, &str)] = &[
         "error[entity-check]: config.enable_hs_signatures",
     ),
     (
+        "enable_hs_signatures: true, client_secret: [g123456789abcdef0123456789abcde]",
+        "warning[weak-credential]: config.enable_hs_signatures",
+    ),
+    (
+        "enable_hs_signatures: true, client_secret: [g123456789abcdef0123456789abcdef]",
+        "",
+    ),
+    ("client_secret: [short]", ""),
+    (
         "using_pseudo_issuer: true",
         "error[entity-check]: config.using_pseudo_issuer",
     ),

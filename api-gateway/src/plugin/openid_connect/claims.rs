@@ -184,7 +184,8 @@ impl ConsumerRule {
 
     fn by_username(&self, name: &CertifiedName, consumers: &Consumers) -> Found<ConsumerKey> {
         match (consumers.by_username().find(name), &self.ignoring_case) {
-            (Found::Nobody, Some(index)) => match index.get(name.as_str().to_lowercase().as_str()) {
+            // Of ASCII alone (decision 4): `k` is also the lower case of the Kelvin sign, and that is another name.
+            (Found::Nobody, Some(index)) => match index.get(name.as_str().to_ascii_lowercase().as_str()) {
                 Some(Some(key)) => Found::One(*key),
                 Some(None) => Found::Ambiguous,
                 None => Found::Nobody,

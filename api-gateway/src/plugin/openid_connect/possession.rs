@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::TokenRefusals;
-use crate::exchange::{Exchange, Proof};
-use crate::identity::Digest;
+use crate::exchange::{Exchange, Principal, Proof};
+use crate::identity::{Carrier, Connection, Digest};
 use crate::rejection::{Rejection, TokenFault};
 use crate::token::base64url;
 
@@ -73,17 +73,8 @@ impl PossessionRule {
         exchange: &mut Exchange<'_>,
         (plugin, refusals): (&Arc<str>, &Arc<TokenRefusals>),
     ) -> Result<(), TokenFault> {
-        let thumbprint = match (self, confirmation) {
-            (Self::Off, _) | (Self::Optional, Confirmation::Nothing) => return Ok(()),
-            (Self::Strict, Confirmation::Nothing) => {
-                return Err(TokenFault::NotBound("the token names no certificate"));
-            }
-            (Self::Optional | Self::Strict, Confirmation::Unreadable) => {
-                return Err(TokenFault::NotBound(
-                    "the token names a certificate in an unknown way",
-                ));
-            }
-            (Self::Optional | Self::Strict, Confirmation::Certificate(thumbprint)) => thumbprint,
+        let Some(thumbprint) = self.needed(confirmation)? else {
+            return Ok(());
         };
         match shown(exchange) {
             Shown::Certificate(own) => compare(own, thumbprint),
@@ -98,38 +89,69 @@ impl PossessionRule {
             }
         }
     }
+
+    /// The same for what is under way: by the certificate that it came with, whatever the rule was then.
+    pub fn judge_again(self, confirmation: Confirmation, shown: &Shown) -> Result<(), TokenFault> {
+        match (self.needed(confirmation)?, shown) {
+            (None, _) => Ok(()),
+            (Some(thumbprint), Shown::Certificate(own)) => compare(*own, thumbprint),
+            (Some(_), Shown::Nothing | Shown::NotYet) => Err(NONE_SHOWN),
+        }
+    }
+
+    /// Which certificate is needed; `None`: none is.
+    fn needed(self, confirmation: Confirmation) -> Result<Option<[u8; 32]>, TokenFault> {
+        match (self, confirmation) {
+            (Self::Off, _) | (Self::Optional, Confirmation::Nothing) => Ok(None),
+            (Self::Strict, Confirmation::Nothing) => {
+                Err(TokenFault::NotBound("the token names no certificate"))
+            }
+            (Self::Optional | Self::Strict, Confirmation::Unreadable) => Err(TokenFault::NotBound(
+                "the token names a certificate in an unknown way",
+            )),
+            (Self::Optional | Self::Strict, Confirmation::Certificate(thumbprint)) => Ok(Some(thumbprint)),
+        }
+    }
 }
 
 const NONE_SHOWN: TokenFault =
     TokenFault::NotBound("the token belongs to a certificate, and the request came without one");
 
 /// The certificate that a request came with, as far as it can be said.
-enum Shown {
+#[derive(Debug)]
+pub enum Shown {
+    /// By its SHA-256.
     Certificate([u8; 32]),
+    /// None.
     Nothing,
     /// Somebody carries it for somebody else, and no `header-cert-auth` has judged it yet.
     NotYet,
 }
 
+impl Shown {
+    /// Of a request over this connection, by whoever has been authenticated for it so far.
+    pub fn by(connection: &Connection, carrier: &Carrier, principals: &[Principal]) -> Self {
+        if !carrier.speaks_for_others() {
+            // Whoever has the connection has the key: the handshake proved it.
+            return match connection.presented() {
+                Some(Ok((_, chain))) => Self::Certificate(Digest::of(chain.leaf()).0),
+                Some(Err(_)) | None => Self::Nothing,
+            };
+        }
+        let carried = principals
+            .iter()
+            .rev()
+            .find_map(|principal| match &principal.proof {
+                Proof::Header(identity) => Some(Digest::of(identity.chain.leaf()).0),
+                Proof::Socket(_) | Proof::Bearer(_) => None,
+            });
+        carried.map_or(Self::NotYet, Self::Certificate)
+    }
+}
+
 fn shown(exchange: &Exchange<'_>) -> Shown {
     let arrival = &exchange.arrival;
-    if !arrival.carrier.speaks_for_others() {
-        // Whoever has the connection has the key: the handshake proved it.
-        return match arrival.connection.presented() {
-            Some(Ok((_, chain))) => Shown::Certificate(Digest::of(chain.leaf()).0),
-            Some(Err(_)) | None => Shown::Nothing,
-        };
-    }
-    let carried = exchange
-        .caller
-        .principals
-        .iter()
-        .rev()
-        .find_map(|principal| match &principal.proof {
-            Proof::Header(identity) => Some(Digest::of(identity.chain.leaf()).0),
-            Proof::Socket(_) | Proof::Bearer(_) => None,
-        });
-    carried.map_or(Shown::NotYet, Shown::Certificate)
+    Shown::by(arrival.connection, arrival.carrier, &exchange.caller.principals)
 }
 
 fn compare(own: [u8; 32], named: [u8; 32]) -> Result<(), TokenFault> {

@@ -266,6 +266,23 @@ fn a_header_decides_nothing_but_which_of_the_keys_algorithms() {
     );
     let logout = signed(r#"{"alg":"HS256","typ":"logout+jwt"}"#, "{}");
     assert!(UnverifiedToken::parse(logout.as_bytes(), TypeRule::Any).is_ok());
+    let event = "http://schemas.openid.net/event/backchannel-logout";
+    for (events, accepted) in [
+        (json!({ event: {} }), false),
+        (json!({"x": {}, event: null}), false),
+        (json!([event]), true),
+        (json!({}), true),
+    ] {
+        let token = signed(
+            r#"{"alg":"HS256","typ":"JWT"}"#,
+            &json!({ "events": events }).to_string(),
+        );
+        for types in [TypeRule::AccessToken, TypeRule::Jwt] {
+            let read = UnverifiedToken::parse(token.as_bytes(), types);
+            assert_eq!(read.is_ok(), accepted, "{events} {types:?}");
+        }
+        assert!(UnverifiedToken::parse(token.as_bytes(), TypeRule::Any).is_ok());
+    }
 }
 
 #[test]
@@ -326,10 +343,31 @@ fn there_is_one_spelling_of_a_token() {
 }
 
 #[test]
+fn another_letter_anywhere_makes_it_another_token() {
+    let good = signed(r#"{"alg":"HS256"}"#, r#"{"sub":"alice","exp":4102444800}"#);
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\0%~".bytes();
+    for at in 0..good.len() {
+        for letter in letters.clone().filter(|letter| *letter != good.as_bytes()[at]) {
+            let mut other = good.clone().into_bytes();
+            other[at] = letter;
+            let other = String::from_utf8(other).unwrap();
+            assert!(verified(&other, &secret_key()).is_err(), "{other}");
+        }
+        let (before, after) = good.split_at(at);
+        for other in [format!("{before}{}", &after[1..]), format!("{before}A{after}")] {
+            assert!(verified(&other, &secret_key()).is_err(), "{other}");
+        }
+    }
+}
+
+#[test]
 fn an_opaque_token_is_not_taken_for_a_signed_one() {
     let good = signed(r#"{"alg":"HS256"}"#, "{}");
+    let spaced = signed(" \r\n{\"alg\":\"HS256\"}", "{}");
+    assert!(verified(&spaced, &secret_key()).is_ok());
     for (token, is_jws) in [
         (&*good, true),
+        (&*spaced, true),
         ("2YotnFZFEjr1zCsicMWpAA", false),
         ("a.b.c", false),
         ("", false),

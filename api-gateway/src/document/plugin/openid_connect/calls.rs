@@ -130,6 +130,27 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Calls {
     }
 }
 
+/// `enable_hs_signatures`: then the client's secret signs tokens.
+pub(super) fn read_hs_signatures(fields: &mut Fields<'_>, secret: Option<&Secret>) -> bool {
+    /// RFC 7518 §3.2, for the shortest of the digests.
+    const SHORTEST: usize = 32;
+    let enabled = fields.or("enable_hs_signatures", false, |at| {
+        let enabled = rule::boolean(at)?;
+        if enabled && secret.is_some_and(|secret| secret.expose().len() < SHORTEST) {
+            let message = format!(
+                "whoever has one token can find a client_secret of less than {SHORTEST} octets by trying, and sign others with it (RFC 7518 §3.2)"
+            );
+            at.warn("weak-credential", message);
+        }
+        Some(enabled)
+    });
+    if enabled && secret.is_none() {
+        let message = "HS signatures are verified by the client's secret: set client_secret";
+        fields.refuse::<()>("enable_hs_signatures", "entity-check", message);
+    }
+    enabled
+}
+
 /// Kong has several clients, of which requests that log in choose one; a token is introspected as the first.
 fn first(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
     let listed = fields.optional(name, |at| {

@@ -53,14 +53,9 @@ pub(super) fn required(at: At<'_>) -> Option<Vec<String>> {
     })(at)
 }
 
-/// Seconds, with a fraction or without.
+/// Seconds, up to ten years.
 pub(super) fn seconds(at: At<'_>) -> Option<Duration> {
-    const LONGEST: f64 = 315_360_000.0;
-    let number = rule::number(at)?;
-    if (0.0..=LONGEST).contains(&number) {
-        return Some(Duration::from_secs_f64(number));
-    }
-    at.refuse("out-of-range", format!("value should be between 0 and {LONGEST}"))
+    rule::seconds(315_360_000)(at)
 }
 
 /// Text, perhaps none.
