@@ -157,7 +157,8 @@ impl<'c, 'a> Builder<'c, 'a> {
         self.check_scheme(&called, issuer.place);
         let ssl_verify = config.calls.ssl_verify;
         self.check_verified(ssl_verify, "config.ssl_verify");
-        let over_tls = called.iter().any(|uri| uri.scheme_str() == Some("https"));
+        let over_tls =
+            called.iter().any(|uri| uri.scheme_str() == Some("https")) || config.calls.has_proxy_over_tls();
         let identity = Identity {
             source: Source {
                 issuer: issuer.name.as_str().into(),
