@@ -282,7 +282,8 @@ impl<'r> Exchange<'r> {
         self.hide_cookies();
         self.form.take_out(&self.hidden.fields);
         let headers = &mut self.head.headers;
-        if let Some(consumer) = self.caller.consumer.and_then(|key| self.consumers.get(key)) {
+        let consumer = self.caller.consumer.and_then(|key| self.consumers.get(key));
+        if let Some(consumer) = consumer {
             headers.insert(name::CONSUMER_ID, consumer.id_header.clone());
             if let Some(username) = &consumer.username {
                 headers.insert(name::CONSUMER_USERNAME, username.header.clone());
@@ -290,16 +291,18 @@ impl<'r> Exchange<'r> {
             if let Some(custom_id) = &consumer.custom_id {
                 headers.insert(name::CONSUMER_CUSTOM_ID, custom_id.header.clone());
             }
-            match &self.caller.credential {
-                Some(credential) => {
-                    if let Some(identifier) = &credential.identifier {
-                        headers.insert(name::CREDENTIAL_IDENTIFIER, identifier.clone());
-                    }
-                }
-                None => {
-                    headers.insert(name::ANONYMOUS_CONSUMER, HeaderValue::from_static("true"));
+        }
+        match &self.caller.credential {
+            // A token names one also where it names no consumer.
+            Some(credential) => {
+                if let Some(identifier) = &credential.identifier {
+                    headers.insert(name::CREDENTIAL_IDENTIFIER, identifier.clone());
                 }
             }
+            None if consumer.is_some() => {
+                headers.insert(name::ANONYMOUS_CONSUMER, HeaderValue::from_static("true"));
+            }
+            None => {}
         }
         for (name, value) in self.stamps.drain(..) {
             headers.insert(name, value);

@@ -209,6 +209,45 @@ async fn the_upstream_gets_what_is_configured_and_no_more() {
     assert_eq!(stack.reason_of(&several).await, "token_malformed");
 }
 
+/// `credential_claim` names a credential where nobody is a consumer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_a_consumer_has_a_name_all_the_same() {
+    let issuer = Issuer::start(1);
+    for (fields, claims, identifier, username) in table! {
+        ("leeway: 0", json!({}), json!("alice"), Value::Null);
+        ("consumer_claim: [azp]; consumer_optional: true", json!({"azp": "nobody"}), json!("alice"), Value::Null);
+        ("consumer_claim: [azp]", json!({}), json!("alice"), json!("alice@example.com"));
+        ("credential_claim: [act, sub]", json!({"act": {"sub": "shop"}}), json!("shop"), Value::Null);
+        ("credential_claim: [act, sub]", json!({}), Value::Null, Value::Null);
+        ("anonymous: guest", json!({"exp": 1}), Value::Null, json!("guest"));
+    } {
+        let stack = started(&issuer, fields).await;
+        let call = stack.gateway_http().get("/orders");
+        let call = call.header("authorization", &format!("Bearer {}", issuer.token(&claims)));
+        let answer = call.header("x-credential-identifier", "mallory").await;
+        assert_eq!(
+            upstream(&answer, "x-credential-identifier"),
+            identifier,
+            "{fields} {claims}"
+        );
+        assert_eq!(
+            upstream(&answer, "x-consumer-username"),
+            username,
+            "{fields} {claims}"
+        );
+        let anonymous = if username == "guest" {
+            json!("true")
+        } else {
+            Value::Null
+        };
+        assert_eq!(
+            upstream(&answer, "x-anonymous-consumer"),
+            anonymous,
+            "{fields} {claims}"
+        );
+    }
+}
+
 /// A token that is not good here may be good elsewhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_is_hidden_from_whoever_serves_anonymous_callers() {

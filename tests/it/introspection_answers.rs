@@ -13,15 +13,19 @@ use crate::bearer_tokens::{UNJUDGED, plan};
 /// An endpoint for each answer: a status, a type and a body.
 fn endpoints(answers: &[(u16, &str, String)]) -> (Vec<String>, Server) {
     let (address, files) = (own_address(11), Files::new());
-    let mut locations = String::new();
-    for (number, (status, media_type, body)) in answers.iter().enumerate() {
-        let name = format!("{number}.body");
-        let file = files.write(&name, body);
+    let location = |(number, (status, media_type, body)): (usize, &(u16, &str, String))| {
+        let file = files.write(&format!("{number}.body"), body);
         // A file is no answer to POST for nginx, unless that is an error that it answers with the file.
-        locations += &format!(
+        format!(
             "location = /{number} {{ default_type {media_type}; alias {file}; error_page 405 ={status} /{number}; }}\n"
-        );
-    }
+        )
+    };
+    let locations = answers
+        .iter()
+        .enumerate()
+        .map(location)
+        .collect::<Vec<_>>()
+        .concat();
     let http = format!(
         "log_format what '$request_uri'; access_log access.log what; server {{ listen {address}; {locations} }}"
     );
@@ -81,16 +85,14 @@ async fn nothing_but_a_clear_yes_is_one() {
     let answers: Vec<_> = rows.iter().map(|row| (row.0, row.1, row.2.clone())).collect();
     let (urls, server) = endpoints(&answers);
     // One gateway for all: a route for each endpoint.
-    let routes: String = urls
-        .iter()
-        .enumerate()
-        .map(|(number, endpoint)| {
-            format!(
-                "  - {{name: r{number}, paths: [/r{number}/], plugins: [{{name: openid-connect, config: {{issuer: '{url}', \
-                 auth_methods: [introspection], introspection_endpoint: '{endpoint}', introspection_endpoint_auth_method: none}}}}]}}\n"
-            )
-        })
-        .collect();
+    let route = |(number, endpoint): (usize, &String)| {
+        format!(
+            "  - {{name: r{number}, paths: [/r{number}/], plugins: [{{name: openid-connect, config: {{issuer: '{url}', \
+             auth_methods: [introspection], introspection_endpoint: '{endpoint}', \
+             introspection_endpoint_auth_method: none}}}}]}}\n"
+        )
+    };
+    let routes = urls.iter().enumerate().map(route).collect::<Vec<_>>().concat();
     let document = format!(
         "_format_version: '3.0'\nservices:\n- name: echo\n  url: http://{{echo}}\n  routes:\n{routes}"
     );

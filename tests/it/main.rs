@@ -91,6 +91,7 @@ mod recovery;
 mod refusing_clients;
 mod resumption;
 mod revocation;
+mod rfc_bearer_tokens;
 mod rfc_vectors;
 mod route_priority;
 mod routed_answers;

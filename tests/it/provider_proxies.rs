@@ -1,7 +1,7 @@
 //! A gateway that may not speak to its provider itself: everything goes through a forward proxy (tinyproxy), which wants a
 //! password, sees no more than it must, and stands for nobody.
 
-use certs::Authority;
+use certs::{Authority, Leaf};
 use harness::issuer::now;
 use harness::provider::Provider;
 use harness::servers::{Files, Server, own_address};
@@ -257,6 +257,51 @@ async fn without_the_proxy_there_is_no_provider() {
             callers.iter().all(|caller| *caller == proxy),
             "not past the proxy: {callers:?}"
         );
+    }
+}
+
+/// The way to the proxy may be TLS itself (haproxy in front of it): then the proxy has to prove who it is, by the authorities
+/// that vouch for providers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_may_be_called_over_tls() {
+    for over_tls in [false, true] {
+        let world = World::new(over_tls);
+        let (outside, files) = (own_address(8), Files::new());
+        let issued = |authority: &Authority| {
+            let leaf = Leaf::server("proxy.test").ip(outside.ip());
+            let issued = authority.issue(leaf).unwrap();
+            format!("{}{}", issued.chain_pem(), issued.key_pem())
+        };
+        for (authority, trusted) in [
+            (&Authority::root("Others").unwrap(), false),
+            (&world.provider.authority, true),
+        ] {
+            let pair = files.write("proxy.pem", &issued(authority));
+            let text = format!(
+                "defaults\n mode tcp\n timeout connect 10s\n timeout client 30s\n timeout server 30s\n\
+                 listen proxy\n bind {outside} ssl crt {pair}\n server tinyproxy {}\n",
+                own_address(7)
+            );
+            let _door = tokio::task::block_in_place(|| Files::new().haproxy(&text, &[outside]));
+            let fields = world
+                .by_proxy(AUTHORIZATION)
+                .replace(&world.at, &format!("https://{outside}"));
+            let before = world.asked().len();
+            let stack = world.plan(&fields).start().await;
+            let expected = if trusted { [200, 200] } else { [UNJUDGED.0; 2] };
+            let answers = answers(&world, &stack).await;
+            let status = status(&stack).await;
+            assert_eq!(answers, expected, "{over_tls} {status}");
+            assert_eq!(
+                world.asked().len() > before,
+                trusted,
+                "no password for a stranger"
+            );
+            if !trusted {
+                let error = status["error"].as_str().unwrap();
+                assert!(error.contains(&outside.to_string()), "{error}");
+            }
+        }
     }
 }
 

@@ -144,7 +144,8 @@ impl<'c, 'a> Builder<'c, 'a> {
         self.check_scheme(&called, issuer.place);
         let ssl_verify = config.calls.ssl_verify;
         self.check_verified(ssl_verify, "config.ssl_verify");
-        let over_tls = called.iter().any(|uri| uri.scheme_str() == Some("https"));
+        let over_tls =
+            called.iter().any(|uri| uri.scheme_str() == Some("https")) || config.calls.has_proxy_over_tls();
         let source = Source {
             issuer: issuer.name.as_str().into(),
             further_keys: config.further_keys.iter().map(|uri| uri.value.clone()).collect(),

@@ -47,7 +47,7 @@ impl Builder<'_, '_> {
         // Where the provider names the endpoint, it is not known yet whether TLS is spoken there.
         let over_tls = endpoint.map_or(config.issuer.uri.scheme_str() == Some("https"), |endpoint| {
             endpoint.value.scheme_str() == Some("https")
-        });
+        }) || calls.has_proxy_over_tls();
         Some(Introspector::new(introspection::Parts {
             provider: Arc::clone(provider),
             endpoint: endpoint.map(|endpoint| endpoint.value.clone()),

@@ -46,6 +46,15 @@ pub struct Proxy {
     pub authorization: Option<Secret>,
 }
 
+impl Calls {
+    /// Whether the way to a proxy is TLS, whatever the way behind it is.
+    pub fn has_proxy_over_tls(&self) -> bool {
+        let proxies = [&self.http_proxy, &self.https_proxy];
+        let schemes = proxies.into_iter().flatten().map(|proxy| proxy.url.scheme_str());
+        schemes.flatten().any(|scheme| scheme == "https")
+    }
+}
+
 /// What is special about introspection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntrospectionConfig {
