@@ -217,11 +217,11 @@ fn what_names_nobody_is_told_where_it_stands() {
         ]);
         (mtls(&with_trust("anonymous: lost")), vec![
             "warning[missing-consumer]: config.anonymous: there is no consumer 'lost': a request that it is needed for is \
-             answered 500",
+             answered 500; name a consumer by its id or username, or leave it out",
         ]);
         (mtls(&with_trust("default_consumer: lost")), vec![
             "warning[missing-consumer]: config.default_consumer: there is no consumer 'lost': a certificate that matches \
-             nobody is refused",
+             nobody is refused; name a consumer by its id or username, or leave it out",
         ]);
     ]);
     check(&root, &rows);

@@ -94,13 +94,19 @@ impl At<'_> {
 
     /// Tells a warning about this value.
     pub(super) fn warn(self, code: &'static str, message: impl Into<String>) {
+        self.context.log.push(self.warning(code, message));
+    }
+
+    /// The same, with what to write instead.
+    pub(super) fn warn_with(self, code: &'static str, message: impl Into<String>, fix: &str) {
+        let finding = self.warning(code, message).with_fix(fix);
+        self.context.log.push(finding);
+    }
+
+    fn warning(self, code: &'static str, message: impl Into<String>) -> Finding {
         let origin = self.context.log.origin(self.node.place);
-        self.context.log.push(Finding::warning(
-            code,
-            origin,
-            self.trail.to_string(),
-            self.trail.named(message.into()),
-        ));
+        let message = self.trail.named(message.into());
+        Finding::warning(code, origin, self.trail.to_string(), message)
     }
 
     /// Tells a warning once for all values of the document that share `about`.

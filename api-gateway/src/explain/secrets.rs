@@ -98,7 +98,9 @@ impl<'s> Secrets<'s> {
         }
         // The longest first: one may be a part of another.
         found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        found.into_iter().for_each(|secret| self.add(secret));
+        for secret in found {
+            self.add(secret);
+        }
     }
 
     /// A header's value: no credential, and no more of a certificate than that there is one.

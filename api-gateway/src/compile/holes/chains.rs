@@ -96,7 +96,7 @@ fn overlooked<'s>(site: &'s Site<'s>) -> Vec<Overlooked<'s>> {
         match &turn.duty {
             Duty::Authenticates(own) => {
                 authentications += 1;
-                if !own.finds_consumers {
+                if !own.finds_consumers() {
                     continue;
                 }
                 match found {

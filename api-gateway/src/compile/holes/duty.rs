@@ -28,9 +28,7 @@ pub(super) struct Authentication<'d> {
     /// What it looks at.
     pub(super) evidence: Evidence,
     /// Whether its word is a consumer.
-    pub(super) finds_consumers: bool,
-    /// Whether it lets pass whom it finds no consumer for.
-    pub(super) accepts_nobody: bool,
+    pub(super) search: Search,
     /// Whether its word is groups that no document lists.
     pub(super) names_groups: bool,
     /// Who a request is made for that shows nothing good.
@@ -43,6 +41,17 @@ pub(super) struct Authentication<'d> {
     pub(super) accepts_edges: bool,
     /// The CAs that it trusts.
     pub(super) authorities: &'d [Located<Uuid>],
+}
+
+/// Whether a consumer is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Whoever has none is refused.
+    Needed,
+    /// Whoever has none is let pass.
+    Wanted,
+    /// None is.
+    Left,
 }
 
 /// A name of a consumer's own.
@@ -108,8 +117,7 @@ impl<'d> Duty<'d> {
             ConsumerBy::CustomId => KnownBy::CustomId,
         });
         Self::Authenticates(Authentication {
-            finds_consumers: looks_up,
-            accepts_nobody: !looks_up,
+            search: if looks_up { Search::Needed } else { Search::Left },
             known_by: known_by.collect(),
             names_groups: !looks_up && config.authenticated_group_by.is_some(),
             default: config.default_consumer.as_ref().filter(|_| looks_up),
@@ -131,8 +139,11 @@ impl<'d> Duty<'d> {
             openid_connect::ConsumerBy::Id => KnownBy::Id,
         });
         Self::Authenticates(Authentication {
-            finds_consumers: looks_up,
-            accepts_nobody: config.consumer_optional || !looks_up,
+            search: match (looks_up, config.consumer_optional) {
+                (false, _) => Search::Left,
+                (true, true) => Search::Wanted,
+                (true, false) => Search::Needed,
+            },
             known_by: known_by.collect(),
             names_groups: config.authenticated_groups_claim.is_some(),
             ..Authentication::by_credentials(Evidence::Token, config.anonymous.as_ref())
@@ -152,8 +163,7 @@ impl<'d> Authentication<'d> {
     fn by_credentials(evidence: Evidence, anonymous: Option<&'d Located<NamedConsumer>>) -> Self {
         Self {
             evidence,
-            finds_consumers: true,
-            accepts_nobody: false,
+            search: Search::Needed,
             names_groups: false,
             accepts_edges: false,
             anonymous,
@@ -161,6 +171,11 @@ impl<'d> Authentication<'d> {
             known_by: Vec::new(),
             authorities: &[],
         }
+    }
+
+    /// Whether its word is a consumer.
+    pub(super) fn finds_consumers(&self) -> bool {
+        self.search != Search::Left
     }
 
     /// Whether nobody passes who does not show something good.
@@ -171,7 +186,7 @@ impl<'d> Authentication<'d> {
     /// Whether its word is groups, if perhaps none: a certificate that stands for no consumer stands for those.
     pub(super) fn says_groups(&self) -> bool {
         let is_certificate = matches!(self.evidence, Evidence::Socket | Evidence::Header);
-        self.names_groups || is_certificate && !self.finds_consumers
+        self.names_groups || is_certificate && !self.finds_consumers()
     }
 
     /// Whether it judges although `earlier` has found somebody already. With `anonymous` it does not, but the client that

@@ -65,7 +65,7 @@ impl<'s> LastWord<'s> {
             // It looks at nothing: there is somebody already.
             return;
         }
-        if own.finds_consumers {
+        if own.finds_consumers() {
             self.on_consumer = Some(turn);
         }
         if own.says_groups() {

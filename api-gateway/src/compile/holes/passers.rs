@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use transport::finding::Finding;
 use uuid::Uuid;
 
-use super::duty::{Authentication, Duty};
+use super::duty::{Authentication, Duty, Search};
 use super::nobody::{List, lists};
 use super::reach::{Holdings, Reach};
 use super::{ROUTES, Site, Survey, Tally, Turn};
@@ -84,10 +84,10 @@ impl<'s> Callers<'s> {
     fn meet(&mut self, turn: &'s Turn<'s>, own: &Authentication<'_>) {
         self.are_authenticated = true;
         self.have_groups_of_their_own |= own.names_groups;
-        if !own.finds_consumers {
+        if !own.finds_consumers() {
             return;
         }
-        if own.is_required() && !own.accepts_nobody {
+        if own.is_required() && own.search == Search::Needed {
             // Whom it finds takes the place of whoever was found before.
             self.reach = Reach::default();
             self.found_by.clear();

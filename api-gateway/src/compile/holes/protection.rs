@@ -13,13 +13,20 @@ use crate::plugin::Plugin;
 pub(super) struct Protection {
     /// The plugins that must find somebody, by the names of what they are or are clones of.
     required: BTreeSet<&'static str>,
-    /// Whether anybody at all must be found.
-    is_authenticated: bool,
-    is_judged: bool,
-    /// Whether only some addresses get in.
-    is_restricted: bool,
+    of: BTreeSet<Demand>,
     /// Whether requests end here: then nobody gets through, and nothing is there to be protected.
     ends: bool,
+}
+
+/// What somebody has to have who gets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Demand {
+    /// A name: somebody must be found.
+    Authentication,
+    /// A group.
+    Group,
+    /// An address of some.
+    Address,
 }
 
 /// The protections of all sites, each different one once.
@@ -69,7 +76,8 @@ impl Protections {
 impl Protection {
     fn of(site: &Site<'_>) -> Self {
         let mut required = BTreeSet::new();
-        let (mut authenticates, mut allows, mut is_judged, mut is_restricted) = (false, false, false, false);
+        let mut of = BTreeSet::new();
+        let (mut authenticates, mut allows) = (false, false);
         for turn in &site.turns {
             match &turn.duty {
                 Duty::Authenticates(own) => {
@@ -79,35 +87,36 @@ impl Protection {
                     }
                 }
                 Duty::Judges(config) => {
-                    is_judged = true;
+                    of.insert(Demand::Group);
                     allows |= matches!(config.rule, AclRule::Allow(_));
                 }
                 Duty::JudgesAll(config) => {
-                    is_judged |= config.same.is_some() || !config.allow.is_empty();
+                    if config.same.is_some() || !config.allow.is_empty() {
+                        of.insert(Demand::Group);
+                    }
                     // Whom it requires must be there, whatever `anonymous` says.
                     let named = config.require.iter().filter_map(|name| site.turn(&name.value));
                     required.extend(named.map(|turn| turn.entity.name.kind.name()));
                 }
-                Duty::Other => is_restricted |= restricts(&turn.entity.config),
+                Duty::Other if restricts(&turn.entity.config) => {
+                    of.insert(Demand::Address);
+                }
+                Duty::Other => {}
             }
         }
         // An acl refuses whoever is nobody; an anonymous consumer is somebody, whom only an allow list can leave out.
-        let is_authenticated = !required.is_empty() || allows || is_judged && !authenticates;
+        if !required.is_empty() || allows || of.contains(&Demand::Group) && !authenticates {
+            of.insert(Demand::Authentication);
+        }
         let ends = site.compiled.chain.slots().iter().any(|slot| {
             matches!(slot.for_everybody(), Some(Plugin::RequestTermination(plugin)) if plugin.trigger.is_none())
         });
-        Self {
-            required,
-            is_authenticated,
-            is_judged,
-            is_restricted,
-            ends,
-        }
+        Self { required, of, ends }
     }
 
     /// Whether there is anything that a request could be spared elsewhere.
     fn demands(&self) -> bool {
-        !self.ends && (self.is_authenticated || self.is_judged || self.is_restricted)
+        !self.ends && !self.of.is_empty()
     }
 
     /// What this demands less than another.
@@ -115,17 +124,19 @@ impl Protection {
         if self.ends || strong.ends {
             return None;
         }
+        let lacks = |demand| strong.of.contains(&demand) && !self.of.contains(&demand);
+        let is_authenticated = self.of.contains(&Demand::Authentication);
         // Another way to keep people out is another way, and not less.
-        let keeps_out_otherwise = self.is_restricted && !strong.is_restricted;
-        if strong.is_authenticated && !self.is_authenticated && !keeps_out_otherwise {
+        let keeps_out_otherwise = self.of.contains(&Demand::Address) && !strong.of.contains(&Demand::Address);
+        if lacks(Demand::Authentication) && !keeps_out_otherwise {
             return Some(Lack::Authentication);
         }
-        if strong.is_judged && !self.is_judged && (self.is_authenticated || !keeps_out_otherwise) {
+        if lacks(Demand::Group) && (is_authenticated || !keeps_out_otherwise) {
             return Some(Lack::Acl);
         }
         // Whoever has to say who he is may come from anywhere.
-        if strong.is_restricted && !self.is_restricted && (strong.is_authenticated || !self.is_authenticated)
-        {
+        let is_named_instead = is_authenticated && !strong.of.contains(&Demand::Authentication);
+        if lacks(Demand::Address) && !is_named_instead {
             return Some(Lack::Addresses);
         }
         // Another way to authenticate is another way, and not less.

@@ -34,7 +34,7 @@ impl Reach {
         self.known_by.extend(&own.known_by);
         self.named
             .extend(own.default.and_then(|named| named.value.consumer));
-        if own.finds_consumers {
+        if own.finds_consumers() {
             self.evidence.insert(own.evidence);
             let trusted = own.authorities.iter().map(|id| (own.evidence, id.value));
             self.trusted.extend(trusted);

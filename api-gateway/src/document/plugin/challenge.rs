@@ -13,9 +13,10 @@ pub(super) fn run_on_preflight(fields: &mut Fields<'_>) -> Preflight {
         if rule::boolean(at)? {
             return Some(Preflight::Authenticated);
         }
-        at.warn(
+        at.warn_with(
             "open-preflight",
             "OPTIONS requests pass without authentication, whatever the upstream does with them",
+            "leave it out, unless the upstream answers OPTIONS with CORS headers alone",
         );
         Some(Preflight::LetThrough)
     })

@@ -81,9 +81,10 @@ pub(super) fn read(at: At<'_>) -> Option<JwtConfig> {
         );
     }
     if !verifies_exp {
-        at.warn(
+        at.warn_with(
             "unbounded-token",
             "exp is not verified: a token is good for as long as its credential, whatever it says itself",
+            "write claims_to_verify: [exp]",
         );
     }
     fields.close();

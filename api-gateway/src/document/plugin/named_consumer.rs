@@ -31,9 +31,10 @@ pub(super) fn named_consumer(without: &'static str) -> impl Fn(At<'_>) -> Option
         let text = rule::text(at)?;
         let consumer = at.context.entries.find(Collection::Consumers, &text);
         if consumer.is_none() {
-            at.warn(
+            at.warn_with(
                 "missing-consumer",
                 format!("there is no consumer '{text}': {without}"),
+                "name a consumer by its id or username, or leave it out",
             );
         }
         Some(NamedConsumer { text, consumer })

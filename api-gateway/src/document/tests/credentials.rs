@@ -253,7 +253,7 @@ fn what_a_plugin_cannot_do_is_told() {
         (
             "plugins: [{name: key-auth, config: {run_on_preflight: false}}]",
             &[
-                "k.yaml:2:55: warning[open-preflight]: config.run_on_preflight: OPTIONS requests pass without authentication, whatever the upstream does with them",
+                "k.yaml:2:55: warning[open-preflight]: config.run_on_preflight: OPTIONS requests pass without authentication, whatever the upstream does with them; leave it out, unless the upstream answers OPTIONS with CORS headers alone",
             ],
         ),
         (
@@ -293,7 +293,7 @@ fn what_is_wrong_with_a_jwt_is_told() {
             "plugins: [{name: jwt, config: {maximum_expiration: 60}}]",
             &[
                 "k.yaml:2:31: error[entity-check]: config.claims_to_verify: failed conditional validation given value of field 'config.maximum_expiration': expected to contain: exp",
-                "k.yaml:2:31: warning[unbounded-token]: config: exp is not verified: a token is good for as long as its credential, whatever it says itself",
+                "k.yaml:2:31: warning[unbounded-token]: config: exp is not verified: a token is good for as long as its credential, whatever it says itself; write claims_to_verify: [exp]",
             ],
         ),
         (
@@ -309,7 +309,7 @@ fn what_is_wrong_with_a_jwt_is_told() {
         (
             "plugins: [{name: jwt, config: {claims_to_verify: [exp], anonymous: x}}]",
             &[
-                "k.yaml:2:68: warning[missing-consumer]: config.anonymous: there is no consumer 'x': a request that it is needed for is answered 500",
+                "k.yaml:2:68: warning[missing-consumer]: config.anonymous: there is no consumer 'x': a request that it is needed for is answered 500; name a consumer by its id or username, or leave it out",
             ],
         ),
     ]);

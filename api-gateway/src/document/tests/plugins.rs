@@ -271,7 +271,7 @@ fn what_certificate_plugins_may_say() {
             "anonymous: nobody",
             vec![
                 "k.yaml:6:15: warning[missing-consumer]: config.anonymous: there is no consumer 'nobody': a request that \
-             it is needed for is answered 500",
+             it is needed for is answered 500; name a consumer by its id or username, or leave it out",
             ],
         ),
         (

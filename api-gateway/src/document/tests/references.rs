@@ -194,11 +194,11 @@ fn what_may_be_there_once_is_there_once() {
         (
             "consumers:\n- &c {username: a, custom_id: x}\n- {username: b, custom_id: x}\n- *c",
             &[
-                "k.yaml:3:6: error[uniqueness-violation]: uniqueness violation: 'consumers' entity with username set to \
-             'a' already declared (line 3, column 6)",
-                "k.yaml:3:6: error[uniqueness-violation]: uniqueness violation: 'consumers' entity with custom_id set to \
-             'x' already declared (line 3, column 6)",
                 "k.yaml:4:3: error[uniqueness-violation]: uniqueness violation: 'consumers' entity with custom_id set to \
+             'x' already declared (line 3, column 6)",
+                "k.yaml:5:3: error[uniqueness-violation]: uniqueness violation: 'consumers' entity with username set to \
+             'a' already declared (line 3, column 6)",
+                "k.yaml:5:3: error[uniqueness-violation]: uniqueness violation: 'consumers' entity with custom_id set to \
              'x' already declared (line 3, column 6)",
             ],
         ),
@@ -244,7 +244,7 @@ fn a_configuration_names_consumers_by_id_or_name() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
         found[0].contains("config.default_consumer: there is no consumer")
-            && found[0].ends_with("a certificate that matches nobody is refused"),
+            && found[0].contains(": a certificate that matches nobody is refused; "),
         "{found:#?}"
     );
     let document = document(&text.replace("b32379d9-3d28-5683-a79c-72139be6e34f", "guest"));

@@ -136,7 +136,7 @@ fn trust_is_whole_or_refused() {
         (
             "nginx_proxy_proxy_ssl_verify = off\ntls_certificate_verify = off",
             vec![
-                "kong.conf:2:26: warning[unverified-upstreams]: upstream certificates are not verified where their service does not say so",
+                "kong.conf:2:26: warning[unverified-upstreams]: upstream certificates are not verified where their service does not say so; set tls_certificate_verify = on, and name the upstreams' CAs in lua_ssl_trusted_certificate",
             ],
         ),
         (

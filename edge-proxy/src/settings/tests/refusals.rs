@@ -302,7 +302,7 @@ fn mutual_authentication_is_judged_by_its_mode() {
             "expired clients accepted",
             verify("mode = \"verify\"\ntrust_store = \"a\"\nignore_client_certificate_expiry = true"),
             vec![
-                "12:36: warning[expiry-ignored]: clients with an expired certificate are accepted; their issuers' dates and every revocation list count all the same",
+                "12:36: warning[expiry-ignored]: clients with an expired certificate are accepted; their issuers' dates and every revocation list count all the same; leave it out as soon as the clients' certificates are renewed",
             ],
         ),
         (

@@ -63,9 +63,8 @@ fn members_have_to_be_found() {
         ),
         (format!("{KEY}, {}", acl("team")), None),
         (
-            format!(
-                "{{name: basic-auth}}, {{name: acl, config: {{allow: [team], include_consumer_groups: true}}}}"
-            ),
+            "{name: basic-auth}, {name: acl, config: {allow: [team], include_consumer_groups: true}}"
+                .to_owned(),
             Some("'basic-auth' … 'team'"),
         ),
         (format!("{KEY}, {{name: acl, config: {{deny: [staff]}}}}"), None),
