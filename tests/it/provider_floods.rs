@@ -181,7 +181,7 @@ async fn tokens_that_are_made_up_cost_a_fast_provider_a_bounded_number_of_calls(
     assert!(good.join_all().await.iter().all(|answer| answer.status == 200));
 }
 
-/// Two instances of one provider share its turns; whoever resets his streams gets no more of them.
+/// Whoever closes his connections gets no more turns for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_are_given_up_do_not_make_more_calls_at_once() {
     let provider = ToldProvider::start().await;
@@ -193,9 +193,46 @@ async fn requests_that_are_given_up_do_not_make_more_calls_at_once() {
             (provider.under_way(INTROSPECTION) == 48).then_some(())
         })
         .await;
+        // Until all of them are waiting.
+        tokio::time::sleep(Duration::from_millis(300)).await;
         drop(flood);
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(provider.most_at_once(INTROSPECTION), 48);
     provider.tell(INTROSPECTION, Word::Introspects(Duration::ZERO));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_turns_are_the_providers_and_not_those_of_each_plugin() {
+    let provider = ToldProvider::start().await;
+    let other = format!(
+        "  routes:
+  - name: other
+    paths: [/other]
+    plugins:
+    - name: openid-connect
+      config: {{issuer: '{}', auth_methods: [introspection], client_id: [another], client_secret: [secret], timeout: 14000}}
+",
+        provider.url()
+    );
+    let stack = plan(&provider, &format!("{INTROSPECTS}; timeout: 14000"))
+        .replace("  routes:\n", &other)
+        .start()
+        .await;
+    known(&stack, 1).await;
+    provider.tell(INTROSPECTION, Word::Silence);
+    let mut flood = calls(&stack, (0..60).map(|number| format!("made-up-{number}")));
+    for number in 0..60 {
+        let call = stack.gateway_http().get("/other");
+        let call = call.header("authorization", &format!("Bearer made-up-too-{number}"));
+        flood.spawn(async move { call.await });
+    }
+    eventually("the flood", async || {
+        (provider.under_way(INTROSPECTION) == 48).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    provider.tell(INTROSPECTION, Word::Introspects(Duration::ZERO));
+    assert!(flood.join_all().await.iter().all(|answer| answer.status == 401));
+    assert_eq!(provider.most_at_once(INTROSPECTION), 48);
 }

@@ -8,6 +8,7 @@ use harness::issuer::Signer;
 use harness::stack::{Plan, Stack, eventually};
 use harness::told_provider::{DISCOVERY, INTROSPECTION, KEYS, ToldProvider, Word};
 use http::StatusCode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -44,8 +45,14 @@ pub(crate) async fn with_token(stack: &Stack, token: &str) -> Answer {
     call.header("authorization", &format!("Bearer {token}")).await
 }
 
-/// Many requests at once.
+/// Many requests at once, each on a connection of its own: both ends of it are in this process.
 pub(crate) fn calls(stack: &Stack, tokens: impl IntoIterator<Item = String>) -> JoinSet<Answer> {
+    let files = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: files.maximum,
+        ..files
+    };
+    setrlimit(Resource::Nofile, all).unwrap();
     let mut calls = JoinSet::new();
     for token in tokens {
         let call = stack.gateway_http().get("/orders");
@@ -185,10 +192,9 @@ async fn hundreds_of_requests_wait_for_a_silent_provider_together() {
     })
     .await;
     assert!(at_once >= 600 - 512, "{at_once} were too many");
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "one timeout is enough for all"
-    );
+    // It is asked again and again, but not once for each of them.
+    let most = 2 + usize::try_from(began.elapsed().as_secs() / 5).unwrap();
+    assert!(provider.asked(DISCOVERY) <= most, "{}", provider.asked(DISCOVERY));
     provider.is_well();
     eventually("its keys", async || {
         (with_token(&stack, &provider.token()).await.status == 200).then_some(())
