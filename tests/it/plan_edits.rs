@@ -29,13 +29,13 @@ const EDITS: [Edit; 9] = [
         name: "a route takes http too",
         from: "protocols: [https]",
         to: "protocols: [http, https]",
-        said: &["+ alice@example.com header+socket orders"],
+        said: &["+ alice@example.com socket+header orders"],
     },
     Edit {
         name: "an acl goes from a route to its service, where another route's own stays",
         from: "          - name: acl\n            config: { allow: [partners] }\n",
         to: "          - name: acl\n            config: { allow: [partners, staff] }\n",
-        said: &["+ bob@example.com header+socket orders"],
+        said: &["+ bob@example.com socket+header orders"],
     },
     Edit {
         name: "a plugin goes",

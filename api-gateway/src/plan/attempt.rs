@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::bench::{HeaderLine, Readers, Sender};
+use super::bonds::{KnownOwners, Related, Ties};
 use super::classes::{CertificateClass, PassClass};
 use super::passes::Pass;
 use super::presented::Presentation;
 use super::request::PlannedRequest;
 use super::stage::Stages;
-use super::trial::{Brings, Outcome, Trial};
+use super::trial::{As, Brings, Outcome, Trial};
 use crate::plugin::openid_connect::OpenIdConnect;
 use crate::plugin::principals::Bond;
 
@@ -32,6 +33,9 @@ pub(super) struct Attempt<'a, 'b, 's> {
     pub(super) readers: Readers<'s>,
     /// By side: what takes providers' tokens.
     pub(super) takers: [Vec<&'s OpenIdConnect>; 2],
+    /// Whether both routes lead to one service.
+    pub(super) is_one_service: bool,
+    pub(super) known_owners: KnownOwners,
     pub(super) trials: Vec<Trial>,
 }
 
@@ -42,14 +46,43 @@ pub(super) type Classes<'c> = (
     &'c Option<Rc<PassClass>>,
 );
 
+/// All of each, and none of it.
+type Everybody<'c> = (
+    &'c [Option<Rc<CertificateClass>>],
+    &'c [Option<Rc<CertificateClass>>],
+    &'c [Option<Rc<PassClass>>],
+);
+
 impl Attempt<'_, '_, '_> {
-    /// Tries a sender of these classes in these ways.
-    pub(super) fn add(
+    /// Tries everybody who could have these: with a certificate in the handshake where one can be shown, with one in a
+    /// header beside it where anybody may write it; and whatever these addresses could carry.
+    pub(super) fn add_all(
         &mut self,
-        classes: Classes<'_>,
-        ways: &[Option<Rc<Presentation>>],
-        carrier: Option<IpAddr>,
+        (sockets, headers, passes): Everybody<'_>,
+        (may_show, anybody_may_carry): (bool, bool),
+        carriers: &[IpAddr],
     ) {
+        for pass in passes {
+            let ways = self.ways_of(pass.as_deref());
+            for socket in sockets.iter().filter(|socket| may_show || socket.is_none()) {
+                let with_header = socket.is_none() || anybody_may_carry;
+                for header in headers.iter().filter(|header| with_header || header.is_none()) {
+                    self.add((socket, header, pass), &ways, None);
+                }
+            }
+            // By http, a carrier's certificate is one that no client could show; and whose word counts may have changed.
+            for carrier in carriers {
+                for socket in sockets {
+                    for header in headers {
+                        self.add((socket, header, pass), &ways, Some(*carrier));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tries a sender of these classes in these ways.
+    fn add(&mut self, classes: Classes<'_>, ways: &[Option<Rc<Presentation>>], carrier: Option<IpAddr>) {
         let (socket, header, pass) = classes;
         let no_lines: [Rc<[HeaderLine]>; 1] = [Rc::new([])];
         let lines = if header.is_some() {
@@ -58,6 +91,8 @@ impl Attempt<'_, '_, '_> {
             no_lines.to_vec()
         };
         for examples in self.examples(classes) {
+            // Found only where something changes.
+            let mut related: Option<Rc<Related>> = None;
             for lines in &lines {
                 for way in ways {
                     for client in self.addresses.clone() {
@@ -76,22 +111,33 @@ impl Attempt<'_, '_, '_> {
                             header: header.clone(),
                             pass: pass.clone(),
                             relation: examples.relation,
-                            owners: examples.owners.clone(),
+                            owners: None,
                         };
-                        self.add_one(brings, sender, client);
+                        let ties = examples.ties.as_ref();
+                        let ties = ties.map(|ties| (classes, ties));
+                        self.add_one((brings, sender), client, (ties, &mut related));
                     }
                 }
             }
         }
     }
 
-    fn add_one(&mut self, brings: Brings, sender: Sender, client: IpAddr) {
+    fn add_one(
+        &mut self,
+        (mut brings, sender): (Brings, Sender),
+        client: IpAddr,
+        (ties, related): (Option<(Classes<'_>, &Ties)>, &mut Option<Rc<Related>>),
+    ) {
         let asked = (&sender, client);
         let outcomes = self
             .stages
             .try_one(self.request, asked, &self.readers, self.routes);
         let is_reached = |outcome: &Outcome| matches!(outcome, Outcome::Reached(_));
         if let Some(outcomes) = outcomes.filter(|outcomes| outcomes.iter().any(is_reached)) {
+            if let Some((classes, ties)) = ties.filter(|_| self.may_change(&outcomes)) {
+                let related = related.get_or_insert_with(|| Rc::new(self.related(classes, ties)));
+                brings.owners = Some(Rc::clone(related));
+            }
             self.trials.push(Trial {
                 brings,
                 sender,
@@ -101,12 +147,24 @@ impl Attempt<'_, '_, '_> {
         }
     }
 
+    /// Whether the outcomes could be told as a change.
+    fn may_change(&self, outcomes: &[Outcome; 2]) -> bool {
+        let [Outcome::Reached(old), Outcome::Reached(new)] = outcomes else {
+            return true;
+        };
+        let people = &self.stages.bench.people;
+        let identity = |side: usize, who: As| who.consumer().map(|key| people.identity(side, key));
+        !self.is_one_service
+            || std::mem::discriminant(old) != std::mem::discriminant(new)
+            || identity(0, *old) != identity(1, *new)
+    }
+
     pub(super) fn pass(&self, position: usize) -> &Pass {
         &self.stages.bench.passes[position]
     }
 
     /// Of the ways in which something of a class can be brought, those that make a difference.
-    pub(super) fn ways_of(&self, class: Option<&PassClass>) -> Vec<Option<Rc<Presentation>>> {
+    fn ways_of(&self, class: Option<&PassClass>) -> Vec<Option<Rc<Presentation>>> {
         let Some(class) = class else { return vec![None] };
         let example = self.pass(class.example);
         let fits =

@@ -55,13 +55,20 @@ pub(super) struct Bench<'s> {
     leaves: Leaves,
     now: UnixTime,
     made: RefCell<HashMap<u32, Option<Rc<Shown>>>>,
-    signed: RefCell<HashMap<SignedKey, (Rc<Grant>, Rc<str>)>>,
+    signed: RefCell<HashMap<SignedKey, Signed>>,
     supposed: RefCell<HashMap<(usize, u32, usize), Supposed>>,
 }
 
 /// What tells one token of a provider from another: the credential, what it says by its place in memory, and the
 /// certificate beside it.
 type SignedKey = (usize, usize, Option<[u8; 32]>);
+
+/// A token, and what it says.
+struct Signed {
+    /// Whoever keeps it keeps its place.
+    _grant: Rc<Grant>,
+    token: Rc<str>,
+}
 
 /// What reads credentials of its own accord at a pair of routes.
 pub(super) struct Readers<'s> {
@@ -313,15 +320,17 @@ impl<'s> Bench<'s> {
         thumbprint: Option<[u8; 32]>,
     ) -> Rc<str> {
         let key = (pass, Rc::as_ptr(grant).addr(), thumbprint);
-        if let Some((_, known)) = self.signed.borrow().get(&key) {
-            return Rc::clone(known);
+        if let Some(known) = self.signed.borrow().get(&key) {
+            return Rc::clone(&known.token);
         }
         let token: Rc<str> = signer
             .sign(grant, &self.passes[pass].name, thumbprint, self.now)
             .into();
-        let mut signed = self.signed.borrow_mut();
-        // Whoever keeps what it says keeps its place.
-        signed.insert(key, (Rc::clone(grant), Rc::clone(&token)));
+        let signed = Signed {
+            _grant: Rc::clone(grant),
+            token: Rc::clone(&token),
+        };
+        self.signed.borrow_mut().insert(key, signed);
         token
     }
 

@@ -238,7 +238,7 @@ fn vouchers(plugins: &[&OpenIdConnect], signer: &Signer) -> Vec<Vouched> {
                 [knows, provider.issues_as(&issuer)]
             };
             let taken: Vec<[bool; 2]> = plugins.iter().map(takes).collect();
-            let is_anybodys = taken.iter().any(|both| *both == [true, true]);
+            let is_anybodys = taken.contains(&[true, true]);
             // What is told from another by nobody is the same.
             let is_known = found
                 .iter()

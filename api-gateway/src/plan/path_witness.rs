@@ -5,7 +5,7 @@
 //! satisfies, and every set that there is belongs to some state. States are visited breadth first: the first path to a set
 //! is a shortest one.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
@@ -76,7 +76,7 @@ fn search(automaton: &DFA) -> Option<Vec<PathWitness>> {
         length: 1,
     };
     let mut steps = vec![first];
-    let mut seen: HashMap<LazyStateID, ()> = HashMap::from([(start, ())]);
+    let mut seen: HashSet<LazyStateID> = HashSet::from([start]);
     let mut queue = VecDeque::from([(start, 0)]);
     let mut found: Vec<PathWitness> = Vec::new();
     let mut sets: HashSet<Vec<usize>> = HashSet::new();
@@ -102,7 +102,7 @@ fn search(automaton: &DFA) -> Option<Vec<PathWitness>> {
             let Ok(next) = automaton.next_state(&mut cache, state, *octet) else {
                 return Some(found);
             };
-            if !next.is_dead() && !next.is_quit() && seen.insert(next, ()).is_none() {
+            if !next.is_dead() && !next.is_quit() && seen.insert(next) {
                 let step = Step {
                     before: Some(at),
                     octet: *octet,

@@ -179,9 +179,9 @@ impl Change {
 impl PassState {
     fn word(self) -> &'static str {
         match (self.kind, self.lifetime) {
-            (PassKind::Key | PassKind::Password, _) => self.kind.word(),
             (PassKind::AccessToken, _) if self.is_odd => "an incomplete access token",
-            (PassKind::AccessToken, _) | (PassKind::Token, Lifetime::Short) => self.kind.word(),
+            (PassKind::Key | PassKind::Password | PassKind::AccessToken, _)
+            | (PassKind::Token, Lifetime::Short) => self.kind.word(),
             (PassKind::Token, Lifetime::Long) => "a token that lasts for years",
             (PassKind::Token, Lifetime::Over) => "an expired token",
             (PassKind::Token, Lifetime::Unsaid) => "a token without an end",

@@ -242,20 +242,20 @@ fn header_values(condition: &str) -> Vec<String> {
 fn has_open_preflight(route: &Route) -> bool {
     let mut configurations = route.chain.slots().iter().flat_map(|slot| slot.configurations());
     configurations.any(|plugin| {
-        let auth = match plugin {
-            Plugin::BasicAuth(plugin) => &plugin.auth,
-            Plugin::Jwt(plugin) => &plugin.auth,
-            Plugin::KeyAuth(plugin) => &plugin.auth,
+        let preflight = match plugin {
+            Plugin::BasicAuth(plugin) => plugin.auth.preflight,
+            Plugin::Jwt(plugin) => plugin.auth.preflight,
+            Plugin::KeyAuth(plugin) => plugin.auth.preflight,
+            Plugin::OpenIdConnect(plugin) => plugin.parts().preflight,
             Plugin::Acl(_)
             | Plugin::CorrelationId(_)
             | Plugin::HeaderCertAuth(_)
             | Plugin::IpRestriction(_)
             | Plugin::MtlsAuth(_)
-            | Plugin::OpenIdConnect(_)
             | Plugin::Principals(_)
             | Plugin::RequestTermination(_) => return false,
         };
-        auth.preflight == Preflight::LetThrough
+        preflight == Preflight::LetThrough
     })
 }
 

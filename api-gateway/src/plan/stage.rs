@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use super::RequestKey;
 use super::attempt::Attempt;
 use super::bench::{Bench, HeaderLine, Readers, Sender, USUAL_ADDRESS};
+use super::bonds::KnownOwners;
 use super::chain_facts::{ChainFacts, addresses, after};
 use super::classes::{CertificateClass, PassClass};
 use super::grants::grants;
@@ -24,7 +25,9 @@ use super::trial::{As, By, Outcome, Trial};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
 use crate::identity::SourceRule;
+use crate::plugin::acl::{ConsumerGroups, Precedence, Rule};
 use crate::plugin::openid_connect::OpenIdConnect;
+use crate::plugin::{Plugin, Slot};
 use crate::proxy::verdict::Verdict;
 use crate::snapshot::Route;
 
@@ -52,6 +55,7 @@ struct StageKey {
     /// Where a plugin looks at them: headers and query.
     beside: Option<(Vec<(String, String)>, String)>,
     is_open_preflight: bool,
+    is_one_service: bool,
 }
 
 /// What a request meets on a side.
@@ -67,17 +71,42 @@ enum Gate {
     },
 }
 
+/// What a slot does: of many routes each may have an `acl` of its own that says what others say.
+#[derive(PartialEq, Eq, Hash)]
+enum SlotKey<'s> {
+    /// Its groups, in order; whether they are let pass; whose count, and whether consumer groups do.
+    Acl(Vec<&'s str>, [bool; 3]),
+    Places([usize; 4]),
+}
+
+impl<'s> SlotKey<'s> {
+    fn of(slot: &'s Slot) -> Self {
+        let Some(Plugin::Acl(acl)) = slot.for_everybody().filter(|_| slot.scopes().is_none()) else {
+            return Self::Places(slot.places());
+        };
+        let (Rule::Allow(groups) | Rule::Deny(groups)) = &acl.rule;
+        let mut groups: Vec<&str> = groups.iter().map(AsRef::as_ref).collect();
+        groups.sort_unstable();
+        let says = [
+            matches!(acl.rule, Rule::Allow(_)),
+            acl.precedence == Precedence::ConsumersGroups,
+            acl.consumer_groups == ConsumerGroups::Counted,
+        ];
+        Self::Acl(groups, says)
+    }
+}
+
 impl<'b, 's> Stages<'b, 's> {
     pub(super) fn new(bench: &'b Bench<'s>) -> Self {
         let mut facts = [Vec::new(), Vec::new()];
         let chains = [0, 1].map(|side: usize| {
-            let mut numbers: Interned<Vec<(Arc<str>, [usize; 4])>> = Interned::default();
+            let mut numbers: Interned<Vec<(Arc<str>, SlotKey<'_>)>> = Interned::default();
             let routes = bench.sides[side].snapshot.routes.iter();
             routes
                 .map(|route| {
                     let slots = route.chain.slots().iter();
-                    let places = slots.map(|slot| (Arc::clone(&slot.name), slot.places()));
-                    let number = numbers.number(places.collect());
+                    let keys = slots.map(|slot| (Arc::clone(&slot.name), SlotKey::of(slot)));
+                    let number = numbers.number(keys.collect());
                     if number as usize == facts[side].len() {
                         facts[side].push(Rc::new(ChainFacts::of(&route.chain, bench)));
                     }
@@ -104,6 +133,7 @@ impl<'b, 's> Stages<'b, 's> {
             scheme: request.scheme,
             beside: of.beside.clone(),
             is_open_preflight: of.is_open_preflight,
+            is_one_service: self.is_one_service(of.routes),
         };
         if let Some(known) = self.known.get(&key) {
             return Rc::clone(known);
@@ -111,6 +141,14 @@ impl<'b, 's> Stages<'b, 's> {
         let trials: Rc<[Trial]> = self.try_all(of.routes, request).into();
         self.known.insert(key, Rc::clone(&trials));
         trials
+    }
+
+    fn is_one_service(&self, routes: [Option<usize>; 2]) -> bool {
+        let service = |side: usize| {
+            let route = self.bench.sides[side].snapshot.routes.get(routes[side]?)?;
+            route.service.as_ref().map(|service| &*service.name)
+        };
+        service(0) == service(1)
     }
 
     fn gate(&self, side: usize, route: Option<usize>, request: &PlannedRequest) -> Gate {
@@ -191,27 +229,14 @@ impl<'b, 's> Stages<'b, 's> {
                 instances,
             },
             takers,
+            is_one_service: self.is_one_service(routes),
+            known_owners: KnownOwners::default(),
             trials: Vec::new(),
         };
-        for pass in &passes {
-            let ways = trial.ways_of(pass.as_deref());
-            for socket in sockets.iter().filter(|socket| may_show || socket.is_none()) {
-                let with_header = socket.is_none() || anybody_may_carry;
-                for header in headers.iter().filter(|header| with_header || header.is_none()) {
-                    trial.add((socket, header, pass), &ways, None);
-                }
-            }
-            // By http, a carrier's certificate is one that no client could show; and whose word counts may have changed.
-            if has_headers || (!on_socket.is_empty() && !may_show) || self.trust_differs {
-                for carrier in &self.carriers {
-                    for socket in &sockets {
-                        for header in &headers {
-                            trial.add((socket, header, pass), &ways, Some(*carrier));
-                        }
-                    }
-                }
-            }
-        }
+        let everybody = (&*sockets, &*headers, &*passes);
+        let is_carried = has_headers || (!on_socket.is_empty() && !may_show) || self.trust_differs;
+        let carriers = if is_carried { &self.carriers[..] } else { &[] };
+        trial.add_all(everybody, (may_show, anybody_may_carry), carriers);
         trial.trials
     }
 

@@ -14,7 +14,7 @@ use super::pki::Pki;
 use crate::identity::{Digest, later};
 use crate::plan::Side;
 use crate::plan::change::TokenClaims;
-use crate::plugin::Plugin;
+use crate::plan::signer::provided;
 use crate::plugin::openid_connect::OpenIdConnect;
 use crate::token::KeySet;
 
@@ -145,7 +145,7 @@ pub(super) fn answer(
 ) {
     for plugin in plugins(side) {
         if let Some(introspector) = &plugin.parts().introspector {
-            let until = later(now, Duration::from_secs(600));
+            let until = later(now, Duration::from_mins(10));
             introspector.assume(
                 Digest::of(token.as_bytes()),
                 says(plugin.provider().issuer()),
@@ -177,8 +177,5 @@ fn plugins(side: &Side) -> impl Iterator<Item = &OpenIdConnect> {
     let routes = side.snapshot.routes.iter();
     let slots = routes.flat_map(|route| route.chain.slots());
     let configurations = slots.flat_map(|slot| slot.configurations());
-    configurations.filter_map(|plugin| match plugin {
-        Plugin::OpenIdConnect(plugin) => Some(&**plugin),
-        _ => None,
-    })
+    configurations.filter_map(provided)
 }

@@ -55,7 +55,7 @@ pub(super) fn requests() -> Vec<PlannedRequest> {
     let mut all = Vec::new();
     for host in ["a.test", "z.test", "b.x", "q.example", "a.test:81"] {
         for target in ["/", "/a", "/a/b", "/a/7", "/x", "/zzz"] {
-            for method in [Method::GET, Method::POST, Method::PUT] {
+            for method in [Method::GET, Method::POST, Method::PUT, Method::OPTIONS] {
                 for headers in [
                     &[][..],
                     &[("x-team", "red")],

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use http::Method;
 use rustls::pki_types::UnixTime;
 use serde_json::Value;
 
@@ -178,6 +179,7 @@ fn everything((pair, has_tokens): (&Pair, bool), pki: &Pki, rng: &mut Rng, now: 
             request.scheme,
             asks,
             request.headers.clone(),
+            request.method == Method::OPTIONS,
         );
         kinds.entry(key).or_default().push(request);
     }

@@ -105,8 +105,8 @@ fn callers_of(pair: &Pair, (change, access): (&Change, &Access), is_anybody: boo
     if is_anybody && has == [true, true, true] {
         return None;
     }
-    let sockets = cards(&witness.socket, &change.socket, is_anybody)?;
-    let headers = cards(&witness.header, &change.header, is_anybody)?;
+    let sockets = cards(witness.socket.as_ref(), &change.socket, is_anybody)?;
+    let headers = cards(witness.header.as_ref(), &change.header, is_anybody)?;
     let passes: Vec<Option<Pass>> = match &witness.pass {
         None => vec![None],
         Some(pass) => passes_of(pair, pass, is_anybody).into_iter().map(Some).collect(),
@@ -136,7 +136,7 @@ fn callers_of(pair: &Pair, (change, access): (&Change, &Access), is_anybody: boo
 }
 
 fn cards(
-    name: &Option<CertificateName>,
+    name: Option<&CertificateName>,
     all: &[CertificateBy],
     is_anybody: bool,
 ) -> Option<Vec<Option<Card>>> {
@@ -196,7 +196,7 @@ fn passes_of(pair: &Pair, pass: &PassName, is_anybody: bool) -> Vec<Pass> {
             };
             one.word() == word && (is_anybody || *signer == pass.name || pass.owners == [None, None])
         }
-        (PassKind::AccessToken, _) | (PassKind::Key | PassKind::Password | PassKind::Token, _) => false,
+        (PassKind::AccessToken | PassKind::Key | PassKind::Password | PassKind::Token, _) => false,
     });
     let mut all: Vec<Pass> = all.map(|one| one.at(&pass.place)).collect();
     if let Some(token) = &pass.token {
