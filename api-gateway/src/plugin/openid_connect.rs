@@ -25,7 +25,7 @@ use self::admission::admit;
 use self::claims::{Outcome, Rules};
 use self::evidence::{Voucher, introspected};
 use self::introspection::Introspector;
-use self::possession::{Confirmation, PossessionRule, Shown};
+use self::possession::{Confirmation, PossessionRule};
 use self::provider::{Doubt, Provider};
 use self::signature::Inquiry;
 use self::source::{Found, Place, Sources};
@@ -349,7 +349,7 @@ impl OpenIdConnect {
     pub fn find_again(
         &self,
         evidence: &TokenEvidence,
-        (consumers, shown): (&Consumers, &Shown),
+        (consumers, shown): (&Consumers, &possession::Shown),
         now: UnixTime,
     ) -> Result<Option<ConsumerKey>, TokenFault> {
         let still_vouched = match &evidence.voucher {
