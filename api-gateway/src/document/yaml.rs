@@ -267,7 +267,6 @@ impl Builder<'_> {
             let text = text.clone();
             return self.key(&text, false, place);
         }
-        // What is written in this place is the alias; what it stands for is found by its name, and further in by places.
         let value = node.value.clone();
         self.attach(Node { place, value })
     }

@@ -3,6 +3,7 @@
 mod chains;
 mod nobody;
 mod passers;
+mod protections;
 mod routes;
 
 use certs::Authority;
