@@ -34,12 +34,19 @@ pub(super) enum Prospect {
     Asked(Duration),
 }
 
+/// When a question was asked, and when it was answered.
+#[derive(Clone, Copy, Debug)]
+struct Question {
+    began: Instant,
+    ended: Instant,
+}
+
 /// The questions to one provider.
 #[derive(Debug)]
 pub(super) struct Asking {
-    /// When it was last asked. Held while it is being asked.
-    turn: Mutex<Option<Instant>>,
-    /// The same for those who must not wait: milliseconds since `began`, plus one; 0: never.
+    /// The last question. Held while it is being asked.
+    turn: Mutex<Option<Question>>,
+    /// When it ended, for those who must not wait: milliseconds since `began`, plus one; 0: never.
     asked_at: AtomicUsize,
     is_under_way: AtomicBool,
     began: Instant,
@@ -93,11 +100,12 @@ impl Asking {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Asks in turn, unless that was done while this one waited for its turn, or too lately for `pause`.
+    /// Asks in turn, unless that was done while this one waited for its turn, or too lately for `pause`. An answer to what was
+    /// asked before is not good enough: the provider may have changed its mind since.
     pub(super) async fn in_turn(&self, pause: impl Fn() -> Duration, ask: impl AsyncFnOnce()) {
         let begun = Instant::now();
         let mut asked = self.turn.lock().await;
-        let is_recent = asked.is_some_and(|at| at >= begun || at.elapsed() < pause());
+        let is_recent = asked.is_some_and(|last| last.began >= begun || last.ended.elapsed() < pause());
         if !is_recent {
             *asked = Some(self.under_way(ask).await);
         }
@@ -109,14 +117,15 @@ impl Asking {
         *asked = Some(self.under_way(ask).await);
     }
 
-    async fn under_way(&self, ask: impl AsyncFnOnce()) -> Instant {
+    async fn under_way(&self, ask: impl AsyncFnOnce()) -> Question {
+        let began = Instant::now();
         let _mark = Mark::set(&self.is_under_way);
         ask().await;
-        let now = Instant::now();
-        let milliseconds = now.saturating_duration_since(self.began).as_millis();
+        let ended = Instant::now();
+        let milliseconds = ended.saturating_duration_since(self.began).as_millis();
         let milliseconds = usize::try_from(milliseconds).unwrap_or(NEVER).min(NEVER);
         self.asked_at.store(milliseconds + 1, Ordering::Release);
-        now
+        Question { began, ended }
     }
 
     /// Has it that there is nothing to ask.
