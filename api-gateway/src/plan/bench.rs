@@ -9,8 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::request::Builder;
 use http::HeaderName;
+use http::request::Builder;
 use rustls::pki_types::UnixTime;
 use transport::serve::{Negotiated, Protocol};
 
