@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::bench::{HeaderLine, Readers, Sender};
+use super::bench::{Readers, Sender};
 use super::bonds::{KnownOwners, Related, Ties};
 use super::classes::{CertificateClass, PassClass};
 use super::passes::Pass;
 use super::presented::Presentation;
 use super::request::PlannedRequest;
+use super::shown::HeaderLine;
 use super::stage::Stages;
 use super::trial::{As, Brings, Outcome, Trial};
 use crate::plugin::openid_connect::OpenIdConnect;

@@ -7,15 +7,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use http::request::Builder;
-use http::{HeaderName, HeaderValue};
 use rustls::pki_types::UnixTime;
-use transport::certificate::Certificate;
-use transport::forwarded_cert::{HeaderFormat, alb_passthrough, decode, rfc9440};
-use transport::presented::PresentedChain;
 use transport::serve::{Negotiated, Protocol};
 
 use super::grants::Grant;
@@ -26,6 +22,7 @@ use super::passes::Pass;
 use super::people::People;
 use super::presented::{Presentation, Writing, Written};
 use super::request::{PlannedRequest, Scheme};
+use super::shown::{HeaderLine, Shown};
 use super::side::Side;
 use super::signer::Signer;
 use super::token_finders::TokenFinders;
@@ -86,19 +83,6 @@ impl EdgeHolders {
         [0, 1].map(|side: usize| self.0[side].get(holder).copied().unwrap_or(false))
     }
 }
-
-/// A certificate as it is shown.
-#[derive(Debug)]
-pub(super) struct Shown {
-    leaf: Arc<Certificate>,
-    chain: PresentedChain,
-    in_handshake: Digest,
-    url_encoded: HeaderValue,
-    base64: HeaderValue,
-}
-
-/// A header that carries a certificate, and how it is written there.
-pub(super) type HeaderLine = (HeaderName, HeaderFormat);
 
 /// By whom a request is sent, and with what.
 #[derive(Clone, Debug, Default)]
@@ -163,23 +147,10 @@ impl<'s> Bench<'s> {
         if let Some(known) = self.made.borrow().get(&name) {
             return known.clone();
         }
-        let made = self.make(name).map(Rc::new);
+        let named = self.people.names.get(name as usize);
+        let made = named.and_then(|name| Shown::by(&self.leaves, name)).map(Rc::new);
         self.made.borrow_mut().insert(name, made.clone());
         made
-    }
-
-    fn make(&self, name: u32) -> Option<Shown> {
-        let leaf = self.leaves.with(self.people.names.get(name as usize)?)?;
-        let chain = PresentedChain::new(vec![leaf.der().clone()]).ok()?;
-        let (structured, _) = rfc9440(&chain).ok()?;
-        let base64 = structured.to_str().ok()?.trim_matches(':');
-        Some(Shown {
-            in_handshake: Digest(chain.digest()),
-            url_encoded: alb_passthrough(&chain).ok()?,
-            base64: HeaderValue::from_str(base64).ok()?,
-            leaf,
-            chain,
-        })
     }
 
     /// Whether a certificate with this name could be an edge's.
@@ -401,30 +372,5 @@ impl<'s> Bench<'s> {
             }
         }
         builder
-    }
-}
-
-impl Shown {
-    fn written(&self, format: HeaderFormat) -> &HeaderValue {
-        match format {
-            HeaderFormat::UrlEncoded => &self.url_encoded,
-            HeaderFormat::Base64 => &self.base64,
-        }
-    }
-
-    /// What stands for it where a plugin reads: nothing that the plugin cannot decode.
-    fn read_by(&self, source: Source<'_>, lines: &[HeaderLine]) -> Vec<Digest> {
-        let (header, format) = match source {
-            Source::Socket => return vec![self.in_handshake],
-            Source::Header(header, format, _) => (header, format),
-        };
-        let values = lines
-            .iter()
-            .filter(|(name, _)| name == header)
-            .map(|(_, written)| self.written(*written).as_bytes());
-        values
-            .filter(|value| decode(format, value).is_ok())
-            .map(Digest::of)
-            .collect()
     }
 }

@@ -1,29 +1,21 @@
 //! From what becomes of everybody on either side to who gains and who loses.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::bench::Bench;
 use super::change::{Access, Answer, CertificateBy, Change, Credential, Direction, Relation, Who};
 use super::classes::CertificateClass;
-use super::instances::Reading;
+use super::naming::{Naming, sorted};
 use super::request::PlannedRequest;
-use super::side::name_of;
 use super::trial::{As, Brings, By, Outcome, Trial};
-use crate::consumer::ConsumerKey;
 
 /// Changes while they are collected: of each the plainest request, and all that are alike together.
 pub(super) struct Diff<'b, 's> {
     pub(super) bench: &'b Bench<'s>,
     changes: HashMap<ChangeKey, Vec<Access>>,
     order: Vec<ChangeKey>,
-    /// Who stands behind a class, found once.
-    people: HashMap<PeopleKey, u32>,
-    /// The same for those of them who belong to others: by the place of these in memory, which their trials keep.
-    related: HashMap<(u32, usize), u32>,
-    /// A number for each: of a hundred thousand consumers, the names are compared once.
-    numbers: HashMap<Rc<Who>, u32>,
-    all: Vec<Rc<Who>>,
+    naming: Naming<'b, 's>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -35,16 +27,6 @@ struct ChangeKey {
     relation: Relation,
     who: u32,
     is_implied: bool,
-}
-
-type PeopleKey = (usize, Found, Vec<usize>);
-
-/// How somebody was found.
-#[derive(PartialEq, Eq, Hash)]
-enum Found {
-    Certificate(Option<Reading>),
-    /// By the way from a provider's token; or by a key, a password or a token that the document has.
-    Token(Option<usize>),
 }
 
 /// One way of a trial to have changed.
@@ -60,10 +42,7 @@ impl<'b, 's> Diff<'b, 's> {
             bench,
             changes: HashMap::new(),
             order: Vec::new(),
-            people: HashMap::new(),
-            related: HashMap::new(),
-            numbers: HashMap::new(),
-            all: Vec::new(),
+            naming: Naming::new(bench),
         }
     }
 
@@ -171,13 +150,13 @@ impl<'b, 's> Diff<'b, 's> {
                         by: By::Pass,
                         finder,
                         key,
-                    } => self.owners(side, (finder, key), &shown),
-                    As::Bearer => self.number(Who::Bearers(trial.groups())),
+                    } => self.naming.owners(side, (finder, key), &shown),
+                    As::Bearer => self.naming.number(Who::Bearers(trial.groups())),
                     As::Consumer { by: By::Header, .. } | As::Certificate { by: By::Header, .. } => {
-                        self.who(side, reached, in_header)
+                        self.naming.who(side, reached, in_header)
                     }
                     As::Consumer { .. } | As::Certificate { .. } | As::Anonymous(_) | As::Nobody => {
-                        self.who(side, reached, on_socket)
+                        self.naming.who(side, reached, on_socket)
                     }
                 };
                 let who = match (related, reached) {
@@ -188,7 +167,7 @@ impl<'b, 's> Diff<'b, 's> {
                             By::Header => 1,
                             By::Pass => 2,
                         };
-                        self.only(side, who, &related[kind])
+                        self.naming.only(side, who, &related[kind])
                     }
                     (Some(_) | None, _) => who,
                 };
@@ -214,63 +193,6 @@ impl<'b, 's> Diff<'b, 's> {
         }
     }
 
-    /// Whose keys, passwords or tokens these are: those of the class, by position, of the one that is his who was found.
-    fn owners(
-        &mut self,
-        side: usize,
-        (finder, found): (Option<usize>, ConsumerKey),
-        shown: &[(usize, &[usize])],
-    ) -> u32 {
-        let bench = self.bench;
-        let owner = |pass: usize| match finder {
-            Some(finder) => bench.token_owner(pass, finder).map(|(_, key)| key),
-            None => bench.passes[pass].owners[side],
-        };
-        let his = shown.iter().find(|(pass, _)| owner(*pass) == Some(found));
-        let Some((_, classes)) = his else {
-            return self.number(self.consumers(side, std::iter::once(found)));
-        };
-        let key = (side, Found::Token(finder), classes.to_vec());
-        if let Some(known) = self.people.get(&key) {
-            return *known;
-        }
-        let passes = classes
-            .iter()
-            .flat_map(|class| &bench.people.pass_classes[*class]);
-        let who = self.number(self.consumers(side, passes.filter_map(|pass| owner(*pass))));
-        self.people.insert(key, who);
-        who
-    }
-
-    /// Those of them who are among these.
-    fn only(&mut self, side: usize, who: u32, these: &HashSet<u32>) -> u32 {
-        let place = (who, std::ptr::from_ref(these).addr());
-        if let Some(known) = self.related.get(&place) {
-            return *known;
-        }
-        let Some(Who::Consumers(names, _)) = self.all.get(who as usize).map(AsRef::as_ref) else {
-            return who;
-        };
-        let names: HashSet<&str> = names.iter().map(String::as_str).collect();
-        let keys = these
-            .iter()
-            .filter_map(|owner| self.bench.people.key(side, *owner));
-        let named = |key: &ConsumerKey| names.contains(&*self.bench.sides[side].consumer_name(*key));
-        let only = self.number(self.consumers(side, keys.filter(named)));
-        self.related.insert(place, only);
-        only
-    }
-
-    fn number(&mut self, who: Who) -> u32 {
-        let who = Rc::new(who);
-        let next = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        let number = *self.numbers.entry(Rc::clone(&who)).or_insert(next);
-        if number == next {
-            self.all.push(who);
-        }
-        number
-    }
-
     fn certificates(&self, holders: &[usize]) -> Vec<CertificateBy> {
         holders
             .iter()
@@ -284,61 +206,6 @@ impl<'b, 's> Diff<'b, 's> {
             authority: self.bench.holders.label(holder).map(str::to_owned),
             standing: holder.standing,
         }
-    }
-
-    fn who(&mut self, side: usize, reached: As, members: &[(usize, usize)]) -> u32 {
-        let (instance, is_consumer) = match reached {
-            As::Nobody | As::Bearer => return self.number(Who::Anybody),
-            As::Anonymous(key) => {
-                return self.number(Who::Anonymous(self.bench.sides[side].consumer_name(key)));
-            }
-            As::Certificate { instance, .. } => (instance, false),
-            As::Consumer { key, finder, .. } => match finder {
-                Some(instance) => (instance, true),
-                None => return self.number(self.consumers(side, std::iter::once(key))),
-            },
-        };
-        let readings = &self.bench.instances.all[instance].readings;
-        let reading = members
-            .first()
-            .and_then(|(holder, _)| readings.get(*holder).copied());
-        let found = Found::Certificate(reading);
-        let key = (side, found, members.iter().map(|(_, names)| *names).collect());
-        if let Some(known) = self.people.get(&key) {
-            return *known;
-        }
-        let names = members
-            .iter()
-            .flat_map(|(_, names)| &self.bench.people.classes[*names]);
-        let who = if is_consumer {
-            let keys = names.filter_map(|name| self.bench.consumer(reading?, *name));
-            self.consumers(side, keys)
-        } else {
-            let groups = names.filter_map(|name| match reading? {
-                Reading::Group(by) => Reading::group(by, &self.bench.people.names[*name as usize]),
-                Reading::Refused | Reading::Consumer { .. } => None,
-            });
-            Who::Holders(sorted(groups.map(Into::into).collect()))
-        };
-        let who = self.number(who);
-        self.people.insert(key, who);
-        who
-    }
-
-    fn consumers(&self, side: usize, keys: impl Iterator<Item = ConsumerKey>) -> Who {
-        let all = &self.bench.sides[side].snapshot.consumers;
-        let mut names = Vec::new();
-        let mut shared: Option<Vec<&str>> = None;
-        for consumer in keys.filter_map(|key| all.get(key)) {
-            names.push(name_of(consumer));
-            let own = || consumer.groups.iter().map(AsRef::as_ref);
-            match &mut shared {
-                None => shared = Some(own().collect()),
-                Some(shared) => shared.retain(|group| own().any(|own| own == *group)),
-            }
-        }
-        let groups = shared.unwrap_or_default().into_iter().map(str::to_owned);
-        Who::Consumers(sorted(names), sorted(groups.collect()))
     }
 
     /// Everything that was found.
@@ -363,7 +230,7 @@ impl<'b, 's> Diff<'b, 's> {
                     socket,
                     header,
                     relation,
-                    who: Who::clone(self.all.get(who as usize)?),
+                    who: self.naming.called(who)?,
                     is_implied,
                     accesses,
                 })
@@ -436,12 +303,6 @@ fn merged(changes: Vec<Change>) -> Vec<Change> {
         }
     }
     kept
-}
-
-fn sorted(mut texts: Vec<String>) -> Vec<String> {
-    texts.sort_unstable();
-    texts.dedup();
-    texts
 }
 
 /// As whom a service is reached, as the service is told it.

@@ -26,6 +26,7 @@ mod instances;
 mod json;
 mod name_pattern;
 mod names;
+mod naming;
 mod passes;
 mod path_witness;
 mod people;
@@ -35,8 +36,10 @@ mod report;
 pub mod request;
 mod requests;
 mod shape;
+mod shown;
 mod side;
 mod signer;
+mod slot_key;
 mod stage;
 mod subject;
 #[cfg(test)]

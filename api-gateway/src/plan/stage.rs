@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::RequestKey;
 use super::attempt::Attempt;
-use super::bench::{Bench, HeaderLine, Readers, Sender, USUAL_ADDRESS};
+use super::bench::{Bench, Readers, Sender, USUAL_ADDRESS};
 use super::bonds::KnownOwners;
 use super::chain_facts::{ChainFacts, addresses, after};
 use super::classes::{CertificateClass, PassClass};
@@ -20,14 +20,14 @@ use super::names::Interned;
 use super::passes::PassKind;
 use super::presented::{shortest_limit, ways};
 use super::request::{PlannedRequest, Scheme};
+use super::shown::HeaderLine;
 use super::side::Side;
+use super::slot_key::SlotKey;
 use super::trial::{As, By, Outcome, Trial};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
 use crate::identity::SourceRule;
-use crate::plugin::acl::{ConsumerGroups, Precedence, Rule};
 use crate::plugin::openid_connect::OpenIdConnect;
-use crate::plugin::{Plugin, Slot};
 use crate::proxy::verdict::Verdict;
 use crate::snapshot::Route;
 
@@ -69,31 +69,6 @@ enum Gate {
         has_service: bool,
         asks: bool,
     },
-}
-
-/// What a slot does: of many routes each may have an `acl` of its own that says what others say.
-#[derive(PartialEq, Eq, Hash)]
-enum SlotKey<'s> {
-    /// Its groups, in order; whether they are let pass; whose count, and whether consumer groups do.
-    Acl(Vec<&'s str>, [bool; 3]),
-    Places([usize; 4]),
-}
-
-impl<'s> SlotKey<'s> {
-    fn of(slot: &'s Slot) -> Self {
-        let Some(Plugin::Acl(acl)) = slot.for_everybody().filter(|_| slot.scopes().is_none()) else {
-            return Self::Places(slot.places());
-        };
-        let (Rule::Allow(groups) | Rule::Deny(groups)) = &acl.rule;
-        let mut groups: Vec<&str> = groups.iter().map(AsRef::as_ref).collect();
-        groups.sort_unstable();
-        let says = [
-            matches!(acl.rule, Rule::Allow(_)),
-            acl.precedence == Precedence::ConsumersGroups,
-            acl.consumer_groups == ConsumerGroups::Counted,
-        ];
-        Self::Acl(groups, says)
-    }
 }
 
 impl<'b, 's> Stages<'b, 's> {

@@ -82,6 +82,16 @@ impl Pass {
         }
     }
 
+    /// The plugin that it is for.
+    pub(super) fn plugin(&self) -> &'static str {
+        match self {
+            Self::Key { .. } => "key-auth",
+            Self::Password(_) => "basic-auth",
+            Self::Token { .. } => "jwt",
+            Self::Access(_) => "openid-connect",
+        }
+    }
+
     /// A header, or an argument.
     pub(super) fn written(
         &self,

@@ -56,10 +56,7 @@ fn changed_demands_are_told_of_whoever_has_no_more_than_is_needed() {
                 "whoever asks whether he may needs no token",
                 json!([openid_connect(&json!({}))]),
                 json!([openid_connect(&json!({"run_on_preflight": false}))]),
-                &[
-                    "+ anybody, without a credential",
-                    "~ anybody, by an access token",
-                ],
+                &["+ anybody, without a credential", "~ anybody, by an access token"],
             ),
             (
                 "what was forbidden",
