@@ -80,7 +80,7 @@ impl Form {
 
     /// The values of a field in their order; `None` for one that is no text. Of a body that is not what its type says there
     /// are none.
-    pub fn values(&self, name: &str) -> Vec<Option<Cow<'_, [u8]>>> {
+    pub fn values(&self, name: &[u8]) -> Vec<Option<Cow<'_, [u8]>>> {
         match self {
             Self::Absent | Self::Unread(_) | Self::TooLong => Vec::new(),
             Self::Read(fields) => fields.values(name),
@@ -123,13 +123,13 @@ impl Fields {
         &self.octets
     }
 
-    fn values(&self, name: &str) -> Vec<Option<Cow<'_, [u8]>>> {
+    fn values(&self, name: &[u8]) -> Vec<Option<Cow<'_, [u8]>>> {
         let Ok(text) = str::from_utf8(&self.octets) else {
             return Vec::new();
         };
         match self.syntax {
             Syntax::UrlEncoded => query::arguments(text)
-                .filter(|argument| *argument.name == *name.as_bytes())
+                .filter(|argument| *argument.name == *name)
                 .map(|argument| argument.value)
                 .collect(),
             Syntax::Json => json::values(text, name),

@@ -31,6 +31,7 @@ use crate::token::KeySet;
 /// RFC 5737: nobody's address, so nobody trusts it.
 const NOBODYS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SOME_PORT: u16 = 50_000;
+const URL_ENCODED: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 /// Of a token or a body; no header line is longer, and no body that is looked into.
 const LONGEST: u64 = 64 * 1024;
 
@@ -60,12 +61,7 @@ impl<'s> Question<'s> {
         let now = time(arguments.at.as_deref())?;
         let mut secrets = Secrets::of(snapshot);
         let mut headers = headers(arguments, &url, &mut secrets)?;
-        let body = arguments
-            .data
-            .as_deref()
-            .map(|given| given_text(given, "body"))
-            .transpose()?;
-        let form = body.map_or(Form::Absent, |body| form(&method, &mut headers, body));
+        let form = form(arguments.data.as_deref(), &method, &mut headers)?;
         let protocol = if arguments.http2 {
             Protocol::Http2
         } else {
@@ -77,14 +73,7 @@ impl<'s> Question<'s> {
         let mut notes = Vec::new();
         let certificate = arguments.cert.as_deref().map(chain).transpose()?;
         let edge = arguments.edge.as_deref().map(chain).transpose()?;
-        let via = match (arguments.via, &edge) {
-            (Some(Via::Socket), Some(_)) => {
-                return Err("with --edge the handshake is the edge's: --via socket cannot be".to_owned());
-            }
-            (Some(via), _) => via,
-            (None, Some(_)) => Via::Header,
-            (None, None) => Via::Socket,
-        };
+        let via = via(arguments)?;
         let (shown, carried) = match via {
             Via::Socket => (certificate, None),
             Via::Header => (edge, certificate),
@@ -123,7 +112,7 @@ impl<'s> Question<'s> {
             Connection::plain(peer, local)
         };
         let head = head(method, &url, protocol, headers)?;
-        secrets.learn(&head);
+        secrets.learn(&head, &form);
         let mut question = Self {
             connection,
             head,
@@ -358,16 +347,31 @@ fn given_text(given: &str, what: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// How the certificate comes.
+fn via(arguments: &Arguments) -> Result<Via, String> {
+    match (arguments.via, &arguments.edge) {
+        (Some(Via::Socket), Some(_)) => {
+            Err("with --edge the handshake is the edge's: --via socket cannot be".to_owned())
+        }
+        (Some(via), _) => Ok(via),
+        (None, Some(_)) => Ok(Via::Header),
+        (None, None) => Ok(Via::Socket),
+    }
+}
+
 /// What the gateway would have read of a body.
-fn form(method: &Method, headers: &mut HeaderMap, body: String) -> Form {
-    const URL_ENCODED: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+fn form(given: Option<&str>, method: &Method, headers: &mut HeaderMap) -> Result<Form, String> {
+    let Some(given) = given else {
+        return Ok(Form::Absent);
+    };
+    let body = given_text(given, "body")?;
     headers.entry(header::CONTENT_TYPE).or_insert(URL_ENCODED);
     headers.insert(header::CONTENT_LENGTH, body.len().into());
-    match Form::announced(method, headers) {
+    Ok(match Form::announced(method, headers) {
         Form::Unread(_) if body.len() > form::LONGEST => Form::TooLong,
         Form::Unread(syntax) => Form::Read(Fields::new(syntax, body.into())),
         other @ (Form::Absent | Form::TooLong | Form::Read(_)) => other,
-    }
+    })
 }
 
 /// The head as hyper hands it over.

@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Uri, header};
 use serde_json::Value;
 
+use crate::form::Form;
 use crate::plugin::Plugin;
 use crate::proxy::owned_headers::OwnedHeaders;
 use crate::query;
@@ -73,8 +74,11 @@ impl<'s> Secrets<'s> {
     }
 
     /// Notes what stands where credentials may stand: an answer may tell the request, and another header may repeat it.
-    pub(super) fn learn(&mut self, head: &Parts) {
-        let mut found = Vec::new();
+    pub(super) fn learn(&mut self, head: &Parts, form: &Form) {
+        let fields = self.arguments.iter().flat_map(|name| form.values(name)).flatten();
+        let mut found: Vec<String> = fields
+            .map(|value| String::from_utf8_lossy(&value).into_owned())
+            .collect();
         for (name, value) in &head.headers {
             if !value.is_sensitive() && !self.holds_a_credential(name) {
                 continue;

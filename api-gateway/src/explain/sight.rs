@@ -57,7 +57,7 @@ pub(super) fn of(plugin: &Plugin, exchange: &Exchange<'_>) -> Vec<String> {
             );
             if plugin.places.body {
                 let fields = plugin.names.iter().map(|name| {
-                    let values = exchange.form.values(&name.argument);
+                    let values = exchange.form.values(name.argument.as_bytes());
                     number(values.len(), "field", &name.argument)
                 });
                 seen.push(fields.collect::<Vec<_>>().join(", "));

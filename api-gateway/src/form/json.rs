@@ -8,11 +8,11 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The values of a member; `None` for one that is no string.
-pub(super) fn values<'t>(text: &str, name: &str) -> Vec<Option<Cow<'t, [u8]>>> {
+pub(super) fn values<'t>(text: &str, name: &[u8]) -> Vec<Option<Cow<'t, [u8]>>> {
     let members = members(text).unwrap_or_default().into_iter();
     let text_of = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
     members
-        .filter(|(own, _)| own == name)
+        .filter(|(own, _)| own.as_bytes() == name)
         .map(|(_, raw)| text_of(raw).map(|text| Cow::Owned(text.into_bytes())))
         .collect()
 }

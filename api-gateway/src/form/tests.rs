@@ -78,7 +78,7 @@ fn values_are_found_and_what_is_no_form_has_none() {
     ] {
         let read = read(syntax, text);
         let found: Vec<_> = read
-            .values("k")
+            .values(b"k")
             .into_iter()
             .map(|value| value.map(Cow::into_owned))
             .collect();
@@ -119,5 +119,5 @@ fn depth_costs_nothing() {
     text.resize(LONGEST - 1, b'[');
     text.push(b'}');
     let deep = Form::Read(Fields::new(Syntax::Json, text.into()));
-    assert!(deep.values("k").is_empty());
+    assert!(deep.values(b"k").is_empty());
 }

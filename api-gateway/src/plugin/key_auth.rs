@@ -137,7 +137,7 @@ impl KeyAuth {
         if form.is_unread() {
             return Value::Unread;
         }
-        match &*form.values(&name.argument) {
+        match &*form.values(name.argument.as_bytes()) {
             [] | [None] => Value::Absent,
             [Some(value)] => Value::of(value),
             [_, _, ..] => Value::Several,

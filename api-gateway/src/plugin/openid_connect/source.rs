@@ -93,7 +93,7 @@ impl Sources {
             }
         }
         if self.body && found.is_none() {
-            let mut values = form.values(ARGUMENT).into_iter();
+            let mut values = form.values(ARGUMENT.as_bytes()).into_iter();
             found = values.next().map(|value| Found {
                 token: value.unwrap_or_default(),
                 place: Place::Body,
