@@ -73,6 +73,16 @@ impl Form {
         }
     }
 
+    /// What is known of a body that is all there.
+    pub fn of_body(method: &Method, headers: &HeaderMap, body: impl Into<Bytes>) -> Self {
+        let octets: Bytes = body.into();
+        match Self::announced(method, headers) {
+            Self::Unread(_) if octets.len() > LONGEST => Self::TooLong,
+            Self::Unread(syntax) => Self::Read(Fields::new(syntax, octets)),
+            known @ (Self::Absent | Self::TooLong | Self::Read(_)) => known,
+        }
+    }
+
     /// Whether there may be fields that nobody has read.
     pub fn is_unread(&self) -> bool {
         matches!(self, Self::Unread(_))

@@ -20,7 +20,7 @@ use transport::serve::{Negotiated, Protocol};
 
 use super::secrets::Secrets;
 use super::{Arguments, Via};
-use crate::form::{self, Fields, Form};
+use crate::form::Form;
 use crate::identity::Connection;
 use crate::plugin::Plugin;
 use crate::proxy::verdict::Verdict;
@@ -367,11 +367,7 @@ fn form(given: Option<&str>, method: &Method, headers: &mut HeaderMap) -> Result
     let body = given_text(given, "body")?;
     headers.entry(header::CONTENT_TYPE).or_insert(URL_ENCODED);
     headers.insert(header::CONTENT_LENGTH, body.len().into());
-    Ok(match Form::announced(method, headers) {
-        Form::Unread(_) if body.len() > form::LONGEST => Form::TooLong,
-        Form::Unread(syntax) => Form::Read(Fields::new(syntax, body.into())),
-        other @ (Form::Absent | Form::TooLong | Form::Read(_)) => other,
-    })
+    Ok(Form::of_body(method, headers, body))
 }
 
 /// The head as hyper hands it over.

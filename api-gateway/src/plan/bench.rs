@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::header::CONTENT_TYPE;
 use http::request::Builder;
 use rustls::pki_types::UnixTime;
 use transport::serve::{Negotiated, Protocol};
@@ -26,6 +26,7 @@ use super::shown::{HeaderLine, Shown};
 use super::side::Side;
 use super::signer::Signer;
 use super::token_finders::TokenFinders;
+use crate::form::Form;
 use crate::identity::{Connection, Digest, later};
 use crate::plugin::certificate_auth::CertificateAuth;
 use crate::plugin::certificate_auth::supposed::Supposed;
@@ -234,31 +235,38 @@ impl<'s> Bench<'s> {
         let certificate = in_header.as_ref().map(|(shown, ..)| &**shown);
         let certificates = in_header.iter().chain(&on_socket);
         let thumbprint = certificates.map(|(shown, ..)| shown.leaf.sha256()).next();
-        let (header, argument) = self.brought(sender, thumbprint, &readers.asking[side]);
-        let head = request.head(argument.as_deref(), |builder| {
-            let builder = match header {
-                Some((name, value)) => builder.header(name, value),
-                None => builder,
+        let brought = self.brought(sender, thumbprint, &readers.asking[side]);
+        let argument = match &brought {
+            Some(Written::Argument(argument)) => Some(&**argument),
+            Some(Written::Header(..) | Written::Form(_)) | None => None,
+        };
+        let head = request.head(argument, |builder| {
+            let builder = match &brought {
+                Some(Written::Header(name, value)) => builder.header(name, value),
+                Some(Written::Form(_)) => builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
+                Some(Written::Argument(_)) | None => builder,
             };
             self.more(builder, (side, request.scheme), (sender, client), certificate)
         })?;
-        let verdict = Verdict::on(snapshot, &connection, head, self.now);
+        let form = match brought {
+            Some(Written::Form(fields)) => Form::of_body(&head.method, &head.headers, fields),
+            Some(Written::Header(..) | Written::Argument(_)) | None => Form::Absent,
+        };
+        let verdict = Verdict::with_form(snapshot, &connection, (head, form), self.now);
         for (auth, digest) in remembered {
             auth.forget(&digest);
         }
         Some(verdict)
     }
 
-    /// The header or the argument that a key, a password or a token comes in.
+    /// What a key, a password or a token comes in.
     fn brought(
         &self,
         sender: &Sender,
         thumbprint: Option<[u8; 32]>,
         asking: &[&OpenIdConnect],
-    ) -> (Option<(HeaderName, String)>, Option<String>) {
-        let Some((pass, presentation, limit)) = &sender.pass else {
-            return (None, None);
-        };
+    ) -> Option<Written> {
+        let (pass, presentation, limit) = sender.pass.as_ref()?;
         let grant = presentation.grant.as_ref();
         let thumbprint = thumbprint.filter(|_| grant.is_some_and(|grant| grant.is_bound));
         let access_token = grant
@@ -276,10 +284,7 @@ impl<'s> Bench<'s> {
                 signer.answer(plugin, (&value, said), thumbprint, self.now);
             }
         }
-        match presentation.written(value) {
-            Written::Header(name, value) => (Some((name, value)), None),
-            Written::Argument(argument) => (None, Some(argument)),
-        }
+        Some(presentation.written(value))
     }
 
     /// Signed once: plugins remember what they have verified.

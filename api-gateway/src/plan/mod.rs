@@ -164,16 +164,22 @@ struct RequestKey {
     beside: Option<(Vec<(String, String)>, String)>,
     /// Whether it is one that a plugin of either route lets pass because it is an `OPTIONS`.
     is_open_preflight: bool,
+    /// Whether what is in its body counts, where a plugin of either route finds nothing elsewhere.
+    has_fields: bool,
 }
 
 /// Of all requests that the routes are tried with, the plainest of each pair of routes.
 fn distinct_requests(bench: &Bench<'_>, progress: &mut Progress) -> Vec<(RequestKey, PlannedRequest)> {
     let mut shapes: Vec<Shape> = Vec::new();
-    let mut looks: [Vec<[bool; 2]>; 2] = [Vec::new(), Vec::new()];
+    let mut looks: [Vec<[bool; 3]>; 2] = [Vec::new(), Vec::new()];
     for (side, looks) in bench.sides.iter().zip(&mut looks) {
         for (route, compiled) in side.routes().iter().zip(&side.snapshot.routes) {
             let shape = Shape::of(route.matchers(), compiled);
-            looks.push([!shape.triggers.is_empty(), shape.has_open_preflight]);
+            looks.push([
+                !shape.triggers.is_empty(),
+                shape.has_open_preflight,
+                shape.needs_a_body,
+            ]);
             shapes.push(shape);
         }
     }
@@ -204,6 +210,7 @@ fn distinct_requests(bench: &Bench<'_>, progress: &mut Progress) -> Vec<(Request
                 (headers, query.to_owned())
             }),
             is_open_preflight: look(1) && request.method == Method::OPTIONS,
+            has_fields: look(2) && !matches!(request.method, Method::GET | Method::HEAD),
         };
         match found.entry(key) {
             Entry::Vacant(entry) => drop(entry.insert(request)),

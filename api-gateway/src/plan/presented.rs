@@ -44,6 +44,8 @@ enum Place {
     Authorized(HeaderName, &'static str),
     Argument(Box<str>),
     Cookie(Box<str>),
+    /// Of a form in the body.
+    Field(Box<str>),
 }
 
 impl Place {
@@ -96,8 +98,11 @@ impl Looks {
                 let names = plugin.names.iter().flat_map(|name| {
                     let header = Place::Header(name.header.clone());
                     let argument = Place::Argument((&*name.argument).into());
+                    let field = Place::Field((&*name.argument).into());
                     let header = plugin.places.header.then_some(header);
-                    header.into_iter().chain(plugin.places.query.then_some(argument))
+                    let argument = plugin.places.query.then_some(argument);
+                    let field = plugin.places.body.then_some(field);
+                    header.into_iter().chain(argument).chain(field)
                 });
                 self.places.push((PassKind::Key, names.collect()));
             }
@@ -123,7 +128,8 @@ impl Looks {
                 let headers = headers.filter(|_| sources.headers);
                 let query = sources.query.then(|| Place::Argument("access_token".into()));
                 let cookie = sources.cookie.as_ref().map(|name| cookie(name));
-                let places = headers.chain(query).chain(cookie);
+                let field = sources.body.then(|| Place::Field("access_token".into()));
+                let places = headers.chain(query).chain(cookie).chain(field);
                 self.places.push((PassKind::AccessToken, places.collect()));
             }
             Plugin::Acl(_)
@@ -255,10 +261,15 @@ impl Presentation {
         match &self.place {
             Place::Header(name) => Written::Header(name.clone(), value),
             Place::Authorized(name, scheme) => Written::Header(name.clone(), format!("{scheme} {value}")),
-            Place::Argument(name) => {
+            Place::Argument(name) | Place::Field(name) => {
                 let mut encoded = form_urlencoded::Serializer::new(String::new());
                 encoded.append_pair(name, &value);
-                Written::Argument(encoded.finish())
+                let encoded = encoded.finish();
+                if matches!(self.place, Place::Field(_)) {
+                    Written::Form(encoded)
+                } else {
+                    Written::Argument(encoded)
+                }
             }
             Place::Cookie(name) => Written::Header(COOKIE, format!("{name}={value}")),
         }
@@ -297,6 +308,7 @@ impl Presentation {
             Place::Header(name) | Place::Authorized(name, _) => format!("header {name}"),
             Place::Argument(name) => format!("argument {name}"),
             Place::Cookie(name) => format!("cookie {name}"),
+            Place::Field(name) => format!("field {name}"),
         }
     }
 }
@@ -306,4 +318,6 @@ pub(super) enum Written {
     Header(HeaderName, String),
     /// `name=value`, encoded.
     Argument(String),
+    /// The same, as the body.
+    Form(String),
 }

@@ -150,6 +150,9 @@ fn methods(shape: &Shape, others: &[&Shape]) -> Vec<String> {
     if shape.has_open_preflight || others.iter().any(|other| other.has_open_preflight) {
         theirs.push("OPTIONS".to_owned());
     }
+    if shape.needs_a_body || others.iter().any(|other| other.needs_a_body) {
+        theirs.push("POST".to_owned());
+    }
     let theirs = unique(theirs);
     let nobodys = METHODS
         .iter()

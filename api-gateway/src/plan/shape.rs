@@ -30,6 +30,8 @@ pub(super) struct Shape {
     pub(super) triggers: Vec<Trigger>,
     /// Whether a plugin lets every `OPTIONS` pass.
     pub(super) has_open_preflight: bool,
+    /// Whether a plugin finds what it looks for in a body and in no header.
+    pub(super) needs_a_body: bool,
 }
 
 /// One of a route's paths.
@@ -74,6 +76,7 @@ impl Shape {
             server_names: snis,
             triggers: triggers(route),
             has_open_preflight: has_open_preflight(route),
+            needs_a_body: needs_a_body(route),
         }
     }
 
@@ -237,6 +240,23 @@ fn header_values(condition: &str) -> Vec<String> {
         }
         None => vec![condition.to_owned()],
     }
+}
+
+fn needs_a_body(route: &Route) -> bool {
+    let mut configurations = route.chain.slots().iter().flat_map(|slot| slot.configurations());
+    configurations.any(|plugin| match plugin {
+        Plugin::KeyAuth(plugin) => plugin.places.body && !plugin.places.header,
+        Plugin::OpenIdConnect(plugin) => plugin.sources().body && !plugin.sources().headers,
+        Plugin::Acl(_)
+        | Plugin::BasicAuth(_)
+        | Plugin::CorrelationId(_)
+        | Plugin::HeaderCertAuth(_)
+        | Plugin::IpRestriction(_)
+        | Plugin::Jwt(_)
+        | Plugin::MtlsAuth(_)
+        | Plugin::Principals(_)
+        | Plugin::RequestTermination(_) => false,
+    })
 }
 
 fn has_open_preflight(route: &Route) -> bool {

@@ -55,6 +55,7 @@ struct StageKey {
     /// Where a plugin looks at them: headers and query.
     beside: Option<(Vec<(String, String)>, String)>,
     is_open_preflight: bool,
+    has_fields: bool,
     is_one_service: bool,
 }
 
@@ -108,6 +109,7 @@ impl<'b, 's> Stages<'b, 's> {
             scheme: request.scheme,
             beside: of.beside.clone(),
             is_open_preflight: of.is_open_preflight,
+            has_fields: of.has_fields,
             is_one_service: self.is_one_service(of.routes),
         };
         if let Some(known) = self.known.get(&key) {

@@ -35,8 +35,18 @@ pub struct Verdict {
 impl Verdict {
     /// The verdict on a request whose head came by this connection.
     pub fn on(snapshot: &Snapshot, connection: &Connection, head: Parts, now: UnixTime) -> Self {
+        Self::with_form(snapshot, connection, (head, Form::Absent), now)
+    }
+
+    /// The verdict on a request whose body is known too.
+    pub fn with_form(
+        snapshot: &Snapshot,
+        connection: &Connection,
+        request: (Parts, Form),
+        now: UnixTime,
+    ) -> Self {
         let mut trace = Trace::default();
-        let outcome = judge(snapshot, connection, head, now, &mut trace);
+        let outcome = judge(snapshot, connection, request, now, &mut trace);
         let Trace {
             route,
             plugin,
@@ -58,12 +68,12 @@ impl Verdict {
 fn judge(
     snapshot: &Snapshot,
     connection: &Connection,
-    head: Parts,
+    (head, form): (Parts, Form),
     now: UnixTime,
     trace: &mut Trace,
 ) -> Result<(), Rejection> {
     let request = Request::from_parts(head, ());
     let entry = Entry::of(&request, snapshot, connection, now)?;
-    let (asked, _) = entry.clean((request.into_parts().0, Form::Absent), snapshot);
+    let (asked, _) = entry.clean((request.into_parts().0, form), snapshot);
     decide(snapshot, entry.peer(connection), asked, now, (trace, &mut Nobody)).map(drop)
 }

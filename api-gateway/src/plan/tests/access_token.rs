@@ -61,6 +61,7 @@ impl AccessToken {
             "header x-access-token",
             "argument access_token",
             "cookie session",
+            "field access_token",
         ];
         Self {
             provider,

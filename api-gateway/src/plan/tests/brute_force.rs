@@ -16,9 +16,11 @@ use super::pass::Pass;
 use super::pki::{Certificate, ISSUERS, Pki};
 use crate::document::PluginConfig;
 use crate::exchange::Proof;
+use crate::form::Form;
 use crate::identity::{Connection, Digest};
 use crate::plan::Side;
 use crate::plan::change::{Direction, Relation};
+use crate::plan::presented::Written;
 use crate::plan::request::{PlannedRequest, Scheme};
 use crate::proxy::verdict::Verdict;
 
@@ -200,17 +202,17 @@ pub(super) fn ask(
         }
         Connection::plain(peer, local)
     };
-    let (header, argument) = match &caller.pass {
+    let brought = match &caller.pass {
         Some(pass) => {
             let beside = caller.header.as_ref().or(caller.socket.as_ref());
             let thumbprint = beside.map(|card| Digest::of(&certificate(card).chain[0]).0);
-            pass.written((side, pki), thumbprint, now)
+            Some(pass.written((side, pki), thumbprint, now))
         }
-        None => (None, None),
+        None => None,
     };
-    let target = match argument {
-        Some(argument) => format!("{}?{argument}", request.target),
-        None => request.target.clone(),
+    let target = match &brought {
+        Some(Written::Argument(argument)) => format!("{}?{argument}", request.target),
+        _ => request.target.clone(),
     };
     let mut builder = Request::builder()
         .method(&request.method)
@@ -219,9 +221,17 @@ pub(super) fn ask(
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
-    if let Some((name, value)) = header {
-        builder = builder.header(name, value);
-    }
+    let form = match brought {
+        Some(Written::Header(name, value)) => {
+            builder = builder.header(name, value);
+            None
+        }
+        Some(Written::Form(fields)) => {
+            builder = builder.header("content-type", "application/x-www-form-urlencoded");
+            Some(fields)
+        }
+        Some(Written::Argument(_)) | None => None,
+    };
     if caller.is_carried {
         builder = builder
             .header("x-forwarded-proto", request.scheme.as_str())
@@ -235,7 +245,11 @@ pub(super) fn ask(
         }
     }
     let head = builder.body(()).unwrap().into_parts().0;
-    Some(said(side, &Verdict::on(snapshot, &connection, head, now)))
+    let form = form.map_or(Form::Absent, |fields| {
+        Form::of_body(&head.method, &head.headers, fields)
+    });
+    let verdict = Verdict::with_form(snapshot, &connection, (head, form), now);
+    Some(said(side, &verdict))
 }
 
 fn said(side: &Side, verdict: &Verdict) -> Said {

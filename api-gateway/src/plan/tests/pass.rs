@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::header;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::UnixTime;
 use serde_json::{Map, json};
@@ -10,6 +11,7 @@ use super::access_token::{AccessToken, answer};
 use super::document::{KEYS, PASSWORDS, SECRETS, SIGNERS};
 use super::pki::Pki;
 use crate::plan::Side;
+use crate::plan::presented::Written;
 
 const AUTHORIZATION: &str = "header authorization";
 
@@ -92,20 +94,19 @@ impl Pass {
         }
     }
 
-    /// A header, or an argument.
+    /// A header, an argument or a field.
     pub(super) fn written(
         &self,
         (side, pki): (&Side, &Pki),
         thumbprint: Option<[u8; 32]>,
         now: UnixTime,
-    ) -> (Option<(String, String)>, Option<String>) {
+    ) -> Written {
         let (place, value) = match self {
             Self::Key { key, place } => (&**place, (*key).to_owned()),
             Self::Access(token) => (&*token.place, token.written((side, pki), thumbprint, now)),
             Self::Password(password) => {
                 let encoded = STANDARD.encode(format!("user:{password}"));
-                let header = ("authorization".to_owned(), format!("Basic {encoded}"));
-                return (Some(header), None);
+                return Written::Header(header::AUTHORIZATION, format!("Basic {encoded}"));
             }
             Self::Token {
                 signer,
@@ -157,13 +158,13 @@ impl Pass {
                 (&**place, token.clone())
             }
         };
-        let header = match place.split_once(' ').unwrap() {
-            ("header", "authorization") => ("authorization".to_owned(), format!("Bearer {value}")),
-            ("header", name) => (name.to_owned(), value),
-            ("argument", name) => return (None, Some(format!("{name}={value}"))),
-            (_, name) => ("cookie".to_owned(), format!("{name}={value}")),
-        };
-        (Some(header), None)
+        match place.split_once(' ').unwrap() {
+            ("header", "authorization") => Written::Header(header::AUTHORIZATION, format!("Bearer {value}")),
+            ("header", name) => Written::Header(name.parse().unwrap(), value),
+            ("argument", name) => Written::Argument(format!("{name}={value}")),
+            ("field", name) => Written::Form(format!("{name}={value}")),
+            (_, name) => Written::Header(header::COOKIE, format!("{name}={value}")),
+        }
     }
 
     /// The same where a plan says that it is.

@@ -141,7 +141,7 @@ fn openid_connect(rng: &mut Rng) -> Value {
         "anonymous": one(rng, &[None, None, None, Some("guest")]),
         "run_on_preflight": rng.f64() < 0.8,
         "proof_of_possession_mtls": one(rng, &["off", "off", "optional", "strict"]),
-        "bearer_token_param_type": one(rng, &[&["header"][..], &["header"], &["query"], &["header", "cookie"]]),
+        "bearer_token_param_type": one(rng, &[&["header"][..], &["header"], &["query"], &["body"], &["header", "cookie"]]),
         "bearer_token_cookie_name": "session",
     });
     match rng.u8(..6) {

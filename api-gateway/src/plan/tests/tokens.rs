@@ -53,6 +53,17 @@ fn changed_demands_are_told_of_whoever_has_no_more_than_is_needed() {
                 ],
             ),
             (
+                "a token in the body and in no other place",
+                json!([
+                    openid_connect(&json!({"bearer_token_param_type": ["body"], "consumer_claim": ["azp"]})),
+                    acl(&["nobody"]),
+                ]),
+                json!([openid_connect(
+                    &json!({"bearer_token_param_type": ["body"], "consumer_claim": ["azp"]})
+                )]),
+                &["+ alice, bob, by an access token"],
+            ),
+            (
                 "whoever asks whether he may needs no token",
                 json!([openid_connect(&json!({}))]),
                 json!([openid_connect(&json!({"run_on_preflight": false}))]),
