@@ -390,9 +390,8 @@ fn looked_through(kinds: &[usize]) -> usize {
 impl Ties {
     fn relation(&self) -> Relation {
         if !self.is_same.is_empty() && self.is_same.iter().all(|same| *same) {
-            return Relation::Same;
-        }
-        if self.common.iter().flatten().any(|common| *common) {
+            Relation::Same
+        } else if self.common.iter().flatten().any(|common| *common) {
             Relation::Akin
         } else {
             Relation::Apart

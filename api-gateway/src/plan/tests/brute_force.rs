@@ -14,8 +14,8 @@ use super::document::{HEADERS, NAMES};
 use super::flat::Flat;
 use super::pass::Pass;
 use super::pki::{Certificate, ISSUERS, Pki};
+use super::said::{Said, moves, said};
 use crate::document::PluginConfig;
-use crate::exchange::Proof;
 use crate::form::Form;
 use crate::identity::{Connection, Digest};
 use crate::plan::Side;
@@ -41,16 +41,6 @@ pub(super) struct Card {
     pub(super) issuer: usize,
     pub(super) name: String,
     pub(super) kind: &'static str,
-}
-
-/// What a side says: the route and, where it is reached, the service and as whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) route: Option<String>,
-    pub(super) reached: Option<(String, String)>,
-    pub(super) status: u16,
-    pub(super) reason: &'static str,
-    by: &'static str,
 }
 
 pub(super) fn requests() -> Vec<PlannedRequest> {
@@ -161,15 +151,15 @@ fn some<T: Clone>(all: &[T]) -> Vec<Option<T>> {
     std::iter::once(None).chain(some).collect()
 }
 
-pub(super) fn ask(
+/// How a caller comes; `None`: he could not show what he has.
+fn connection(
     side: &Side,
     pki: &Pki,
     (request, caller): (&PlannedRequest, &Caller),
-    now: UnixTime,
-) -> Option<Said> {
+    client: IpAddr,
+) -> Option<Connection> {
     let certificate = |card: &Card| pki.certificate(card.issuer, &card.name, card.kind);
     let is_tls = caller.is_carried || request.scheme == Scheme::Https;
-    let client = caller.from.unwrap_or_else(|| addresses()[0]);
     let peer = if caller.is_carried {
         CARRIER.parse().unwrap()
     } else {
@@ -181,27 +171,35 @@ pub(super) fn ask(
     );
     let snapshot = &side.snapshot;
     let asks = is_tls && snapshot.handshakes.choose(request.server_name.as_deref()).asks;
-    let connection = if is_tls {
-        let negotiated = Negotiated {
-            version: "TLSv1.3",
-            cipher: "TLS_AES_128_GCM_SHA256",
-            key_exchange: "x25519",
-            protocol: Protocol::Http2,
-            server_name: request.server_name.as_deref().map(Into::into),
-        };
-        let shown: Option<Certificate> = caller.socket.as_ref().filter(|_| asks).map(certificate);
-        Connection::tls(
-            (peer, local),
-            negotiated,
-            asks,
-            shown.as_ref().map(|shown| &shown.chain[..]),
-        )
-    } else {
-        if caller.socket.is_some() {
-            return None;
-        }
-        Connection::plain(peer, local)
+    if !is_tls {
+        let nothing_is_shown = caller.socket.is_none();
+        return nothing_is_shown.then(|| Connection::plain(peer, local));
+    }
+    let negotiated = Negotiated {
+        version: "TLSv1.3",
+        cipher: "TLS_AES_128_GCM_SHA256",
+        key_exchange: "x25519",
+        protocol: Protocol::Http2,
+        server_name: request.server_name.as_deref().map(Into::into),
     };
+    let shown: Option<Certificate> = caller.socket.as_ref().filter(|_| asks).map(certificate);
+    Some(Connection::tls(
+        (peer, local),
+        negotiated,
+        asks,
+        shown.as_ref().map(|shown| &shown.chain[..]),
+    ))
+}
+
+pub(super) fn ask(
+    side: &Side,
+    pki: &Pki,
+    (request, caller): (&PlannedRequest, &Caller),
+    now: UnixTime,
+) -> Option<Said> {
+    let certificate = |card: &Card| pki.certificate(card.issuer, &card.name, card.kind);
+    let client = caller.from.unwrap_or_else(|| addresses()[0]);
+    let connection = connection(side, pki, (request, caller), client)?;
     let brought = match &caller.pass {
         Some(pass) => {
             let beside = caller.header.as_ref().or(caller.socket.as_ref());
@@ -248,45 +246,8 @@ pub(super) fn ask(
     let form = form.map_or(Form::Absent, |fields| {
         Form::of_body(&head.method, &head.headers, fields)
     });
-    let verdict = Verdict::with_form(snapshot, &connection, (head, form), now);
+    let verdict = Verdict::with_form(&side.snapshot, &connection, (head, form), now);
     Some(said(side, &verdict))
-}
-
-fn said(side: &Side, verdict: &Verdict) -> Said {
-    let snapshot = &side.snapshot;
-    let route = verdict.route.map(|route| &snapshot.routes[route]);
-    let name = |key| side.consumer_name(key);
-    let last = verdict
-        .principals
-        .iter()
-        .rev()
-        .find(|principal| principal.consumer == verdict.consumer);
-    let by = last.map_or("", |principal| match principal.proof {
-        Proof::Socket(_) => "socket",
-        Proof::Header(_) => "header",
-        Proof::Bearer(_) => "token",
-    });
-    let who = match (verdict.consumer, last) {
-        (Some(key), Some(_)) => format!("consumer {}", name(key)),
-        (Some(key), None) => format!("anonymous {}", name(key)),
-        (None, Some(_)) if by == "token" => "bearer".to_owned(),
-        (None, Some(_)) => "holder".to_owned(),
-        (None, None) => "anybody".to_owned(),
-    };
-    let (status, reason) = match &verdict.outcome {
-        Ok(()) => (200, ""),
-        Err(rejection) => (rejection.status().as_u16(), rejection.reason()),
-    };
-    let service = route
-        .and_then(|route| route.service.as_ref())
-        .map(|service| service.name.to_string());
-    Said {
-        route: route.map(|route| route.name.to_string()),
-        reached: verdict.outcome.is_ok().then(|| (service.unwrap(), who)),
-        status,
-        reason,
-        by,
-    }
 }
 
 /// What changes for one caller of one request; and what he would have to bring less for the same.
@@ -384,24 +345,6 @@ impl Caller {
             "none".to_owned()
         } else {
             words.join("+")
-        }
-    }
-}
-
-pub(super) fn moves(old: &Said, new: &Said) -> Vec<(Direction, usize)> {
-    let both = || vec![(Direction::Gain, 1), (Direction::Loss, 0)];
-    match (&old.reached, &new.reached) {
-        (None, None) => Vec::new(),
-        (None, Some(_)) => vec![(Direction::Gain, 1)],
-        (Some(_), None) => vec![(Direction::Loss, 0)],
-        (Some((before, _)), Some((after, _))) if before != after => both(),
-        (Some((_, before)), Some((_, after))) if before == after => Vec::new(),
-        (Some((_, before)), Some((_, after))) => {
-            if before.starts_with("consumer ") && after.starts_with("consumer ") {
-                both()
-            } else {
-                vec![(Direction::Other, 1)]
-            }
         }
     }
 }

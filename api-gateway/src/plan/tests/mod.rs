@@ -10,6 +10,7 @@ mod pairs;
 mod pass;
 mod pki;
 mod plugins;
+mod said;
 mod tokens;
 mod witnesses;
 

@@ -8,11 +8,12 @@ use serde_json::Value;
 use transport::verify::supposed::Standing;
 
 use super::access_token::AccessToken;
-use super::brute_force::{Caller, Card, Said, ask, moves};
+use super::brute_force::{Caller, Card, ask};
 use super::document::{HEADERS, NAMES};
 use super::matches::Pair;
 use super::pass::{Pass, passes};
 use super::pki::{ISSUERS, Pki};
+use super::said::{Said, moves};
 use crate::plan::Plan;
 use crate::plan::change::{
     Access, Answer, AnswerVerdict, CertificateBy, CertificateName, Change, Direction, Lifetime, PassKind,
