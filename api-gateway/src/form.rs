@@ -99,9 +99,12 @@ impl Form {
 
     /// Takes fields out.
     pub fn take_out(&mut self, names: &[Arc<str>]) {
-        if let Self::Read(fields) = self
-            && !names.is_empty()
-        {
+        // What has none of them is not written anew.
+        let is_there = |name: &Arc<str>| !self.values(name.as_bytes()).is_empty();
+        if !names.iter().any(is_there) {
+            return;
+        }
+        if let Self::Read(fields) = self {
             fields.take_out(|name| names.iter().any(|hidden| hidden.as_bytes() == name));
         }
     }

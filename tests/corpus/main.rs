@@ -11,6 +11,8 @@ mod certificate;
 mod certificate_header;
 #[path = "../../fuzz/checks/document.rs"]
 mod document;
+#[path = "../../fuzz/checks/form.rs"]
+mod form;
 #[path = "../../fuzz/checks/identity.rs"]
 mod identity;
 #[path = "../../fuzz/checks/node_file.rs"]

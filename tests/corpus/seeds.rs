@@ -6,17 +6,18 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use super::{
-    certificate, certificate_header, document, identity, node_file, ocsp_response, request_path,
+    certificate, certificate_header, document, form, identity, node_file, ocsp_response, request_path,
     revocation_list, router, token,
 };
 
 /// What a target does with one input.
 type Check = fn(&[u8]);
 
-const TARGETS: [(&str, Check); 10] = [
+const TARGETS: [(&str, Check); 11] = [
     ("certificate", certificate::check),
     ("certificate_header", certificate_header::check),
     ("document", document::check),
+    ("form", form::check),
     ("identity", identity::check),
     ("node_file", node_file::check),
     ("ocsp_response", ocsp_response::check),
