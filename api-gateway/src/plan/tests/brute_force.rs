@@ -44,10 +44,22 @@ pub(super) struct Card {
 }
 
 pub(super) fn requests() -> Vec<PlannedRequest> {
+    let hosts = ["a.test", "z.test", "b.x", "q.example", "a.test:81"];
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::OPTIONS];
+    let mut all = requests_for(&hosts, &methods);
+    // Routes that nothing else leads to.
+    all.extend(requests_for(
+        &["r2.never", "r3.never", "r4.never"],
+        &[Method::GET],
+    ));
+    all
+}
+
+fn requests_for(hosts: &[&str], methods: &[Method]) -> Vec<PlannedRequest> {
     let mut all = Vec::new();
-    for host in ["a.test", "z.test", "b.x", "q.example", "a.test:81"] {
+    for host in hosts {
         for target in ["/", "/a", "/a/b", "/a/7", "/x", "/zzz"] {
-            for method in [Method::GET, Method::POST, Method::PUT, Method::OPTIONS] {
+            for method in methods {
                 for headers in [
                     &[][..],
                     &[("x-team", "red")],
@@ -64,7 +76,7 @@ pub(super) fn requests() -> Vec<PlannedRequest> {
                         all.push(PlannedRequest {
                             method: method.clone(),
                             scheme,
-                            host: host.to_owned(),
+                            host: (*host).to_owned(),
                             target: target.to_owned(),
                             headers: headers
                                 .iter()
@@ -76,21 +88,6 @@ pub(super) fn requests() -> Vec<PlannedRequest> {
                 }
             }
         }
-    }
-    // Routes that nothing else leads to.
-    for (number, target, scheme) in [2, 3, 4].into_iter().flat_map(|number| {
-        ["/", "/a"]
-            .into_iter()
-            .flat_map(move |target| [Scheme::Http, Scheme::Https].map(|scheme| (number, target, scheme)))
-    }) {
-        all.push(PlannedRequest {
-            method: Method::GET,
-            scheme,
-            host: format!("r{number}.never"),
-            target: target.to_owned(),
-            headers: Vec::new(),
-            server_name: None,
-        });
     }
     all
 }
