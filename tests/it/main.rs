@@ -47,6 +47,7 @@ mod explain_command;
 mod explained;
 mod explained_as_answered;
 mod explained_credentials;
+mod former_providers;
 mod forwarded_headers;
 mod handshake_failures;
 mod handshakes;
