@@ -259,7 +259,9 @@ async fn a_key_is_found_in_a_body() {
         ("the first name's field before the second's header", form("/body-too", format!("apikey={ALICE}")).header("key", BOB), "alice@example.com", format!("apikey={ALICE}"));
         ("a header before a field", form("/body-too", "apikey=wrong".into()).header("apikey", ALICE), "alice@example.com", "apikey=wrong".into());
         ("hidden", form("/body-hidden", format!("a=1&apikey={ALICE}&b")), "alice@example.com", "a=1&b".into());
-        ("hidden in every place", form("/body-hidden", format!("a=1&apikey={BOB}")).header("apikey", ALICE), "alice@example.com", format!("a=1&apikey={BOB}"));
+        ("hidden in every place", form("/body-hidden", format!("a=1&apikey={BOB}")).header("apikey", ALICE), "alice@example.com", "a=1".into());
+        ("hidden beside an argument too", form(&format!("/body-hidden?apikey={ALICE}"), format!("apikey={BOB}&b=2")), "alice@example.com", "b=2".into());
+        ("a header alone, and nothing hidden", form("/body-hidden", "a=1".into()).header("apikey", ALICE), "alice@example.com", "a=1".into());
         ("a guest is one who has none", form("/body-or-guest", "a=1".into()), "nobody", "a=1".into());
         ("not a guest", form("/body-or-guest", format!("apikey={ALICE}")), "alice@example.com", format!("apikey={ALICE}"));
     } {
