@@ -22,6 +22,7 @@ mod basic_auth;
 mod bearer_tokens;
 mod behind_an_alb;
 mod body_credentials;
+mod body_framing;
 mod carried_headers;
 mod certificate_auth_fields;
 mod certificate_header_fields;
