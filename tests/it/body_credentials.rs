@@ -296,6 +296,8 @@ async fn explain_looks_into_a_body_too() {
     assert_eq!(said["verdict"], "allow", "{said:#}");
     assert_eq!(said["request"]["method"], "POST");
     assert_eq!(said["consumer"]["username"], "alice@example.com");
+    let headers = said["upstream"]["headers"].as_array().unwrap();
+    assert!(headers.contains(&json!(["content-length", "0"])), "{said:#}");
     assert!(!said.to_string().contains(ALICE), "{said:#}");
     assert_eq!(
         stack.explain(&["POST", "https://gateway.internal/body-hidden"])["reason"],

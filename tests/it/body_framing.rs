@@ -15,8 +15,9 @@ const FORM: &str = "content-type: application/x-www-form-urlencoded";
 
 async fn hiding(fields: &str) -> (Issuer, Stack) {
     let issuer = Issuer::start(1);
-    let fields =
-        format!("consumer_claim: [azp]; hide_credentials: true; upstream_access_token_header: null; {fields}");
+    let fields = format!(
+        "consumer_claim: [azp]; hide_credentials: true; upstream_access_token_header: null; {fields}"
+    );
     let stack = plan(&issuer, &fields, "").start().await;
     eventually("the provider's keys", async || {
         let token = issuer.token(&json!({}));
@@ -56,13 +57,20 @@ async fn a_body_that_lost_a_field_ends_where_it_ends() {
     let (issuer, stack) = hiding("leeway: 0").await;
     let token = issuer.token(&json!({}));
     let smuggled = "GET /orders/smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n";
-    let own = format!("GET /orders/own HTTP/1.1\r\nHost: a.test\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    let own = format!(
+        "GET /orders/own HTTP/1.1\r\nHost: a.test\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
     let form = format!("a=1&access_token={token}&b=2");
     // What would be left on the wire if the old length were kept, or the new one taken for the old.
     let padded = format!("access_token={token}&x={smuggled}");
     let whole = |body: &str| format!("content-length: {}", body.len());
     let chunks = |body: &str| format!("{}0\r\n\r\n", chunk(body));
-    let trailers = |body: &str| format!("{}0\r\naccess_token: {token}\r\ncontent-length: 3\r\n\r\n", chunk(body));
+    let trailers = |body: &str| {
+        format!(
+            "{}0\r\naccess_token: {token}\r\ncontent-length: 3\r\n\r\n",
+            chunk(body)
+        )
+    };
     let long = format!("{form}&c={}", "x".repeat(40_000));
     for (number, (row, lines, body, left, answers)) in table! {
         ("a length", whole(&form), form.clone(), "a=1&b=2", vec!["200", "200"]);
@@ -88,7 +96,10 @@ async fn a_body_that_lost_a_field_ends_where_it_ends() {
         assert_eq!(answer.matches(&token).count(), 0, "{row}: {answer}");
     }
     let requests = stack.upstream.requests();
-    assert!(requests.iter().all(|request| request["path"] != "/smuggled"), "{requests:?}");
+    assert!(
+        requests.iter().all(|request| request["path"] != "/smuggled"),
+        "{requests:?}"
+    );
 }
 
 /// Whoever stops in the middle is told so; what he sends afterwards is neither the rest nor another request.
