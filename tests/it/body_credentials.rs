@@ -245,6 +245,19 @@ async fn the_limit_on_bodies_holds() {
     assert_eq!(post(&client, FORM, &form).await.status, 413, "by its length");
     let call = chunked(&client, "/orders", vec![form.into()]).header("content-type", FORM);
     assert_eq!(call.await.status, 413, "by its bytes");
+
+    // What is kept from the upstream came in all the same.
+    let stack = Stack::with("key_auth.yaml")
+        .gateway("nginx_http_client_max_body_size", "1k")
+        .start()
+        .await;
+    let body = format!("a=1&apikey={}", "x".repeat(2_000)).into();
+    let call = chunked(&stack.gateway(), "/body-hidden", vec![body]).header("content-type", FORM);
+    assert_eq!(
+        call.header("apikey", ALICE).await.status,
+        413,
+        "although it is hidden"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
