@@ -245,6 +245,19 @@ async fn the_limit_on_bodies_holds() {
     assert_eq!(post(&client, FORM, &form).await.status, 413, "by its length");
     let call = chunked(&client, "/orders", vec![form.into()]).header("content-type", FORM);
     assert_eq!(call.await.status, 413, "by its bytes");
+
+    // What is kept from the upstream came in all the same.
+    let stack = Stack::with("key_auth.yaml")
+        .gateway("nginx_http_client_max_body_size", "1k")
+        .start()
+        .await;
+    let body = format!("a=1&apikey={}", "x".repeat(2_000)).into();
+    let call = chunked(&stack.gateway(), "/body-hidden", vec![body]).header("content-type", FORM);
+    assert_eq!(
+        call.header("apikey", ALICE).await.status,
+        413,
+        "although it is hidden"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,7 +272,9 @@ async fn a_key_is_found_in_a_body() {
         ("the first name's field before the second's header", form("/body-too", format!("apikey={ALICE}")).header("key", BOB), "alice@example.com", format!("apikey={ALICE}"));
         ("a header before a field", form("/body-too", "apikey=wrong".into()).header("apikey", ALICE), "alice@example.com", "apikey=wrong".into());
         ("hidden", form("/body-hidden", format!("a=1&apikey={ALICE}&b")), "alice@example.com", "a=1&b".into());
-        ("hidden in every place", form("/body-hidden", format!("a=1&apikey={BOB}")).header("apikey", ALICE), "alice@example.com", format!("a=1&apikey={BOB}"));
+        ("hidden in every place", form("/body-hidden", format!("a=1&apikey={BOB}")).header("apikey", ALICE), "alice@example.com", "a=1".into());
+        ("hidden beside an argument too", form(&format!("/body-hidden?apikey={ALICE}"), format!("apikey={BOB}&b=2")), "alice@example.com", "b=2".into());
+        ("a header alone, and nothing hidden", form("/body-hidden", "a=1".into()).header("apikey", ALICE), "alice@example.com", "a=1".into());
         ("a guest is one who has none", form("/body-or-guest", "a=1".into()), "nobody", "a=1".into());
         ("not a guest", form("/body-or-guest", format!("apikey={ALICE}")), "alice@example.com", format!("apikey={ALICE}"));
     } {
@@ -294,6 +309,8 @@ async fn explain_looks_into_a_body_too() {
     assert_eq!(said["verdict"], "allow", "{said:#}");
     assert_eq!(said["request"]["method"], "POST");
     assert_eq!(said["consumer"]["username"], "alice@example.com");
+    let headers = said["upstream"]["headers"].as_array().unwrap();
+    assert!(headers.contains(&json!(["content-length", "0"])), "{said:#}");
     assert!(!said.to_string().contains(ALICE), "{said:#}");
     assert_eq!(
         stack.explain(&["POST", "https://gateway.internal/body-hidden"])["reason"],

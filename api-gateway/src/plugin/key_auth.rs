@@ -80,7 +80,11 @@ impl KeyAuth {
 
     fn find(&self, exchange: &mut Exchange<'_>) -> Result<&Owner, CredentialFault> {
         for name in &self.names {
-            let value = self.look(name, exchange);
+            let mut value = self.look(name, exchange);
+            // What is to be hidden has to be read, whichever place the key is in.
+            if self.hides_fields() && exchange.form.is_unread() && !matches!(value, Value::Absent) {
+                value = Value::Unread;
+            }
             // Several too, which Kong leaves: whoever is anonymous by them would show them to the upstream.
             if self.visibility == Visibility::Hidden && !matches!(value, Value::Absent) {
                 hide(name, exchange);
@@ -101,6 +105,10 @@ impl KeyAuth {
             };
         }
         Err(CredentialFault::KeyMissing)
+    }
+
+    fn hides_fields(&self) -> bool {
+        self.places.body && self.visibility == Visibility::Hidden
     }
 
     /// A header goes before an argument of the same name, and that before a field of the body.
@@ -162,7 +170,8 @@ fn spellings<'e>(name: &KeyName, exchange: &'e Exchange<'_>) -> impl Iterator<It
     })
 }
 
-/// In every place that the name could mean, whether it was looked at or not, as Kong does.
+/// In every place that the name could mean, whether it was looked at or not, as Kong does; in a body that nobody looks into
+/// nothing is hidden, as for Kong.
 fn hide(name: &KeyName, exchange: &mut Exchange<'_>) {
     let headers: Vec<HeaderName> = spellings(name, exchange).cloned().collect();
     for header in headers {

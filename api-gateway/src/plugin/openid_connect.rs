@@ -325,7 +325,7 @@ impl OpenIdConnect {
         now: UnixTime,
     ) -> Result<Option<UnixTime>, TokenFault> {
         let claims = evidence.claims.claims();
-        let by_provider = matches!(evidence.voucher, Voucher::Provider(_));
+        let by_provider = matches!(evidence.voucher, Voucher::Provider(..));
         match claims.get("iss") {
             Some(serde_json::Value::String(issuer)) if self.parts.provider.issues_as(issuer) => {}
             // An introspection endpoint speaks for its own issuer (RFC 7662 §2.2).
@@ -360,11 +360,14 @@ impl OpenIdConnect {
                 let own = self.parts.secret.as_ref();
                 self.parts.bearer && own.is_some_and(|own| own.digest == *digest)
             }
-            Voucher::Provider(until) => self.parts.introspector.is_some() && now <= *until,
+            Voucher::Provider(answerer, until) => {
+                let own = self.parts.introspector.as_ref();
+                own.is_some_and(|own| own.answerer() == answerer) && now <= *until
+            }
         };
         if !still_vouched {
             return Err(TokenFault::NoKey(
-                "the key of the token is no longer the provider's".into(),
+                "whoever vouched for the token is not asked any more".into(),
             ));
         }
         self.judge_standing(evidence, now)?;

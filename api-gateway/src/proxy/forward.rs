@@ -113,6 +113,12 @@ pub(super) fn write<'s>(
         &head.uri,
         passage.client,
     );
+    // Fields may have been taken out.
+    if let Form::Read(fields) = &form
+        && let Some(stated) = head.headers.get_mut(header::CONTENT_LENGTH)
+    {
+        *stated = fields.octets().len().into();
+    }
     write_via(&mut head.headers, head.version);
     if snapshot.upstream_headers.request_id {
         head.headers.insert(X_KONG_REQUEST_ID, passage.request_id);
@@ -165,17 +171,12 @@ pub(super) fn outbound<'s>(
     };
     let Written {
         service,
-        mut head,
+        head,
         form,
         host,
         server_name,
     } = write(snapshot, decided, passage)?;
     payload.replace(&form);
-    if let Some(length) = payload.known_length()
-        && let Some(stated) = head.headers.get_mut(header::CONTENT_LENGTH)
-    {
-        *stated = length.into();
-    }
     let limits = UploadLimits {
         stall: CLIENT_BODY_STALL,
         length: snapshot.limits.body,

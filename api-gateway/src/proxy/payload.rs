@@ -36,10 +36,12 @@ impl Payload {
     }
 
     /// Reads its fields, if it is short enough. What one connection can make us hold by that is of the order of what its
-    /// flow control lets it send anyhow.
-    pub(super) async fn read(&mut self, syntax: Syntax) -> Result<Form, Rejection> {
+    /// flow control lets it send anyhow. `most` octets may be in a body at all, however many of them go on.
+    pub(super) async fn read(&mut self, syntax: Syntax, most: Option<u64>) -> Result<Form, Rejection> {
         let stalled = |_| Rejection::from(UpstreamError::ClientStalled);
-        let is_whole = timeout(READ_WITHIN, self.collect()).await.map_err(stalled)??;
+        let is_whole = timeout(READ_WITHIN, self.collect(most))
+            .await
+            .map_err(stalled)??;
         Ok(if is_whole {
             Form::Read(Fields::new(syntax, self.start.clone()))
         } else {
@@ -48,7 +50,7 @@ impl Payload {
     }
 
     /// Whether that was all.
-    async fn collect(&mut self) -> Result<bool, Rejection> {
+    async fn collect(&mut self, most: Option<u64>) -> Result<bool, Rejection> {
         let Some(rest) = &mut self.rest else {
             return Ok(true);
         };
@@ -68,6 +70,9 @@ impl Payload {
                     collected.extend_from_slice(&data);
                 }
             }
+            if most.is_some_and(|most| collected.len() as u64 > most) {
+                return Err(Rejection::BodyTooLarge);
+            }
             if collected.len() > LONGEST {
                 break false;
             }
@@ -84,11 +89,6 @@ impl Payload {
         if let Form::Read(fields) = form {
             self.start = fields.octets().clone();
         }
-    }
-
-    /// The length, where all of it is known.
-    pub(super) fn known_length(&self) -> Option<usize> {
-        self.rest.is_none().then_some(self.start.len())
     }
 
     /// Sends it on. The second value tells how far it has come; `None` where there is no body to wait for.

@@ -66,7 +66,7 @@ impl Waiting {
             } = *undecided;
             let answered = match (errand, &form) {
                 (Errand::Fields, Form::Unread(syntax)) => {
-                    form = rest.0.read(*syntax).await?;
+                    form = rest.0.read(*syntax, snapshot.limits.body).await?;
                     // Whoever is asked afterwards is not the one who was slow.
                     deadline = Instant::now() + BUDGET;
                     Ok(None)

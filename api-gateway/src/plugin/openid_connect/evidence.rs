@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use transport::remembered::Digest;
 
-use super::introspection::{Answer, Introspector, REFUSED_FOR};
+use super::introspection::{Answer, Answerer, Introspector, REFUSED_FOR};
 use crate::plugin::errand::Errand;
 use crate::rejection::{TokenFault, Unjudged};
 use crate::token::{PublishedKey, VerificationKey, VerifiedClaims};
@@ -31,8 +31,8 @@ pub struct TokenEvidence {
 pub(super) enum Voucher {
     Key(Arc<PublishedKey>),
     Secret(Digest),
-    /// Good for as long as what the provider said may be believed.
-    Provider(UnixTime),
+    /// Good for as long as what the provider said may be believed, and he is the one who is asked.
+    Provider(Arc<Answerer>, UnixTime),
 }
 
 impl TokenEvidence {
@@ -40,7 +40,7 @@ impl TokenEvidence {
     pub fn is_withdrawn(&self) -> bool {
         match &self.voucher {
             Voucher::Key(key) => key.is_withdrawn(),
-            Voucher::Secret(_) | Voucher::Provider(_) => false,
+            Voucher::Secret(_) | Voucher::Provider(..) => false,
         }
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn introspected(
         Some(Answer::Active(claims, until)) => Ok((
             TokenEvidence {
                 claims: Arc::clone(claims),
-                voucher: Voucher::Provider(*until),
+                voucher: Voucher::Provider(Arc::clone(introspector.answerer()), *until),
             },
             Some(*until),
         )),

@@ -20,7 +20,7 @@ use transport::outgoing::OutgoingClient;
 use transport::remembered::{Digest, Remembered};
 
 use self::turns::{Standing, Turn};
-use super::provider::{Link, Provider};
+use super::provider::{Link, Provider, Source};
 use crate::identity::later;
 use crate::secret::Secret;
 use crate::token::{TimeError, Validity, VerifiedClaims, object};
@@ -69,11 +69,19 @@ pub struct Form {
     pub accept: HeaderValue,
 }
 
+/// Who answers. Answers of two that are equal in this are of one weight, also after a reload.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answerer {
+    provider: Source,
+    /// `introspection_endpoint`; `None`: the provider says where.
+    endpoint: Option<Uri>,
+}
+
 /// Whoever asks.
 #[derive(Debug)]
 pub struct Introspector {
     provider: Arc<Provider>,
-    endpoint: Option<Uri>,
+    answerer: Arc<Answerer>,
     client: OutgoingClient,
     authentication: ClientAuthentication,
     form: Form,
@@ -145,9 +153,13 @@ impl Introspector {
             remembers,
             leeway,
         } = parts;
+        let answerer = Answerer {
+            provider: provider.source().clone(),
+            endpoint,
+        };
         Self {
             provider,
-            endpoint,
+            answerer: Arc::new(answerer),
             client,
             authentication,
             form,
@@ -156,6 +168,11 @@ impl Introspector {
             remembers,
             answers: Remembered::new(REMEMBERED),
         }
+    }
+
+    /// Who answers.
+    pub(super) fn answerer(&self) -> &Arc<Answerer> {
+        &self.answerer
     }
 
     /// Whether an answer is good for more than the request that asked.
@@ -180,7 +197,7 @@ impl Introspector {
 
     /// `introspection_endpoint`, if it is configured.
     pub fn configured_endpoint(&self) -> Option<&Uri> {
-        self.endpoint.as_ref()
+        self.answerer.endpoint.as_ref()
     }
 
     /// The question about a token, if there is room for one that waits.
@@ -233,7 +250,7 @@ impl Introspector {
 
     /// Where to ask; or why nobody can say.
     fn endpoint(&self) -> Result<Uri, String> {
-        if let Some(configured) = &self.endpoint {
+        if let Some(configured) = &self.answerer.endpoint {
             return Ok(configured.clone());
         }
         let known = self.provider.known();

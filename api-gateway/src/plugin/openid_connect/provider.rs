@@ -43,6 +43,14 @@ pub struct Source {
     pub trust: Option<Trust>,
 }
 
+impl Source {
+    /// Whether whoever answers has proved to be it, all the way.
+    fn is_proved(&self) -> bool {
+        let mut called = self.discovery.iter().chain(&self.further_keys);
+        self.trust.is_some() && called.all(|uri| uri.scheme_str() == Some("https"))
+    }
+}
+
 /// Who vouches for a provider's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
@@ -176,9 +184,11 @@ impl Provider {
         })
     }
 
-    /// Takes over what an earlier configuration's provider knew, if the same is asked for the same.
+    /// Takes over what an earlier configuration's provider knew, if the same is asked for the same. Where TLS does not prove
+    /// who it is, its words are also the proxy's.
     pub fn inherit(&self, earlier: &Self) {
-        if earlier.source == self.source {
+        let from_the_same = earlier.manner.proxies == self.manner.proxies || self.source.is_proved();
+        if earlier.source == self.source && from_the_same {
             self.known.store(earlier.known.load_full());
         }
     }

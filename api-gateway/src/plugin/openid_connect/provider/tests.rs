@@ -83,3 +83,41 @@ async fn whoever_keeps_a_provider_up_to_date_is_gone_when_it_is() {
     let in_time = tokio::time::timeout(Duration::from_mins(1), gone).await;
     assert!(in_time.is_ok());
 }
+
+/// Whoever is not proved by TLS may be the proxy: his words end with him.
+#[test]
+fn what_was_learned_through_a_proxy_is_believed_without_it_only_from_a_provider_that_proved_itself() {
+    let trust = || {
+        Some(Trust {
+            authorities: [[1; 32]].into(),
+            depth: 1,
+        })
+    };
+    for (discovery, trust, is_inherited) in [
+        ("https://login.test/d", trust(), true),
+        ("https://login.test/d", None, false),
+        // The way to the proxy was TLS, and not that behind it.
+        ("http://login.test/d", trust(), false),
+    ] {
+        let of = |proxy: Option<&str>| {
+            let mut provider = provider("https://login.test", Some(discovery.parse().unwrap()));
+            provider.source.trust.clone_from(&trust);
+            provider.manner.proxies.https = proxy.map(|url| transport::outgoing::Proxy {
+                url: url.parse().unwrap(),
+                authorization: None,
+            });
+            provider
+        };
+        let through = of(Some("https://proxy.test"));
+        through.assume(KeySet::default());
+        let (same, direct) = (of(Some("https://proxy.test")), of(None));
+        same.inherit(&through);
+        direct.inherit(&through);
+        assert!(same.known().since.is_some(), "{discovery} {trust:?}");
+        assert_eq!(
+            direct.known().since.is_some(),
+            is_inherited,
+            "{discovery} {trust:?}"
+        );
+    }
+}
