@@ -123,6 +123,12 @@ pub(super) fn write<'s>(
     if let Some(host) = &kept {
         head.headers.insert(header::HOST, host.clone());
     }
+    // A field that was taken out makes the body shorter.
+    if let Form::Read(fields) = &form
+        && let Some(stated) = head.headers.get_mut(header::CONTENT_LENGTH)
+    {
+        *stated = fields.octets().len().into();
+    }
     if passage.is_websocket {
         hop::write_websocket(&mut head.headers);
         head.headers.insert(header::CONNECTION, KEPT_FOR_WEBSOCKET);
@@ -165,17 +171,12 @@ pub(super) fn outbound<'s>(
     };
     let Written {
         service,
-        mut head,
+        head,
         form,
         host,
         server_name,
     } = write(snapshot, decided, passage)?;
     payload.replace(&form);
-    if let Some(length) = payload.known_length()
-        && let Some(stated) = head.headers.get_mut(header::CONTENT_LENGTH)
-    {
-        *stated = length.into();
-    }
     let limits = UploadLimits {
         stall: CLIENT_BODY_STALL,
         length: snapshot.limits.body,

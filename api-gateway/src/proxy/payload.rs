@@ -86,11 +86,6 @@ impl Payload {
         }
     }
 
-    /// The length, where all of it is known.
-    pub(super) fn known_length(&self) -> Option<usize> {
-        self.rest.is_none().then_some(self.start.len())
-    }
-
     /// Sends it on. The second value tells how far it has come; `None` where there is no body to wait for.
     pub(super) fn stream(self, limits: UploadLimits) -> (RequestBody, Option<Arc<Progress>>) {
         RequestBody::resume(self.start, self.rest, limits)
