@@ -72,7 +72,12 @@ impl Inputs {
         if let Some(path) = document {
             node.settings.declarative_config = Some(DocumentSource::File(path.to_owned()));
         }
-        let read = match read_document(&node.settings, &|path| node.origin(path), now, &mut report) {
+        // Of a document that stands in for the node's own, no line of the node file says where it is.
+        let origin = |key: &str| match document {
+            Some(path) => Origin::Whole(path.display().to_string().into()),
+            None => node.origin(key),
+        };
+        let read = match read_document(&node.settings, &origin, now, &mut report) {
             Ok(read) => read,
             Err(Unreadable) => {
                 files_of_the_node(&node, now).for_each(|finding| report.push(finding));

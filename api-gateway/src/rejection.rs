@@ -71,8 +71,8 @@ pub enum Rejection {
     /// It is valid, and names nobody we know.
     #[error("TLS certificate failed verification")]
     ConsumerNotFound {
-        /// The subject, for the log.
-        subject: Box<str>,
+        /// Whose certificate it is and which of its names were looked up, for the log.
+        sought: Arc<str>,
     },
     /// `anonymous` names a consumer that does not exist.
     #[error("An unexpected error occurred")]
@@ -365,8 +365,8 @@ impl Rejection {
         if let Self::Credential(refused) = self {
             return refused.fault.cause();
         }
-        if let Self::ConsumerNotFound { subject } = self {
-            return Some(format!("no consumer matches the certificate of {subject}"));
+        if let Self::ConsumerNotFound { sought } = self {
+            return Some(format!("no consumer matches the certificate of {sought}"));
         }
         if let Self::AnonymousMissing { name } = self {
             return Some(format!(

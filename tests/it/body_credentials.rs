@@ -312,6 +312,13 @@ async fn explain_looks_into_a_body_too() {
     let headers = said["upstream"]["headers"].as_array().unwrap();
     assert!(headers.contains(&json!(["content-length", "0"])), "{said:#}");
     assert!(!said.to_string().contains(ALICE), "{said:#}");
+    // The field is hidden: the upstream gets what is left.
+    let words = stack.explain_in_words(&[
+        "-d",
+        &format!("{data}&b=1"),
+        "https://gateway.internal/body-hidden",
+    ]);
+    assert!(words.contains("content-length: 3\n"), "{words}");
     assert_eq!(
         stack.explain(&["POST", "https://gateway.internal/body-hidden"])["reason"],
         "token_missing"

@@ -322,7 +322,7 @@ fn a_list_that_cannot_be_used_refuses_the_start() {
         ("stale, and so told", made(&root, Revocations::none().stale()).pem(), None);
         ("forged", good().with_broken_signature().pem(), Some("is not signed by the `CN=Listed`"));
         ("by a namesake", made(&twin, Revocations::none()).pem(), Some("is not signed by the `CN=Listed`"));
-        ("by a stranger", made(&Authority::root("Stranger").unwrap(), Revocations::none()).pem(), Some("CN=Stranger"));
+        ("by a stranger", made(&Authority::root("Stranger").unwrap(), Revocations::none()).pem(), Some("`CN=Stranger` is not among the certificate authorities that are trusted here; add that authority's certificate to the document's ca_certificates"));
         ("by one that may not sign lists", made(&mute, Revocations::none()).pem(), Some("CN=Mute"));
         ("from tomorrow", made(&root, early).pem(), Some("is not valid before"));
         ("with what nobody understands", made(&root, odd).pem(), Some("critical"));

@@ -42,7 +42,9 @@ async fn a_name_that_could_be_read_in_two_ways_is_nobodys() {
             named(Subject::empty().with_octets(Attribute::CommonName, 0x1e, b"\0a\0l\0i\0c\0e")) => "200 as alice";
         "octets above ASCII where it cannot be said which", named(Subject::empty().with_octets(Attribute::CommonName, 0x14, b"\xe4lice"))
             => ambiguous, several;
-        "no name at all", named(Subject::empty()) => nobody, "no consumer matches the certificate of";
+        "no name at all", named(Subject::empty()) => nobody, "it has no name to look up";
+        "a common name beside another name, which counts instead", of(Leaf::client("alice").dns("alice.test"))
+            => nobody, "no consumer matches the certificate of CN=alice, by `alice.test`";
         "another attribute alone", named(Subject::empty().with(Attribute::Unit, "alice")) => nobody;
         "an e-mail attribute of the subject", named(Subject::empty().with(Attribute::Email, "alice@example.com"))
             => nobody;

@@ -20,9 +20,9 @@ async fn each_principal_is_judged_by_its_own_and_all_of_them_together() {
         // Bob is in the edges' group, and that does not make an edge of him.
         ("swapped", "bob", 403, Some(("principals", denied, "whom 'mtls-auth' authenticated is in none of the groups that may pass"))),
         ("same-org", "alice", 200, None),
-        ("same-org", "bob", 403, Some(("principals", differ, "'mtls-auth' and 'header-cert-auth' have not authenticated the same tag that begins with 'org:'"))),
-        ("same-consumer", "alice", 403, Some(("principals", differ, "'header-cert-auth' and 'mtls-auth' have not authenticated the same consumer"))),
-        ("same-id", "alice", 403, Some(("principals", differ, "'header-cert-auth' and 'mtls-auth' have not authenticated the same custom_id"))),
+        ("same-org", "bob", 403, Some(("principals", differ, "whom 'mtls-auth' and 'header-cert-auth' authenticated have no tag in common that begins with 'org:'"))),
+        ("same-consumer", "alice", 403, Some(("principals", differ, "whom 'header-cert-auth' and 'mtls-auth' authenticated are not one consumer"))),
+        ("same-id", "alice", 403, Some(("principals", differ, "whom 'header-cert-auth' and 'mtls-auth' authenticated have not one custom_id"))),
         // A guest has the right tag and the right group, and is no principal.
         ("guests", "alice", 200, None),
         ("guests", "nobody", 403, Some(("principals", missing, "'header-cert-auth' has authenticated nobody"))),

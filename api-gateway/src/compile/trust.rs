@@ -96,10 +96,26 @@ pub(super) fn revocation_lists(
         }
         Err(problems) => {
             for problem in problems {
-                compilation.node_error("revocation-list", key, problem.to_string());
+                let origin = compilation.node.origin(key);
+                let finding = Finding::error("revocation-list", origin, key, problem.to_string());
+                compilation.report(if problem.lacks_its_authority() {
+                    let place = authorities_for(key);
+                    finding.with_fix(format!("add that authority's certificate to {place}"))
+                } else {
+                    finding
+                });
             }
             RevocationLists::none()
         }
+    }
+}
+
+/// Where the authorities stand whose lists a key names.
+fn authorities_for(key: &str) -> &'static str {
+    if key == "trusted_edge_revocation_lists" {
+        "trusted_edge_ca"
+    } else {
+        "the document's ca_certificates"
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use rustls::pki_types::UnixTime;
 use serde_json::{Value, json};
-use transport::finding::Report;
+use transport::finding::{Finding, Origin, Report, Severity};
 
 use super::{Plan, PlanError, Progress, Side, Unseen};
 use crate::load::Inputs;
@@ -84,7 +84,10 @@ impl Arguments {
             };
             let (side, report) = Side::load(&inputs, generation, Some(document));
             let Some(side) = side else {
-                return Ok(Planned::Refused(report));
+                return Ok(Planned::Refused(match node {
+                    Some(_) => report,
+                    None => of_documents(&report),
+                }));
             };
             sides.push(side);
             progress.step(sides.len(), 2, "documents read");
@@ -125,4 +128,15 @@ impl Arguments {
         };
         format!("{old} → {new}\n{node}\n{plan}")
     }
+}
+
+/// Nobody wrote the node that is assumed: what it is warned of is nobody's to mend.
+fn of_documents(report: &Report) -> Report {
+    let is_wanted = |finding: &&Finding| {
+        finding.severity == Severity::Error
+            || matches!(finding.origin, Origin::File { .. } | Origin::Whole(_))
+    };
+    let mut kept = Report::new();
+    kept.extend(report.iter().filter(is_wanted).cloned());
+    kept
 }

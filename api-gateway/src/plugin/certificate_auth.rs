@@ -72,7 +72,8 @@ pub struct Known {
 enum RefusedBefore {
     Certificate(CertificateError),
     Identity(IdentityError),
-    NotFound(Box<str>),
+    /// What was looked for.
+    NotFound(Arc<str>),
 }
 
 impl CertificateAuth {
@@ -243,7 +244,7 @@ impl From<RefusedBefore> for Rejection {
         match refusal {
             RefusedBefore::Certificate(error) => Self::CertificateRefused(error),
             RefusedBefore::Identity(error) => Self::IdentityAmbiguous(error),
-            RefusedBefore::NotFound(subject) => Self::ConsumerNotFound { subject },
+            RefusedBefore::NotFound(sought) => Self::ConsumerNotFound { sought },
         }
     }
 }

@@ -58,11 +58,11 @@ pub enum Bond {
 
 /// Two principals that do not belong together. For the log: which, and by what.
 #[derive(Debug, thiserror::Error)]
-#[error("'{first}' and '{other}' have not authenticated the same {bond}")]
+#[error("whom '{first}' and '{other}' authenticated {apart}")]
 pub struct PrincipalsDiffer {
     first: Arc<str>,
     other: Arc<str>,
-    bond: Box<str>,
+    apart: Box<str>,
 }
 
 impl Principals {
@@ -118,7 +118,7 @@ impl Principals {
             Some(other) => Err(Rejection::PrincipalsDiffer(PrincipalsDiffer {
                 first: Arc::clone(&first.plugin),
                 other: Arc::clone(&other.plugin),
-                bond: bond.to_string().into(),
+                apart: bond.missing().into(),
             })),
         }
     }
@@ -194,14 +194,13 @@ impl Bond {
             Self::Tag(tags) => tags.any_in_common(|| [one, other].into_iter()),
         }
     }
-}
 
-impl std::fmt::Display for Bond {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// What is said of two whom it does not join.
+    fn missing(&self) -> String {
         match self {
-            Self::Consumer => f.write_str("consumer"),
-            Self::CustomId => f.write_str("custom_id"),
-            Self::Tag(tags) => write!(f, "tag that begins with '{}'", tags.prefix()),
+            Self::Consumer => "are not one consumer".to_owned(),
+            Self::CustomId => "have not one custom_id".to_owned(),
+            Self::Tag(tags) => format!("have no tag in common that begins with '{}'", tags.prefix()),
         }
     }
 }

@@ -129,6 +129,12 @@ pub(super) fn write<'s>(
     if let Some(host) = &kept {
         head.headers.insert(header::HOST, host.clone());
     }
+    // A field that was taken out makes the body shorter.
+    if let Form::Read(fields) = &form
+        && let Some(stated) = head.headers.get_mut(header::CONTENT_LENGTH)
+    {
+        *stated = fields.octets().len().into();
+    }
     if passage.is_websocket {
         hop::write_websocket(&mut head.headers);
         head.headers.insert(header::CONNECTION, KEPT_FOR_WEBSOCKET);

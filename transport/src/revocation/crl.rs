@@ -58,6 +58,16 @@ pub enum CrlError {
     },
 }
 
+impl CrlError {
+    /// Whether the list may be good, and nobody has named the authority that issued it.
+    pub fn lacks_its_authority(&self) -> bool {
+        match self {
+            Self::List { problem, .. } => matches!(problem, CrlProblem::UnknownIssuer(_)),
+            Self::File(_) => false,
+        }
+    }
+}
+
 /// Why a list is not used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CrlProblem {
@@ -65,9 +75,7 @@ pub enum CrlProblem {
     #[error("it is not a certificate revocation list in DER, or octets follow it")]
     Malformed,
     /// Nobody of its issuer's name is known.
-    #[error(
-        "its issuer `{0}` is not among the certificate authorities: add that authority to the trust store"
-    )]
+    #[error("its issuer `{0}` is not among the certificate authorities that are trusted here")]
     UnknownIssuer(String),
     /// Somebody of that name is known, but did not sign it.
     #[error(

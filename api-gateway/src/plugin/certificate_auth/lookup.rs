@@ -13,6 +13,9 @@ use crate::exchange::{AuthenticatedGroups, Credential};
 use crate::identity::{ClientIdentity, IdentityError, UseOfCommonName};
 use crate::plugin::acl::joined;
 
+/// So many names of a certificate that nobody has are told in a log line.
+const TOLD_NAMES: usize = 5;
+
 /// How a verified certificate becomes a caller.
 #[derive(Debug)]
 pub enum Lookup {
@@ -135,7 +138,7 @@ impl ConsumerLookup {
                     key,
                     credential: Credential::default(),
                 }),
-                None => Err(RefusedBefore::NotFound(identity.subject.clone())),
+                None => Err(RefusedBefore::NotFound(self.sought(identity).into())),
             },
         }
     }
@@ -152,6 +155,23 @@ impl ConsumerLookup {
             &self.authorities_with_mappings(&identity.issuers),
             consumers,
         )
+    }
+
+    /// Whose certificate it is and what was looked up in vain, for the log: who has a consumer for the common name does
+    /// not see from it that there are other names, which count instead.
+    fn sought(&self, identity: &ClientIdentity) -> String {
+        let names: Vec<CertifiedName> = identity.names(self.common_name).flatten().collect();
+        let told: Vec<String> = names
+            .iter()
+            .take(TOLD_NAMES)
+            .map(|name| format!("`{}`", name.as_str()))
+            .collect();
+        let (subject, told) = (&identity.subject, told.join(", "));
+        match names.len() {
+            0 => format!("{subject}: it has no name to look up"),
+            1..=TOLD_NAMES => format!("{subject}, by {told}"),
+            all => format!("{subject}, by {told} and {} more of its names", all - TOLD_NAMES),
+        }
     }
 
     /// The authorities on a path, its issuers by their SHA-256, that mappings are made for.
