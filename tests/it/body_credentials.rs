@@ -311,4 +311,16 @@ async fn explain_looks_into_a_body_too() {
         stack.explain(&["-d", &long, "https://gateway.internal/body-hidden"])["verdict"],
         "deny"
     );
+    let (_issuer, stack) = tokens("bearer_token_param_type: [body]").await;
+    let long = format!("a={}&access_token=a.b.c", "x".repeat(40_000));
+    for (data, saw) in [
+        (
+            &*long,
+            "no token that could be looked at: token_missing; the body is longer than what is looked into",
+        ),
+        ("a=b", "no token that could be looked at: token_missing"),
+    ] {
+        let said = stack.explain(&["-d", data, "https://gateway.internal/orders"]);
+        assert_eq!(said["plugins"][0]["saw"], json!([saw]), "{said:#}");
+    }
 }
