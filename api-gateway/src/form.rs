@@ -83,6 +83,15 @@ impl Form {
         }
     }
 
+    /// As it was before anybody read it.
+    #[must_use]
+    pub fn before_reading(&self) -> Self {
+        match self {
+            Self::Read(fields) => Self::Unread(fields.syntax),
+            Self::Absent | Self::Unread(_) | Self::TooLong => self.clone(),
+        }
+    }
+
     /// Whether there may be fields that nobody has read.
     pub fn is_unread(&self) -> bool {
         matches!(self, Self::Unread(_))

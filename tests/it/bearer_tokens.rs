@@ -299,7 +299,10 @@ async fn refusals_are_in_the_configured_words() {
                   display_errors: true; expose_error_code: false; run_on_preflight: false";
     let stack = started(&issuer, fields).await;
     let missing = stack.gateway_http().get("/orders").await;
-    assert_eq!(missing.text(), r#"{"message":"No (no token was sent)"}"#);
+    assert_eq!(
+        missing.text(),
+        r#"{"message":"No (no token was sent where one is looked for)"}"#
+    );
     let forbidden = with_token(&stack, &issuer.token(&json!({}))).await;
     assert_eq!(forbidden.status, 403);
     assert!(

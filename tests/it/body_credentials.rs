@@ -319,6 +319,13 @@ async fn explain_looks_into_a_body_too() {
         "https://gateway.internal/body-hidden",
     ]);
     assert!(words.contains("content-length: 3\n"), "{words}");
+    // Beside a key in a header nobody reads the body, and nothing is taken out of it.
+    let header = format!("apikey: {ALICE}");
+    let data = format!("a=1&apikey={BOB}");
+    let words = stack.explain_in_words(&["-H", &header, "-d", &data, "https://gateway.internal/body-hidden"]);
+    let length = format!("content-length: {}\n", data.len());
+    assert!(words.contains(&length), "{words}");
+    let data = format!("apikey={ALICE}");
     assert_eq!(
         stack.explain(&["POST", "https://gateway.internal/body-hidden"])["reason"],
         "token_missing"
@@ -328,4 +335,16 @@ async fn explain_looks_into_a_body_too() {
         stack.explain(&["-d", &long, "https://gateway.internal/body-hidden"])["verdict"],
         "deny"
     );
+    let (_issuer, stack) = tokens("bearer_token_param_type: [body]").await;
+    let long = format!("a={}&access_token=a.b.c", "x".repeat(40_000));
+    for (data, saw) in [
+        (
+            &*long,
+            "no token that could be looked at: token_missing; the body is longer than what is looked into",
+        ),
+        ("a=b", "no token that could be looked at: token_missing"),
+    ] {
+        let said = stack.explain(&["-d", data, "https://gateway.internal/orders"]);
+        assert_eq!(said["plugins"][0]["saw"], json!([saw]), "{said:#}");
+    }
 }

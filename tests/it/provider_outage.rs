@@ -3,14 +3,17 @@
 
 use std::time::{Duration, Instant};
 
+use certs::Authority;
 use harness::answer::Answer;
-use harness::issuer::Signer;
+use harness::issuer::{Issuer, Signer};
 use harness::stack::{Plan, Stack, eventually};
 use harness::told_provider::{DISCOVERY, INTROSPECTION, KEYS, ToldProvider, Word};
 use http::StatusCode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+
+use crate::bearer_tokens;
 
 /// One route, `/orders`, whose plugin has these fields beside the issuer.
 pub(crate) fn plan(provider: &ToldProvider, fields: &str) -> Plan {
@@ -103,6 +106,25 @@ fn failures() -> [(&'static str, Word, &'static str); 7] {
         ("five megabytes", Word::Says("x".repeat(5 << 20)), "octets");
         ("a redirect", Word::Elsewhere(nowhere.to_owned()), "answers 302");
         ("half an answer", Word::BreaksOff, "cannot be reached");
+    }
+}
+
+/// Whose certificate it is and where its path ends: what is missing, most often, is `lua_ssl_trusted_certificate`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_for_whom_nobody_vouches_is_told_in_words() {
+    let issuer = Issuer::start(1);
+    let stranger = Authority::root("Stranger").unwrap();
+    let plan = bearer_tokens::plan(&issuer, "", "").believing_providers(stranger.pem());
+    let stack = plan.start().await;
+    let token = issuer.token(&json!({}));
+    let line = is_unjudged(&stack, &with_token(&stack, &token).await).await;
+    for said in [&line["decision"]["cause"], &status(&stack).await["error"]] {
+        let said = said.as_str().unwrap_or_default();
+        assert!(
+            said.contains("its certificate is refused: no path from `"),
+            "{said}"
+        );
+        assert!(!said.contains("Refusal {"), "{said}");
     }
 }
 

@@ -227,9 +227,11 @@ fn is_our_key(error: &Error) -> bool {
     matches!(error, Error::Other(other) if other.0.is::<TokenError>())
 }
 
-/// The error of rustls in one of the system's.
+/// The error of rustls in one of the system's, or in one in which some library has wrapped that once more.
 pub(crate) fn tls_error(error: &io::Error) -> Option<&Error> {
-    error.get_ref()?.downcast_ref()
+    let within = error.get_ref()?;
+    let wrapped = || within.downcast_ref::<io::Error>().and_then(tls_error);
+    within.downcast_ref().or_else(wrapped)
 }
 
 /// The error of rustls somewhere in a chain of causes.

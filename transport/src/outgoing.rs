@@ -20,6 +20,9 @@ use thiserror::Error;
 
 pub use reqwest::Url;
 
+use crate::handshake_diagnosis::tls_error_within;
+use crate::handshake_refusal::refusal_in;
+
 /// Says whether an address may be called for a host; asked before a connection is opened, for each address of a name.
 pub type Permit = Arc<dyn Fn(&str, IpAddr) -> bool + Send + Sync>;
 
@@ -152,6 +155,10 @@ pub enum CallError {
 
 /// The last of the errors within an error: the others repeat the URL.
 fn root_cause(error: &reqwest::Error) -> String {
+    // rustls has no words of its own for what our verifier refuses.
+    if let Some(refusal) = tls_error_within(error).and_then(refusal_in) {
+        return format!("its certificate is refused: {refusal}");
+    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

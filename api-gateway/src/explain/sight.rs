@@ -12,6 +12,7 @@ use crate::document::plugin::named_consumer::NamedConsumer;
 use crate::document::plugin::principals::PrincipalsConfig;
 use crate::document::{Located, Place, PluginConfig};
 use crate::exchange::{Exchange, Principal};
+use crate::form::Form;
 use crate::identity::Claim;
 use crate::plugin::Plugin;
 use crate::plugin::acl::{Acl, Groups, Subject};
@@ -171,7 +172,13 @@ fn number(count: usize, what: &str, name: &str) -> String {
 fn of_token(plugin: &OpenIdConnect, exchange: &Exchange<'_>) -> String {
     let found = match plugin.sources().find(&exchange.head, &exchange.form) {
         Ok(found) => found,
-        Err(fault) => return format!("no token that could be looked at: {}", fault.reason()),
+        Err(fault) => {
+            let unread = match exchange.form {
+                Form::TooLong if plugin.sources().body => "; the body is longer than what is looked into",
+                Form::TooLong | Form::Absent | Form::Unread(_) | Form::Read(_) => "",
+            };
+            return format!("no token that could be looked at: {}{unread}", fault.reason());
+        }
     };
     let place = match found.place {
         TokenPlace::Authorization => "`authorization`".to_owned(),

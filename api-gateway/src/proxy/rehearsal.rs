@@ -19,7 +19,8 @@ use crate::error_body::Preference;
 use crate::exchange::Principal;
 use crate::form::Form;
 use crate::identity::Connection;
-use crate::onlooker::Onlooker;
+use crate::onlooker::{Nobody, Onlooker};
+use crate::plugin::errand::Errand;
 use crate::rejection::Rejection;
 use crate::snapshot::{HostSent, Snapshot};
 
@@ -106,7 +107,10 @@ fn walk(
     let request = Request::from_parts(head, ());
     let entry = Entry::of(&request, snapshot, connection, now)?;
     onlooker.entered(&entry.carrier, entry.client_ip);
-    let (asked, upgrade) = entry.clean((request.into_parts().0, form), snapshot);
+    let head = request.into_parts().0;
+    let before = form.before_reading();
+    let is_read = asks_for_fields(snapshot, connection, &entry, (head.clone(), before.clone()), now);
+    let (asked, upgrade) = entry.clean((head, if is_read { form } else { before }), snapshot);
     let decided = decide(snapshot, entry.peer(connection), asked, now, (trace, onlooker))?;
     let passage = Passage {
         target: &entry.target,
@@ -132,4 +136,25 @@ fn walk(
         service: Arc::clone(&written.service.name),
         server_name: written.server_name,
     })
+}
+
+/// Whether a plugin cannot do without the fields of the body. Where none asks, nobody reads them, and none is taken out.
+fn asks_for_fields(
+    snapshot: &Snapshot,
+    connection: &Connection,
+    entry: &Entry,
+    unread: (Parts, Form),
+    now: UnixTime,
+) -> bool {
+    let (asked, _) = entry.clean(unread, snapshot);
+    let mut trace = Trace::default();
+    let outcome = decide(
+        snapshot,
+        entry.peer(connection),
+        asked,
+        now,
+        (&mut trace, &mut Nobody),
+    );
+    let errand = trace.undecided.map(|undecided| undecided.errand);
+    outcome.is_err() && matches!(errand, Some(Errand::Fields))
 }

@@ -47,8 +47,8 @@ impl Unjudged {
 /// What is wrong with a token, or with what it says.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenFault {
-    /// None came.
-    #[error("no token was sent")]
+    /// None came where one is looked for.
+    #[error("no token was sent where one is looked for")]
     Missing,
     /// More than one came, and nobody can say which of them is meant.
     #[error("more than one token was sent")]

@@ -159,7 +159,7 @@ impl Lack {
         match self {
             Self::Authentication => "without any authentication".to_owned(),
             Self::Plugin(name) => format!("without '{name}'"),
-            Self::Acl => "without an acl".to_owned(),
+            Self::Acl => "without an acl or principals".to_owned(),
             Self::Addresses => "from any address".to_owned(),
         }
     }

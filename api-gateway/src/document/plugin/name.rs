@@ -59,11 +59,13 @@ fn numbered_clone(text: &str) -> Option<(PluginKind, i32)> {
 const MOST_COMPARED: usize = 32;
 
 fn unknown<T>(at: At<'_>, text: &str) -> Option<T> {
-    let message = format!("plugin '{text}' not enabled; add it to the 'plugins' configuration property");
     if KONGS.contains(&text) {
-        let fix = "this gateway does not have this plugin of Kong's: remove it or keep the route on Kong";
+        // Kong's own words would advise to enable it, which nobody can.
+        let message = format!("plugin '{text}' of Kong's is not built here");
+        let fix = "remove it, or leave its routes on Kong";
         return at.refuse_with("unsupported-plugin", message, fix);
     }
+    let message = format!("plugin '{text}' not enabled; add it to the 'plugins' configuration property");
     let originals = PluginKind::ALL.map(PluginKind::name);
     // A document with more clones than may be is refused for that; it need not be searched for every unknown name.
     let clones = at.context.clones.keys().map(String::as_str);

@@ -65,9 +65,8 @@ fn a_name_that_is_neither_is_told() {
         (
             "plugins: [{name: route-by-header}, {name: mtls_auth}, {name: acl_}, {name: acl_-1}, {name: nonsense}, {}]",
             &[
-                "k.yaml:2:18: error[unsupported-plugin]: name: plugin 'route-by-header' not enabled; add it to the \
-             'plugins' configuration property; this gateway does not have this plugin of Kong's: remove it or keep \
-             the route on Kong",
+                "k.yaml:2:18: error[unsupported-plugin]: name: plugin 'route-by-header' of Kong's is not built here; \
+             remove it, or leave its routes on Kong",
                 "k.yaml:2:43: error[unknown-plugin]: name: plugin 'mtls_auth' not enabled; add it to the 'plugins' \
              configuration property; did you mean 'mtls-auth'?",
                 "k.yaml:2:62: error[unknown-plugin]: name: plugin 'acl_' not enabled; add it to the 'plugins' \
