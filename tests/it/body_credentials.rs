@@ -319,12 +319,11 @@ async fn explain_looks_into_a_body_too() {
         "https://gateway.internal/body-hidden",
     ]);
     assert!(words.contains("content-length: 3\n"), "{words}");
-    // Beside a key in a header nobody reads the body, and nothing is taken out of it.
+    // A field of that name is hidden beside a key in a header, too.
     let header = format!("apikey: {ALICE}");
     let data = format!("a=1&apikey={BOB}");
     let words = stack.explain_in_words(&["-H", &header, "-d", &data, "https://gateway.internal/body-hidden"]);
-    let length = format!("content-length: {}\n", data.len());
-    assert!(words.contains(&length), "{words}");
+    assert!(words.contains("content-length: 3\n"), "{words}");
     let data = format!("apikey={ALICE}");
     assert_eq!(
         stack.explain(&["POST", "https://gateway.internal/body-hidden"])["reason"],

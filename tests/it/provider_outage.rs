@@ -146,7 +146,9 @@ async fn a_provider_that_has_never_answered_well_makes_no_token_a_bad_one() {
                 assert_eq!(stack.status().get("/status/ready").await.status, 200);
                 // What needs no provider is judged all the same.
                 let missing = stack.gateway_http().get("/orders").await;
-                assert_eq!(missing.status, if further.is_empty() { 401 } else { 200 });
+                let expected = if further.is_empty() { 401 } else { 200 };
+                let line = stack.line_of(&missing).await;
+                assert_eq!(missing.status, expected, "{what}: {missing:?} {line}");
                 assert_eq!(
                     with_token(&stack, "rubbish").await.status,
                     missing.status,
