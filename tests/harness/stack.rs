@@ -355,6 +355,12 @@ impl Plan {
         self.write(dir.path(), &pki, &values);
         let environment = self.gateway;
         let gateway = start_gateway(dir.path(), environment.clone());
+        // It listens already, and may have had no turn yet to say that it is ready.
+        eventually("a gateway that is ready", async || {
+            let answer = Client::http(gateway.status).get("/status/ready").outcome().await;
+            answer.ok().filter(|answer| answer.status == 200)
+        })
+        .await;
         let target = match self.role {
             EdgeRole::ToGateway => Some(gateway.addresses[0]),
             EdgeRole::ToUpstream => Some(echo_https),
